@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cmath>
+
+#include "native/ops/context.h"
+
+namespace vmolmo::ops {
+
+struct AttentionOptions {
+  float scale = 0.0f;  // 0: 1 / sqrt(head_dim of q)
+  bool causal = false;
+  // Causal only: the position of query 0, so that query i sees keys 0 .. query_offset + i.
+  int64_t query_offset = 0;
+};
+
+// softmax(q k^T * scale) v without materialising the scores of all queries.
+//   q [B, Nq, H, D], k [B, Nk, Hkv, D], v [B, Nk, Hkv, Dv], all f32, any strides with the last axis
+//   contiguous (so slices of a fused qkv projection and of a KV cache pass as they are).
+//   H is a multiple of Hkv: query head h uses key head h / (H / Hkv). Dv may differ from D.
+// Returns [B, Nq, H * Dv] contiguous.
+Tensor attention(Context& context, const Tensor& q, const Tensor& k, const Tensor& v,
+                 const AttentionOptions& options = {});
+
+// Sequences of different lengths as one batch. q[i] [Nq_i, H, D], k[i] [Nk_i, Hkv, D], v[i] likewise.
+std::vector<Tensor> attention_varlen(Context& context, std::span<const Tensor> q,
+                                     std::span<const Tensor> k, std::span<const Tensor> v,
+                                     std::span<const AttentionOptions> options);
+
+}  // namespace vmolmo::ops

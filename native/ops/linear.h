@@ -1,0 +1,21 @@
+#pragma once
+
+#include "native/ops/activation.h"
+#include "native/ops/context.h"
+#include "native/ops/weight.h"
+
+namespace vmolmo::ops {
+
+// y = act(x W^T + b). x [..., in] f32, weight [out, in] f32 or bf16, bias [out] f32 or bf16 or empty.
+// Returns [..., out] f32. bf16 weights are widened exactly; products and sums are f32.
+Tensor linear(Context& context, const Tensor& x, const Weight& weight, const Tensor& bias = {},
+              Activation activation = Activation::kNone);
+
+// y = residual + x W^T + b, the shape of residual being that of the result.
+Tensor linear_add(Context& context, const Tensor& x, const Weight& weight, const Tensor& bias,
+                  const Tensor& residual);
+
+// C = A B (b [K, N]) or A B^T (transpose_b, b [N, K]); batched over equal leading axes. f32.
+Tensor matmul(Context& context, const Tensor& a, const Tensor& b, bool transpose_b = false);
+
+}  // namespace vmolmo::ops

@@ -1,0 +1,34 @@
+#pragma once
+
+#include "native/ops/context.h"
+
+namespace vmolmo::ops {
+
+// Masks are u8 0/1, [H, W].
+
+// logits > threshold as u8 0/1; any shape.
+Tensor threshold(Context& context, const Tensor& logits, float threshold = 0.0f);
+
+struct Components {
+  Tensor labels;               // i32 [H, W], 0 = background, 1 .. count
+  std::vector<int64_t> areas;  // areas[label - 1], pixels
+};
+
+// Connected components of the non-zero pixels, labelled in scan order. connectivity: 4 or 8.
+Components connected_components(Context& context, const Tensor& mask, int connectivity = 8);
+
+// Components (8-connected) of logit <= threshold with area <= max_area become `value`.
+// logits f32 [H, W], in place.
+void fill_holes_inplace(Context& context, Tensor& logits, int64_t max_area, float threshold,
+                        float value);
+
+struct Overlap {
+  int64_t intersection = 0;
+  int64_t union_ = 0;
+  // |A and B| / |A or B| in float64; 0 when both are empty.
+  double iou() const { return union_ == 0 ? 0.0 : double(intersection) / double(union_); }
+};
+
+Overlap mask_overlap(Context& context, const Tensor& a, const Tensor& b);
+
+}  // namespace vmolmo::ops
