@@ -1,0 +1,73 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "videomolmo/tensor.h"
+
+namespace vmolmo {
+
+struct TensorInfo {
+  std::string name;
+  DType dtype = DType::kF32;
+  Shape shape;
+  std::string file;  // the shard it lies in; empty for generated weights
+};
+
+// Where a model's tensors come from: mapped safetensors, a .pt file, or generated hash weights.
+class WeightSource {
+ public:
+  virtual ~WeightSource() = default;
+  virtual bool has(const std::string& name) const = 0;
+  virtual std::vector<TensorInfo> list() const = 0;
+  // The tensor as stored (a view where possible). `shape` is what the model expects; a generated source
+  // makes the tensor from it, a file source checks it. Throws CHECKPOINT_INVALID naming the tensor.
+  virtual Tensor get(const std::string& name, const Shape& shape) = 0;
+};
+
+// Hands tensors to a model and keeps account: every tensor of the checkpoint is taken or dropped by
+// name, or finish() fails naming the first one left over.
+class WeightLoader {
+ public:
+  // `rename` maps the model's name of a tensor to the checkpoint's (identity when empty).
+  WeightLoader(std::shared_ptr<WeightSource> source,
+               std::function<std::string(const std::string&)> rename = {});
+
+  bool has(const std::string& name) const;
+  // Matrices keep the stored dtype (f32 or bf16) unless the loader was told to widen; see widen().
+  Tensor matrix(const std::string& name, Shape shape);
+  // Vectors, tables and convolution kernels that the ops want as f32 are widened on load.
+  Tensor f32(const std::string& name, Shape shape);
+  // Marks a tensor as known and unused (ViT's last block, for instance).
+  void drop(const std::string& name);
+  // Matrices become f32 (exact path) when true. Default false.
+  void widen(bool on) { widen_ = on; }
+  // Matrices become bf16 (rounded to nearest even) when true. Default false.
+  void narrow(bool on) { narrow_ = on; }
+  void finish() const;
+
+  // Bytes of tensors handed out so far.
+  int64_t bytes() const { return bytes_; }
+
+ private:
+  Tensor take(const std::string& name, const Shape& shape);
+
+  std::shared_ptr<WeightSource> source_;
+  std::function<std::string(const std::string&)> rename_;
+  std::vector<std::string> taken_;
+  bool widen_ = false;
+  bool narrow_ = false;
+  int64_t bytes_ = 0;
+};
+
+// One .safetensors file, or a folder with model.safetensors or model.safetensors.index.json and its
+// shards, mapped read-only. Every header is validated before use.
+std::shared_ptr<WeightSource> open_safetensors(const std::string& path);
+
+// The golden sets' hash weights: values from the tensor's name and index (goldens/README.md).
+std::shared_ptr<WeightSource> hash_weights();
+
+}  // namespace vmolmo
