@@ -1,0 +1,395 @@
+/**
+ * The exact shape of the native addon. Nothing else in the library casts; everything here is thin: handles,
+ * promises and buffers. Every asynchronous call runs on the engine thread of the model it belongs to, in
+ * order, and rejects with an error that carries a `code`.
+ *
+ * Pixel and mask buffers are borrowed until the promise settles and are never copied on the way in.
+ */
+
+export type AddonDType = 'F32' | 'BF16' | 'I32' | 'I64' | 'U8'
+
+/** Interleaved 8-bit RGB, rows `stride` bytes apart (default 3 * width). */
+export interface AddonImage {
+  data: Uint8Array
+  width: number
+  height: number
+  stride?: number
+}
+
+/** A tensor copied out of the engine, row-major. */
+export interface AddonTensor {
+  dtype: AddonDType
+  shape: number[]
+  data: Float32Array | Int32Array | BigInt64Array | Uint8Array
+}
+
+export type AddonTensors = Record<string, AddonTensor>
+
+/** Raised from JavaScript, read by the model between layers. */
+export interface AddonCancel {
+  raise(): void
+}
+
+/** Milliseconds per stage. */
+export type AddonTimes = Record<string, number>
+
+/** Where weights come from: a file, a folder of shards, or generated values (golden sets, benchmarks). */
+export interface AddonWeights {
+  path?: string
+  hash?: boolean
+}
+
+export interface AddonLoadOptions<Config> {
+  config: Config
+  weights: AddonWeights
+  /** How matrices are held: 'fp32' widens, 'bf16' narrows, 'stored' keeps the file's dtype. */
+  dtype: 'fp32' | 'bf16' | 'stored'
+  /** 0: one per available core. */
+  threads: number
+  cancel?: AddonCancel
+}
+
+export interface AddonModelInfo {
+  parameters: number
+  weightBytes: number
+  threads: number
+}
+
+// --- pointer -----------------------------------------------------------------------------------------
+
+/** native/molmo/config.h, field by field (camelCase). */
+export interface AddonMolmoConfig {
+  vit: {
+    imageSize: number
+    patchSize: number
+    width: number
+    heads: number
+    headDim: number
+    mlpWidth: number
+    blocks: number
+    normEps: number
+  }
+  decoder: {
+    width: number
+    blocks: number
+    heads: number
+    kvHeads: number
+    mlpWidth: number
+    vocabSize: number
+    extraVocabSize: number
+    maxPositions: number
+    ropeTheta: number
+    normEps: number
+    qkvBias: boolean
+    qkNorm: boolean
+    normAfter: boolean
+    clipQkv: number | null
+    tied: boolean
+  }
+  preprocess: {
+    maxCrops: number
+    marginBefore: number
+    marginAfter: number
+    mean: [number, number, number]
+    std: [number, number, number]
+    useColTokens: boolean
+  }
+  tokens: { start: number; end: number; patch: number; col: number; image: number }
+  bos: number
+  eos: number
+  vitLayers: number[]
+  padEmbed: boolean
+  temporalAdapter: boolean
+  previousFrames: number
+}
+
+export interface AddonAnswerRequest {
+  frameIndex: number
+  /** Text token ids, without BOS and image tokens; the engine builds the sequence (spec 4.3). */
+  promptIds: Int32Array
+}
+
+export interface AddonAnswerOptions {
+  /** Default 300. */
+  maxNewTokens?: number
+  /** Ids that end an answer, beside the model's eos. */
+  stopIds?: Int32Array
+  /** Previous frames to use, 0 .. config.previousFrames; the missing ones are black. Default all. */
+  contextFrames?: number
+  /** Use black previous frames even where real ones exist. Default false. */
+  blackContext?: boolean
+  cancel?: AddonCancel
+  /** Record every stage under its golden name. */
+  trace?: boolean
+}
+
+export interface AddonAnswer {
+  /** Generated ids without the stopping one. */
+  ids: Int32Array
+  stopped: 'eos' | 'stop' | 'length'
+  times: AddonTimes
+  tensors?: AddonTensors
+}
+
+/** The features of a clip's recent frames: a ring that holds the last `capacity` encoded frames. */
+export interface AddonPointerStream {
+  /** Encodes a frame once; the oldest frame leaves when the ring is full. Frames must share one size. */
+  encode(
+    frameIndex: number,
+    image: AddonImage,
+    options?: { cancel?: AddonCancel; trace?: boolean },
+  ): Promise<{ times: AddonTimes; tensors?: AddonTensors }>
+  has(frameIndex: number): boolean
+  /** Answers for encoded frames; the requests are independent and may run as one batch. */
+  answer(requests: AddonAnswerRequest[], options?: AddonAnswerOptions): Promise<AddonAnswer[]>
+  dispose(): void
+}
+
+export interface AddonPointer {
+  info(): AddonModelInfo
+  openStream(options?: { capacity?: number }): AddonPointerStream
+  /** Preprocessing alone (no model weights used): crops, image_input_idx, tiling, image masks. */
+  preprocess(image: AddonImage): Promise<AddonTensors>
+  /** Settles when running work has stopped and memory is released; pending calls reject with DISPOSED. */
+  dispose(): Promise<void>
+}
+
+// --- segmenter ---------------------------------------------------------------------------------------
+
+/** Everything sam2.md sections 1 and 14.3 make configurable; defaults filled by lib/hub. */
+export interface AddonSam2Config {
+  version: '2.0' | '2.1'
+  imageSize: number
+  trunk: {
+    width: number
+    blocksPerStage: number[]
+    widths: number[]
+    headsPerStage: number[]
+    windowPerStage: number[]
+    globalBlocks: number[]
+    backgroundSize: [number, number]
+    mlpRatio: number
+    normEps: number
+  }
+  hiddenSize: number
+  maskInputChannels: number
+  decoder: {
+    layers: number
+    heads: number
+    mlpWidth: number
+    attentionDownsample: number
+    iouHeadHidden: number
+    dynamicMultimask: boolean
+    stabilityDelta: number
+    stabilityThreshold: number
+  }
+  memoryAttention: { layers: number; mlpWidth: number; ropeTheta: number }
+  memoryEncoder: { channels: number; fuserLayers: number; fuserWidth: number }
+  maxMemoryFrames: number
+  maxObjectPointers: number
+  maxConditioningFrames: number
+  sigmoidScale: number
+  sigmoidBias: number
+  occlusionEmbedding: boolean
+  pointerTemporalEncoding: boolean
+}
+
+export type AddonNameScheme = 'original' | 'transformers'
+
+/** One frame's image features; shared by objects, directions and sessions. */
+export interface AddonImageFeatures {
+  readonly width: number
+  readonly height: number
+  dispose(): void
+}
+
+/** One prompt on one picture. Points are x, y pairs in pixels of the original picture. */
+export interface AddonImagePrompt {
+  points?: Float32Array
+  /** 1 positive, 0 negative. */
+  labels?: Int32Array
+  /** x0, y0, x1, y1. */
+  box?: Float32Array
+  /** Low-resolution logits [4g, 4g] of an earlier call. */
+  maskInput?: Float32Array
+}
+
+export interface AddonImageMasks {
+  /** Masks per prompt: 3 with multimask, else 1. */
+  count: number
+  /** u8 0/1, [count, H, W] per prompt. */
+  masks: Uint8Array[]
+  /** [count, 4g, 4g], clamped to +-32. */
+  lowResLogits: Float32Array[]
+  ious: Float32Array[]
+}
+
+export interface AddonVideoOptions {
+  width: number
+  height: number
+  /** Frames of the clip; 0 when unknown (live). Shapes the pointers' temporal encoding (P = min(N, 16)). */
+  frameCount: number
+  fillHoleArea?: number
+  nonOverlapMasks?: boolean
+  binarizeMaskFromPoints?: boolean
+  addAllFramesToCorrectAsCond?: boolean
+  clearMemoryAroundInput?: boolean
+  memoryStride?: number
+  maxConditioningFrames?: number
+  /** Keep a user's correction when a later pass crosses its frame (default true; false = the reference). */
+  keepCorrections?: boolean
+}
+
+export interface AddonFrameMasks {
+  frameIndex: number
+  objectIds: number[]
+  /** u8 0/1 [H, W] per object. */
+  masks: Uint8Array[]
+  /** Predicted IoU of the chosen mask and the object score logit, per object. */
+  ious: Float32Array
+  objectScores: Float32Array
+  times: AddonTimes
+  /** Mask logits at video resolution [objects, H, W] and low resolution, when asked for with `logits: true`. */
+  logits?: Float32Array
+  lowResLogits?: Float32Array
+  tensors?: AddonTensors
+}
+
+export interface AddonCallOptions {
+  cancel?: AddonCancel
+  logits?: boolean
+  trace?: boolean
+}
+
+/** sam2.md section 13. The caller brings the image features of the frame that a call needs. */
+export interface AddonVideo {
+  addPoints(
+    frameIndex: number,
+    features: AddonImageFeatures,
+    objectId: number,
+    prompt: {
+      points?: Float32Array
+      labels?: Int32Array
+      box?: Float32Array
+      clearOldPoints?: boolean
+      normalized?: boolean
+    },
+    options?: AddonCallOptions,
+  ): Promise<AddonFrameMasks>
+  /** mask: u8 0/1 [height, width], any size. */
+  addMask(
+    frameIndex: number,
+    features: AddonImageFeatures,
+    objectId: number,
+    mask: { data: Uint8Array; width: number; height: number },
+    options?: AddonCallOptions,
+  ): Promise<AddonFrameMasks>
+  clearPromptsInFrame(
+    frameIndex: number,
+    objectId: number,
+    options?: AddonCallOptions,
+  ): Promise<AddonFrameMasks>
+  removeObject(objectId: number, options?: AddonCallOptions & { strict?: boolean }): Promise<AddonFrameMasks[]>
+  /**
+   * Commits the pending prompts and returns the frames that the pass will visit, in order. Frames whose
+   * features the commit needs (memory of prompted frames) are fetched through `promptedFrames()` and
+   * `commit(frame, features)` first.
+   */
+  promptedFrames(): number[]
+  commit(frameIndex: number, features: AddonImageFeatures, options?: AddonCallOptions): Promise<void>
+  planPropagation(options: {
+    startFrame?: number
+    maxFrames?: number
+    reverse?: boolean
+  }): number[]
+  /** One frame of a pass, all objects as one batch. */
+  track(
+    frameIndex: number,
+    features: AddonImageFeatures,
+    options?: AddonCallOptions & { reverse?: boolean },
+  ): Promise<AddonFrameMasks>
+  /** Whether track() of this frame needs image features (false when all objects are conditioned there). */
+  needsFeatures(frameIndex: number): boolean
+  /** Drops tracked results and memories of frames outside [first, last]; conditioning frames stay. */
+  forget(first: number, last: number): void
+  objectIds(): number[]
+  reset(): void
+  dispose(): void
+}
+
+export interface AddonSegmenter {
+  info(): AddonModelInfo
+  /** mode 'image': float antialiased bilinear; 'video': Pillow's bicubic (sam2.md section 2). */
+  encode(
+    image: AddonImage,
+    options?: AddonCallOptions & { mode?: 'image' | 'video' },
+  ): Promise<{ features: AddonImageFeatures; times: AddonTimes; tensors?: AddonTensors }>
+  segment(
+    features: AddonImageFeatures,
+    prompts: AddonImagePrompt[],
+    options?: AddonCallOptions & { multimask?: boolean; maskThreshold?: number; maxHoleArea?: number; maxSprinkleArea?: number },
+  ): Promise<AddonImageMasks & { times: AddonTimes; tensors?: AddonTensors }>
+  openVideo(options: AddonVideoOptions): AddonVideo
+  dispose(): Promise<void>
+}
+
+// --- masks -------------------------------------------------------------------------------------------
+
+export interface AddonMask {
+  /** u8 0/1, row-major. */
+  data: Uint8Array
+  width: number
+  height: number
+}
+
+export type AddonFusionStrategy =
+  | 'bidirectional'
+  | 'prefer-left'
+  | 'prefer-right'
+  | 'intersection'
+  | 'larger'
+  | 'smaller'
+
+export interface AddonFusion {
+  data: Uint8Array
+  branch:
+    | 'forward'
+    | 'backward'
+    | 'intersection'
+    | 'union'
+    | 'empty'
+  intersection: number
+  union: number
+}
+
+export interface Addon {
+  version(): string
+  cpu(): { selected: string; available: string[]; cores: number }
+  cuda(): {
+    built: boolean
+    driverVersion: string | null
+    reason: string | null
+    devices: { name: string; computeCapability: string; totalBytes: number; freeBytes: number }[]
+  }
+  createCancel(): AddonCancel
+  loadPointer(options: AddonLoadOptions<AddonMolmoConfig>): Promise<AddonPointer>
+  loadSegmenter(
+    options: AddonLoadOptions<AddonSam2Config> & { names: AddonNameScheme },
+  ): Promise<AddonSegmenter>
+  /** Names, dtypes and shapes of a safetensors file or sharded folder. */
+  listTensors(path: string): { name: string; dtype: string; shape: number[]; file: string }[]
+  /** Reads tensors of a safetensors file (golden sets). */
+  readTensors(path: string, names?: string[]): AddonTensors
+  fuseMasks(
+    forward: AddonMask | null,
+    backward: AddonMask | null,
+    options: { tau: number; strategy: AddonFusionStrategy },
+  ): AddonFusion
+  maskOverlap(a: AddonMask, b: AddonMask): { intersection: number; union: number }
+  connectedComponents(mask: AddonMask, connectivity: 4 | 8): { labels: Int32Array; areas: number[] }
+  /** COCO run-length counts, column-major, first run background. */
+  encodeRle(mask: AddonMask): Uint32Array
+  decodeRle(counts: Uint32Array, width: number, height: number): Uint8Array
+  /** A golden unit (resize, RoPE, holes, ...) by the op's name; used by parity only. */
+  runOp(name: string, inputs: AddonTensors, attributes: Record<string, number | boolean | string>): AddonTensors
+}
