@@ -289,19 +289,22 @@ export interface AddonVideo {
     objectId: number,
     options?: AddonCallOptions,
   ): Promise<AddonFrameMasks>
-  removeObject(objectId: number, options?: AddonCallOptions & { strict?: boolean }): Promise<AddonFrameMasks[]>
+  removeObject(
+    objectId: number,
+    options?: AddonCallOptions & { strict?: boolean },
+  ): Promise<AddonFrameMasks[]>
   /**
    * Commits the pending prompts and returns the frames that the pass will visit, in order. Frames whose
    * features the commit needs (memory of prompted frames) are fetched through `promptedFrames()` and
    * `commit(frame, features)` first.
    */
   promptedFrames(): number[]
-  commit(frameIndex: number, features: AddonImageFeatures, options?: AddonCallOptions): Promise<void>
-  planPropagation(options: {
-    startFrame?: number
-    maxFrames?: number
-    reverse?: boolean
-  }): number[]
+  commit(
+    frameIndex: number,
+    features: AddonImageFeatures,
+    options?: AddonCallOptions,
+  ): Promise<void>
+  planPropagation(options: { startFrame?: number; maxFrames?: number; reverse?: boolean }): number[]
   /** One frame of a pass, all objects as one batch. */
   track(
     frameIndex: number,
@@ -327,7 +330,12 @@ export interface AddonSegmenter {
   segment(
     features: AddonImageFeatures,
     prompts: AddonImagePrompt[],
-    options?: AddonCallOptions & { multimask?: boolean; maskThreshold?: number; maxHoleArea?: number; maxSprinkleArea?: number },
+    options?: AddonCallOptions & {
+      multimask?: boolean
+      maskThreshold?: number
+      maxHoleArea?: number
+      maxSprinkleArea?: number
+    },
   ): Promise<AddonImageMasks & { times: AddonTimes; tensors?: AddonTensors }>
   openVideo(options: AddonVideoOptions): AddonVideo
   dispose(): Promise<void>
@@ -352,12 +360,7 @@ export type AddonFusionStrategy =
 
 export interface AddonFusion {
   data: Uint8Array
-  branch:
-    | 'forward'
-    | 'backward'
-    | 'intersection'
-    | 'union'
-    | 'empty'
+  branch: 'forward' | 'backward' | 'intersection' | 'union' | 'empty'
   intersection: number
   union: number
 }
@@ -391,5 +394,9 @@ export interface Addon {
   encodeRle(mask: AddonMask): Uint32Array
   decodeRle(counts: Uint32Array, width: number, height: number): Uint8Array
   /** A golden unit (resize, RoPE, holes, ...) by the op's name; used by parity only. */
-  runOp(name: string, inputs: AddonTensors, attributes: Record<string, number | boolean | string>): AddonTensors
+  runOp(
+    name: string,
+    inputs: AddonTensors,
+    attributes: Record<string, number | boolean | string>,
+  ): AddonTensors
 }

@@ -6,8 +6,9 @@
 
 namespace vmolmo {
 
-// A fixed set of workers for data-parallel loops. The calling thread takes part, so a pool of size 1
-// has no worker threads at all. One loop runs at a time; nested loops run serially on their caller.
+// A fixed set of workers for data-parallel loops. The calling thread takes part, so a pool of size
+// 1 has no worker threads at all. One loop runs at a time; nested loops run serially on their
+// caller.
 class ThreadPool {
  public:
   // threads <= 0: one per available core (the process's affinity mask counts).

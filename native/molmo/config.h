@@ -27,17 +27,17 @@ struct DecoderConfig {
   int64_t blocks = 28;
   int64_t heads = 28;
   int64_t kv_heads = 4;
-  int64_t mlp_width = 18944;  // half of the checkpoint's intermediate_size
-  int64_t vocab_size = 152064;      // rows of ff_out and wte.embedding (embedding_size)
-  int64_t extra_vocab_size = 128;   // rows of wte.new_embedding
+  int64_t mlp_width = 18944;       // half of the checkpoint's intermediate_size
+  int64_t vocab_size = 152064;     // rows of ff_out and wte.embedding (embedding_size)
+  int64_t extra_vocab_size = 128;  // rows of wte.new_embedding
   int64_t max_positions = 4096;
   double rope_theta = 1e6;
   float norm_eps = 1e-6f;
   bool qkv_bias = true;
-  bool qk_norm = false;     // attention_layer_norm
+  bool qk_norm = false;  // attention_layer_norm
   bool norm_after = false;
   std::optional<float> clip_qkv;
-  bool tied = false;        // weight_tying: logits from wte.embedding
+  bool tied = false;  // weight_tying: logits from wte.embedding
 };
 
 struct PreprocessConfig {
@@ -65,9 +65,9 @@ struct MolmoConfig {
   int32_t bos = 151643;
   int32_t eos = 151643;
   std::vector<int64_t> vit_layers{-2, -9};
-  bool pad_embed = false;         // Molmo: image_padding_embed
-  bool temporal_adapter = true;   // VideoMolmo
-  int64_t previous_frames = 4;    // l
+  bool pad_embed = false;        // Molmo: image_padding_embed
+  bool temporal_adapter = true;  // VideoMolmo
+  int64_t previous_frames = 4;   // l
 };
 
 }  // namespace vmolmo

@@ -21,7 +21,8 @@ struct AttentionOptions {
 Tensor attention(Context& context, const Tensor& q, const Tensor& k, const Tensor& v,
                  const AttentionOptions& options = {});
 
-// Sequences of different lengths as one batch. q[i] [Nq_i, H, D], k[i] [Nk_i, Hkv, D], v[i] likewise.
+// Sequences of different lengths as one batch. q[i] [Nq_i, H, D], k[i] [Nk_i, Hkv, D], v[i]
+// likewise.
 std::vector<Tensor> attention_varlen(Context& context, std::span<const Tensor> q,
                                      std::span<const Tensor> k, std::span<const Tensor> v,
                                      std::span<const AttentionOptions> options);

@@ -20,8 +20,9 @@ class Recorder {
 // Milliseconds per stage, accumulated by name.
 using StageTimes = std::map<std::string, double>;
 
-// What every op needs and no model owns: the device's threads and memory, the cancel flag of the call
-// in progress, and the optional recorder. One per loaded model, used by its engine thread only.
+// What every op needs and no model owns: the device's threads and memory, the cancel flag of the
+// call in progress, and the optional recorder. One per loaded model, used by its engine thread
+// only.
 class Context {
  public:
   explicit Context(int threads = 0);

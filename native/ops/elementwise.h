@@ -4,8 +4,8 @@
 
 namespace vmolmo::ops {
 
-// a + scale * b. b has a's shape or is a trailing part of it ([C] or [N, C] against [B, N, C]) and is
-// then repeated over the leading axes. f32; b may be bf16.
+// a + scale * b. b has a's shape or is a trailing part of it ([C] or [N, C] against [B, N, C]) and
+// is then repeated over the leading axes. f32; b may be bf16.
 Tensor add(Context& context, const Tensor& a, const Tensor& b, float scale = 1.0f);
 // The same, written into a.
 void add_inplace(Context& context, Tensor& a, const Tensor& b, float scale = 1.0f);

@@ -17,8 +17,8 @@ RopeTable make_rope_table(int64_t begin, int64_t end, int64_t head_dim, double t
 // table_offset + n; t * cos + concat(-t[D/2:], t[:D/2]) * sin.
 void rope_rotate_half(Context& context, Tensor& x, const RopeTable& table, int64_t table_offset);
 
-// 2-D axial tables of SAM 2's memory attention for a grid of `side` x `side`: [side^2, D / 2]; pairs
-// 0 .. D/4-1 turn by column * theta^(-4j / D), the others by row.
+// 2-D axial tables of SAM 2's memory attention for a grid of `side` x `side`: [side^2, D / 2];
+// pairs 0 .. D/4-1 turn by column * theta^(-4j / D), the others by row.
 RopeTable make_axial_rope_table(int64_t side, int64_t head_dim, double theta);
 
 // In place on x [N, D] or [B, N, D]: adjacent channels (2i, 2i+1) are rotated; row n uses table row

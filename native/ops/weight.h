@@ -7,7 +7,8 @@
 namespace vmolmo {
 
 // A linear layer's matrix [out, in], as stored: F32 or BF16 as they come from the checkpoint (views
-// into the mapped file). Quantised formats add their scales here; ops read the format, models do not.
+// into the mapped file). Quantised formats add their scales here; ops read the format, models do
+// not.
 struct Weight {
   enum class Format : uint8_t { kPlain };
 

@@ -23,8 +23,9 @@ class WeightSource {
   virtual ~WeightSource() = default;
   virtual bool has(const std::string& name) const = 0;
   virtual std::vector<TensorInfo> list() const = 0;
-  // The tensor as stored (a view where possible). `shape` is what the model expects; a generated source
-  // makes the tensor from it, a file source checks it. Throws CHECKPOINT_INVALID naming the tensor.
+  // The tensor as stored (a view where possible). `shape` is what the model expects; a generated
+  // source makes the tensor from it, a file source checks it. Throws CHECKPOINT_INVALID naming the
+  // tensor.
   virtual Tensor get(const std::string& name, const Shape& shape) = 0;
 };
 
