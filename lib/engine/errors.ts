@@ -1,0 +1,91 @@
+/** Every error that the library raises on purpose carries one of these. */
+export type ErrorCode =
+  | 'MODEL_NOT_FOUND'
+  | 'CHECKPOINT_INVALID'
+  | 'UNSUPPORTED_MODEL'
+  | 'OUT_OF_MEMORY'
+  | 'DEVICE_UNAVAILABLE'
+  | 'INVALID_ARGUMENT'
+  | 'DECODE_FAILED'
+  | 'ABORTED'
+  | 'DISPOSED'
+  | 'INTERNAL'
+
+/** `code` is stable; `message` is one sentence that names what was expected and what came. */
+export class VideoMolmoError extends Error {
+  readonly code: ErrorCode
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.name = new.target.name
+    this.code = code
+  }
+}
+
+/** No file, folder or model is where the option points. */
+export class ModelNotFoundError extends VideoMolmoError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('MODEL_NOT_FOUND', message, options)
+  }
+}
+
+/** A checkpoint's files are broken or do not fit together. */
+export class CheckpointError extends VideoMolmoError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('CHECKPOINT_INVALID', message, options)
+  }
+}
+
+/** A whole checkpoint of an architecture that this library does not run. */
+export class UnsupportedModelError extends VideoMolmoError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('UNSUPPORTED_MODEL', message, options)
+  }
+}
+
+export class OutOfMemoryError extends VideoMolmoError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('OUT_OF_MEMORY', message, options)
+  }
+}
+
+export class DeviceUnavailableError extends VideoMolmoError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('DEVICE_UNAVAILABLE', message, options)
+  }
+}
+
+/** An argument or option has the wrong type, shape or range. */
+export class InvalidArgumentError extends VideoMolmoError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('INVALID_ARGUMENT', message, options)
+  }
+}
+
+/** A video or picture could not be read. */
+export class DecodeError extends VideoMolmoError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('DECODE_FAILED', message, options)
+  }
+}
+
+/** The caller's AbortSignal fired, or the model was disposed while the call ran. */
+export class AbortedError extends VideoMolmoError {
+  constructor(message = 'the operation was aborted', options?: { cause?: unknown }) {
+    super('ABORTED', message, options)
+  }
+}
+
+/** The model, stream or session was disposed before the call. */
+export class DisposedError extends VideoMolmoError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('DISPOSED', message, options)
+  }
+}
+
+/** A failure inside the engine that the caller cannot have caused. */
+export class InternalError extends VideoMolmoError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('INTERNAL', message, options)
+  }
+}
