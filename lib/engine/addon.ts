@@ -37,6 +37,8 @@ export type AddonTimes = Record<string, number>
 export interface AddonWeights {
   path?: string
   hash?: boolean
+  /** Generated weights only: name -> value * mul + add, applied after generation (golden sets). */
+  adjust?: Record<string, { mul?: number; add?: number }>
 }
 
 export interface AddonLoadOptions<Config> {
@@ -155,6 +157,15 @@ export interface AddonPointer {
 }
 
 // --- segmenter ---------------------------------------------------------------------------------------
+//
+// Traced tensors carry the golden sets' names and layouts:
+//   encode   prep.image_predictor | prep.video_loader, prep.pil_bicubic_u8, trunk.*, fpn.*, fpn_pos.2, high_res.*,
+//            vision_features, image_embed, dense_pe
+//   segment  sparse, dense (mask prompts), all_masks, all_iou, mask_tokens_out, object_score, stability, low_res
+//            (not clamped), iou, dec.*; prompts of equal token counts are one batch (leading axis)
+//   video    f<frame>.o<object>.{memattn.memory, memattn.memory_pos, memattn.out, memattn.layer.<i>,
+//            memattn.n_tokens, iou, low_res_raw, low_res, obj_ptr, object_score, maskmem}; commit():
+//            preflight.f<frame>.o<object>.maskmem
 
 /** Everything sam2.md sections 1 and 14.3 make configurable; defaults filled by lib/hub. */
 export interface AddonSam2Config {
@@ -327,6 +338,32 @@ export interface AddonSegmenter {
     image: AddonImage,
     options?: AddonCallOptions & { mode?: 'image' | 'video' },
   ): Promise<{ features: AddonImageFeatures; times: AddonTimes; tensors?: AddonTensors }>
+  /** A picture that is resized and normalised already: [3, S, S] f32. `size` is that of the original. */
+  encodeTensor(
+    pixels: Float32Array,
+    size: { width: number; height: number },
+    options?: AddonCallOptions,
+  ): Promise<{ features: AddonImageFeatures; times: AddonTimes; tensors?: AddonTensors }>
+  /**
+   * One component alone on given tensors, in the golden sets' layouts (parity only). Stages, their inputs
+   * and what they return:
+   *   'heads'            coords [B, P, 2] model space, labels [B, P], prev_logits?, features? -> low_res_multimasks,
+   *                      ious, low_res_masks, high_res_masks, obj_ptr, object_score_logits
+   *                      (attributes: multimask)
+   *   'decode'           coords [B, P, 2] model space, labels -> low_res [B, 4, ..], iou, object_score
+   *   'mask_as_output'   mask [1, 1, S, S] -> low_res_masks, obj_ptr, object_score_logits, mask_downsample
+   *   'memory_encoder'   mask_logits [1, 1, S, S] -> features, pos, mask_downsampler.<j>, pix_feat_proj,
+   *                      fuser.<i> (attributes: objectScore, binarize)
+   *   'memory_attention' memory [n, 1, M], memory_pos [n, 1, M] -> out, layer.<i>, layer.<i>.self_attn,
+   *                      layer.<i>.cross_attn (attributes: pointerTokens)
+   *   'pointer_position' distances [n], already divided by P - 1 -> sine1d, sine1d_projected
+   */
+  runStage(
+    stage: string,
+    features: AddonImageFeatures,
+    inputs: AddonTensors,
+    attributes?: Record<string, number | boolean>,
+  ): Promise<AddonTensors>
   segment(
     features: AddonImageFeatures,
     prompts: AddonImagePrompt[],
