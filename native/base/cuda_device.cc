@@ -1,0 +1,18 @@
+#include "native/base/cuda_device.h"
+
+namespace vmolmo {
+
+#ifdef VMOLMO_HAVE_CUDA
+// native/kernels/cuda/device.cu
+CudaStatus probe_cuda();
+
+CudaStatus cuda_status() { return probe_cuda(); }
+#else
+CudaStatus cuda_status() {
+  CudaStatus status;
+  status.message = "This build has no CUDA support: no CUDA compiler was found when it was made.";
+  return status;
+}
+#endif
+
+}  // namespace vmolmo

@@ -1,0 +1,188 @@
+#include "native/kernels/cpu/reference.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace vmolmo::reference {
+
+void linear(const float* x, const float* w, const float* bias, float* y, int64_t m, int64_t n,
+            int64_t k) {
+  for (int64_t i = 0; i < m; ++i) {
+    for (int64_t j = 0; j < n; ++j) {
+      double sum = bias ? bias[j] : 0.0;
+      for (int64_t p = 0; p < k; ++p) sum += double(x[i * k + p]) * double(w[j * k + p]);
+      y[i * n + j] = static_cast<float>(sum);
+    }
+  }
+}
+
+void attention(const float* q, const float* k, const float* v, float* out, int64_t nq, int64_t nk,
+               int64_t d, int64_t dv, float scale, bool causal, int64_t offset) {
+  std::vector<double> p(static_cast<size_t>(nk));
+  std::vector<double> row(static_cast<size_t>(dv));
+  for (int64_t i = 0; i < nq; ++i) {
+    const int64_t seen = causal ? std::clamp<int64_t>(offset + i + 1, 0, nk) : nk;
+    double top = -INFINITY;
+    for (int64_t j = 0; j < seen; ++j) {
+      double score = 0.0;
+      for (int64_t c = 0; c < d; ++c) score += double(q[i * d + c]) * double(k[j * d + c]);
+      p[j] = score * scale;
+      top = std::max(top, p[j]);
+    }
+    double sum = 0.0;
+    std::fill(row.begin(), row.end(), 0.0);
+    for (int64_t j = 0; j < seen; ++j) {
+      const double weight = std::exp(p[j] - top);
+      sum += weight;
+      for (int64_t c = 0; c < dv; ++c) row[c] += weight * v[j * dv + c];
+    }
+    for (int64_t c = 0; c < dv; ++c) out[i * dv + c] = seen ? static_cast<float>(row[c] / sum) : 0.0f;
+  }
+}
+
+void softmax(const float* x, float* y, int64_t rows, int64_t n) {
+  for (int64_t r = 0; r < rows; ++r, x += n, y += n) {
+    const double top = *std::max_element(x, x + n);
+    double sum = 0.0;
+    for (int64_t i = 0; i < n; ++i) sum += std::exp(double(x[i]) - top);
+    for (int64_t i = 0; i < n; ++i) y[i] = static_cast<float>(std::exp(double(x[i]) - top) / sum);
+  }
+}
+
+void layer_norm(const float* x, const float* weight, const float* bias, float* y, int64_t rows,
+                int64_t n, float eps) {
+  for (int64_t r = 0; r < rows; ++r, x += n, y += n) {
+    double mean = 0.0;
+    double variance = 0.0;
+    for (int64_t i = 0; i < n; ++i) mean += x[i];
+    mean /= double(n);
+    for (int64_t i = 0; i < n; ++i) variance += (x[i] - mean) * (x[i] - mean);
+    const double inverse = 1.0 / std::sqrt(variance / double(n) + eps);
+    for (int64_t i = 0; i < n; ++i) {
+      y[i] = static_cast<float>((x[i] - mean) * inverse * weight[i] + (bias ? bias[i] : 0.0f));
+    }
+  }
+}
+
+void rms_norm(const float* x, const float* weight, float* y, int64_t rows, int64_t n, float eps) {
+  for (int64_t r = 0; r < rows; ++r, x += n, y += n) {
+    double square = 0.0;
+    for (int64_t i = 0; i < n; ++i) square += double(x[i]) * x[i];
+    const double inverse = 1.0 / std::sqrt(square / double(n) + eps);
+    for (int64_t i = 0; i < n; ++i) y[i] = static_cast<float>(weight[i] * (x[i] * inverse));
+  }
+}
+
+float activate(float x, ops::Activation activation) {
+  const double t = x;
+  switch (activation) {
+    case ops::Activation::kNone: return x;
+    case ops::Activation::kRelu: return x > 0.0f ? x : 0.0f;
+    case ops::Activation::kGelu: return static_cast<float>(0.5 * t * std::erfc(-t * 0.7071067811865476));
+    case ops::Activation::kQuickGelu: return static_cast<float>(t / (1.0 + std::exp(-1.702 * t)));
+    case ops::Activation::kSilu: return static_cast<float>(t / (1.0 + std::exp(-t)));
+    case ops::Activation::kSigmoid: return static_cast<float>(1.0 / (1.0 + std::exp(-t)));
+  }
+  return x;
+}
+
+void conv2d(const float* x, const float* weight, const float* bias, float* y, const ConvShape& s) {
+  for (int64_t b = 0; b < s.batch; ++b) {
+    for (int64_t oy = 0; oy < s.out_height(); ++oy) {
+      for (int64_t ox = 0; ox < s.out_width(); ++ox) {
+        for (int64_t o = 0; o < s.out; ++o) {
+          double sum = bias ? bias[o] : 0.0;
+          for (int64_t ky = 0; ky < s.kernel_h; ++ky) {
+            const int64_t iy = oy * s.stride + ky - s.padding;
+            if (iy < 0 || iy >= s.height) continue;
+            for (int64_t kx = 0; kx < s.kernel_w; ++kx) {
+              const int64_t ix = ox * s.stride + kx - s.padding;
+              if (ix < 0 || ix >= s.width) continue;
+              for (int64_t c = 0; c < s.in; ++c) {
+                sum += double(x[((b * s.height + iy) * s.width + ix) * s.in + c]) *
+                       weight[((o * s.in + c) * s.kernel_h + ky) * s.kernel_w + kx];
+              }
+            }
+          }
+          *y++ = static_cast<float>(sum);
+        }
+      }
+    }
+  }
+}
+
+void conv2d_depthwise(const float* x, const float* weight, const float* bias, float* y,
+                      const ConvShape& s) {
+  for (int64_t b = 0; b < s.batch; ++b) {
+    for (int64_t oy = 0; oy < s.out_height(); ++oy) {
+      for (int64_t ox = 0; ox < s.out_width(); ++ox) {
+        for (int64_t c = 0; c < s.in; ++c) {
+          double sum = bias ? bias[c] : 0.0;
+          for (int64_t ky = 0; ky < s.kernel_h; ++ky) {
+            const int64_t iy = oy * s.stride + ky - s.padding;
+            if (iy < 0 || iy >= s.height) continue;
+            for (int64_t kx = 0; kx < s.kernel_w; ++kx) {
+              const int64_t ix = ox * s.stride + kx - s.padding;
+              if (ix < 0 || ix >= s.width) continue;
+              sum += double(x[((b * s.height + iy) * s.width + ix) * s.in + c]) *
+                     weight[(c * s.kernel_h + ky) * s.kernel_w + kx];
+            }
+          }
+          *y++ = static_cast<float>(sum);
+        }
+      }
+    }
+  }
+}
+
+void conv_transpose_2x2(const float* x, const float* weight, const float* bias, float* y,
+                        int64_t batch, int64_t h, int64_t w, int64_t in, int64_t out) {
+  for (int64_t b = 0; b < batch; ++b) {
+    for (int64_t oy = 0; oy < 2 * h; ++oy) {
+      for (int64_t ox = 0; ox < 2 * w; ++ox) {
+        const float* pixel = x + ((b * h + oy / 2) * w + ox / 2) * in;
+        for (int64_t o = 0; o < out; ++o) {
+          double sum = bias ? bias[o] : 0.0;
+          for (int64_t c = 0; c < in; ++c) {
+            sum += double(pixel[c]) * weight[((c * out + o) * 2 + oy % 2) * 2 + ox % 2];
+          }
+          *y++ = static_cast<float>(sum);
+        }
+      }
+    }
+  }
+}
+
+std::vector<int64_t> connected_components(const uint8_t* mask, int32_t* labels, int64_t h, int64_t w,
+                                          int connectivity) {
+  std::fill(labels, labels + h * w, 0);
+  std::vector<int64_t> areas;
+  std::vector<int64_t> stack;
+  for (int64_t start = 0; start < h * w; ++start) {
+    if (!mask[start] || labels[start]) continue;
+    const auto label = static_cast<int32_t>(areas.size() + 1);
+    areas.push_back(0);
+    labels[start] = label;
+    stack.push_back(start);
+    while (!stack.empty()) {
+      const int64_t at = stack.back();
+      stack.pop_back();
+      ++areas.back();
+      for (int64_t dy = -1; dy <= 1; ++dy) {
+        for (int64_t dx = -1; dx <= 1; ++dx) {
+          if (connectivity == 4 && dx != 0 && dy != 0) continue;
+          const int64_t ny = at / w + dy;
+          const int64_t nx = at % w + dx;
+          if (ny < 0 || ny >= h || nx < 0 || nx >= w) continue;
+          const int64_t next = ny * w + nx;
+          if (!mask[next] || labels[next]) continue;
+          labels[next] = label;
+          stack.push_back(next);
+        }
+      }
+    }
+  }
+  return areas;
+}
+
+}  // namespace vmolmo::reference

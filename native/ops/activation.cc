@@ -1,0 +1,52 @@
+#include "native/ops/activation.h"
+
+#include "native/kernels/cpu/reference.h"
+#include "native/ops/checks.h"
+
+namespace vmolmo::ops {
+
+Tensor activate(Context& context, const Tensor& x, Activation activation) {
+  const Tensor input = dense_f32(context, x, "activate");
+  Tensor y = context.empty(x.shape());
+  const float* in = input.data<float>();
+  float* out = y.data<float>();
+  context.threads().parallel_for(input.numel(), 16384, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) out[i] = reference::activate(in[i], activation);
+  });
+  return y;
+}
+
+namespace {
+
+// Rows of a tensor whose leading axes may be strided views: the row's first element.
+const float* row_pointer(const Tensor& x, int64_t row) {
+  int64_t offset = 0;
+  for (int axis = x.rank() - 2; axis >= 0; --axis) {
+    offset += row % x.dim(axis) * x.stride(axis);
+    row /= x.dim(axis);
+  }
+  return x.data<float>() + offset;
+}
+
+}  // namespace
+
+Tensor swiglu(Context& context, const Tensor& up, const Tensor& gate) {
+  require_f32(up, "swiglu");
+  require_f32(gate, "swiglu");
+  require(up.shape() == gate.shape() && up.stride(-1) == 1 && gate.stride(-1) == 1, Code::kInternal,
+          "swiglu: expected two equal shapes with a dense last axis; got ", up.shape(), " and ",
+          gate.shape(), ".");
+  const int64_t n = up.dim(-1);
+  Tensor y = context.empty(up.shape());
+  context.threads().parallel_for(up.numel() / n, 1 + 16384 / n, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      const float* u = row_pointer(up, row);
+      const float* g = row_pointer(gate, row);
+      float* out = y.data<float>() + row * n;
+      for (int64_t i = 0; i < n; ++i) out[i] = u[i] * reference::activate(g[i], Activation::kSilu);
+    }
+  });
+  return y;
+}
+
+}  // namespace vmolmo::ops

@@ -1,0 +1,187 @@
+#include "native/ops/elementwise.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "native/ops/checks.h"
+
+namespace vmolmo::ops {
+namespace {
+
+constexpr int64_t kGrain = 16384;
+
+// Calls body(a index, b index, length) over runs in which both operands are dense; b is repeated
+// every `period` elements.
+template <typename Body>
+void for_repeated(Context& context, int64_t count, int64_t period, const Body& body) {
+  context.threads().parallel_for(count, kGrain, [&](int64_t begin, int64_t end) {
+    while (begin < end) {
+      const int64_t phase = begin % period;
+      const int64_t length = std::min(end - begin, period - phase);
+      body(begin, phase, length);
+      begin += length;
+    }
+  });
+}
+
+// b as dense F32, its shape checked to be a trailing part of a's.
+Tensor repeated_operand(Context& context, const Tensor& a, const Tensor& b, const char* op) {
+  require_f32(a, op);
+  bool fits = b.rank() <= a.rank();
+  for (int axis = 1; fits && axis <= b.rank(); ++axis) fits = a.dim(-axis) == b.dim(-axis);
+  require(fits, Code::kInternal, op, ": the shape ", b.shape(), " is no trailing part of ", a.shape(),
+          ".");
+  return parameter_f32(context, b, op);
+}
+
+void add_into(Context& context, const float* a, const Tensor& b, float scale, float* out,
+              int64_t count) {
+  if (count == 0) return;
+  const float* add = b.data<float>();
+  for_repeated(context, count, b.numel(), [&](int64_t at, int64_t phase, int64_t length) {
+    for (int64_t i = 0; i < length; ++i) out[at + i] = a[at + i] + scale * add[phase + i];
+  });
+}
+
+}  // namespace
+
+Tensor add(Context& context, const Tensor& a, const Tensor& b, float scale) {
+  const Tensor right = repeated_operand(context, a, b, "add");
+  const Tensor left = dense_f32(context, a, "add");
+  Tensor out = context.empty(a.shape());
+  add_into(context, left.data<float>(), right, scale, out.data<float>(), out.numel());
+  return out;
+}
+
+void add_inplace(Context& context, Tensor& a, const Tensor& b, float scale) {
+  const Tensor right = repeated_operand(context, a, b, "add_inplace");
+  require(a.is_contiguous(), Code::kInternal, "add_inplace: the target must be contiguous.");
+  add_into(context, a.data<float>(), right, scale, a.data<float>(), a.numel());
+}
+
+Tensor multiply(Context& context, const Tensor& a, const Tensor& b) {
+  const Tensor right = repeated_operand(context, a, b, "multiply");
+  const Tensor left = dense_f32(context, a, "multiply");
+  Tensor result = context.empty(a.shape());
+  if (result.numel() == 0) return result;
+  const float* x = left.data<float>();
+  const float* y = right.data<float>();
+  float* out = result.data<float>();
+  for_repeated(context, result.numel(), right.numel(), [&](int64_t at, int64_t phase, int64_t length) {
+    for (int64_t i = 0; i < length; ++i) out[at + i] = x[at + i] * y[phase + i];
+  });
+  return result;
+}
+
+Tensor affine(Context& context, const Tensor& a, float scale, float shift) {
+  const Tensor input = dense_f32(context, a, "affine");
+  Tensor result = context.empty(a.shape());
+  const float* x = input.data<float>();
+  float* out = result.data<float>();
+  context.threads().parallel_for(result.numel(), kGrain, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) out[i] = x[i] * scale + shift;
+  });
+  return result;
+}
+
+Tensor concat(Context& context, std::span<const Tensor> tensors, int axis) {
+  require(!tensors.empty(), Code::kInternal, "concat: no tensors.");
+  Shape shape = tensors[0].shape();
+  if (axis < 0) axis += shape.rank();
+  require(axis >= 0 && axis < shape.rank(), Code::kInternal, "concat: axis ", axis, " of ", shape, ".");
+  shape[axis] = 0;
+  for (const Tensor& x : tensors) {
+    bool fits = x.dtype() == tensors[0].dtype() && x.rank() == shape.rank();
+    for (int i = 0; fits && i < shape.rank(); ++i) fits = i == axis || x.dim(i) == shape[i];
+    require(fits, Code::kInternal, "concat: ", x.dtype(), " ", x.shape(), " does not join ",
+            tensors[0].dtype(), " ", tensors[0].shape(), " along axis ", axis, ".");
+    shape[axis] += x.dim(axis);
+  }
+  Tensor out = context.empty(shape, tensors[0].dtype());
+  int64_t outer = 1;
+  for (int i = 0; i < axis; ++i) outer *= shape[i];
+  if (outer == 0 || out.numel() == 0) return out;
+  const size_t row = out.bytes() / static_cast<size_t>(outer);
+  size_t offset = 0;
+  for (const Tensor& x : tensors) {
+    const Tensor source = x.is_contiguous() ? x : x.clone(context.memory());
+    const size_t run = source.bytes() / static_cast<size_t>(outer);
+    const int64_t grain = 1 + (int64_t{1} << 17) / int64_t(run + 1);
+    context.threads().parallel_for(outer, grain, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        std::memcpy(out.raw() + size_t(i) * row + offset, source.raw() + size_t(i) * run, run);
+      }
+    });
+    offset += run;
+  }
+  return out;
+}
+
+Tensor permute(Context& context, const Tensor& x, std::initializer_list<int> axes) {
+  require(static_cast<int>(axes.size()) == x.rank(), Code::kInternal, "permute: shape ", x.shape(),
+          " needs ", x.rank(), " axes; got ", axes.size(), ".");
+  // Sorting the axes by transpositions gives a view in the wanted order.
+  Tensor view = x;
+  std::array<int, Shape::kMaxRank> held{};
+  for (int i = 0; i < x.rank(); ++i) held[i] = i;
+  int position = 0;
+  for (int wanted : axes) {
+    int at = position;
+    while (at < x.rank() && held[at] != wanted) ++at;
+    require(at < x.rank(), Code::kInternal, "permute: axis ", wanted, " is missing or repeated.");
+    view = view.transpose(position, at);
+    std::swap(held[position], held[at]);
+    ++position;
+  }
+  return view.clone(context.memory());
+}
+
+Tensor mean(Context& context, const Tensor& x, int axis) {
+  const Tensor input = dense_f32(context, x, "mean");
+  if (axis < 0) axis += x.rank();
+  require(axis >= 0 && axis < x.rank() && x.dim(axis) > 0, Code::kInternal, "mean: axis ", axis, " of ",
+          x.shape(), ".");
+  Shape shape;
+  int64_t outer = 1, inner = 1;
+  for (int i = 0; i < x.rank(); ++i) {
+    if (i < axis) outer *= x.dim(i);
+    if (i > axis) inner *= x.dim(i);
+    if (i != axis) shape.push_back(x.dim(i));
+  }
+  const int64_t count = x.dim(axis);
+  Tensor out = context.zeros(shape);
+  float* y = out.data<float>();
+  const float* in = input.data<float>();
+  const float scale = 1.0f / static_cast<float>(count);
+  for (int64_t o = 0; o < outer; ++o) {
+    for (int64_t c = 0; c < count; ++c) {
+      const float* row = in + (o * count + c) * inner;
+      for (int64_t i = 0; i < inner; ++i) y[o * inner + i] += row[i];
+    }
+    for (int64_t i = 0; i < inner; ++i) y[o * inner + i] *= scale;
+  }
+  return out;
+}
+
+void lerp_inplace(Context& context, Tensor& mean, const Tensor& x, float weight) {
+  require_f32(mean, "lerp_inplace");
+  const Tensor input = dense_f32(context, x, "lerp_inplace");
+  require(mean.shape() == x.shape() && mean.is_contiguous(), Code::kInternal,
+          "lerp_inplace: expected two equal shapes; got ", mean.shape(), " and ", x.shape(), ".");
+  float* m = mean.data<float>();
+  const float* in = input.data<float>();
+  context.threads().parallel_for(mean.numel(), kGrain, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) m[i] += (in[i] - m[i]) * weight;
+  });
+}
+
+void round_to_bf16_inplace(Context& context, Tensor& x) {
+  require_f32(x, "round_to_bf16_inplace");
+  require(x.is_contiguous(), Code::kInternal, "round_to_bf16_inplace: the tensor must be contiguous.");
+  float* values = x.data<float>();
+  context.threads().parallel_for(x.numel(), kGrain, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) values[i] = static_cast<float>(BFloat16(values[i]));
+  });
+}
+
+}  // namespace vmolmo::ops

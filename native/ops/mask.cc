@@ -1,0 +1,73 @@
+#include "native/ops/mask.h"
+
+#include <algorithm>
+
+#include "native/kernels/cpu/reference.h"
+#include "native/ops/checks.h"
+
+namespace vmolmo::ops {
+namespace {
+
+Tensor dense_mask(Context& context, const Tensor& mask, const char* op) {
+  require_rank(mask, 2, op);
+  require(mask.dtype() == DType::kU8, Code::kInternal, op, ": expected a U8 mask; got ", mask.dtype(),
+          " ", mask.shape(), ".");
+  return mask.is_contiguous() ? mask : mask.clone(context.memory());
+}
+
+}  // namespace
+
+Tensor threshold(Context& context, const Tensor& logits, float threshold) {
+  const Tensor input = dense_f32(context, logits, "threshold");
+  Tensor mask = context.empty(logits.shape(), DType::kU8);
+  const float* in = input.data<float>();
+  uint8_t* out = mask.data<uint8_t>();
+  context.threads().parallel_for(mask.numel(), 65536, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) out[i] = in[i] > threshold;
+  });
+  return mask;
+}
+
+Components connected_components(Context& context, const Tensor& mask, int connectivity) {
+  require(connectivity == 4 || connectivity == 8, Code::kInvalidArgument,
+          "Connectivity must be 4 or 8; got ", connectivity, ".");
+  const Tensor input = dense_mask(context, mask, "connected_components");
+  Components result{context.empty(mask.shape(), DType::kI32), {}};
+  result.areas = reference::connected_components(input.data<uint8_t>(), result.labels.data<int32_t>(),
+                                                 mask.dim(0), mask.dim(1), connectivity);
+  return result;
+}
+
+void fill_holes_inplace(Context& context, Tensor& logits, int64_t max_area, float threshold,
+                        float value) {
+  require_f32(logits, "fill_holes_inplace");
+  require_rank(logits, 2, "fill_holes_inplace");
+  require(logits.is_contiguous(), Code::kInternal, "fill_holes_inplace: logits must be contiguous.");
+  Tensor holes = context.empty(logits.shape(), DType::kU8);
+  float* data = logits.data<float>();
+  uint8_t* hole = holes.data<uint8_t>();
+  const int64_t count = logits.numel();
+  for (int64_t i = 0; i < count; ++i) hole[i] = data[i] <= threshold;
+  const Components components = connected_components(context, holes, 8);
+  const int32_t* label = components.labels.data<int32_t>();
+  for (int64_t i = 0; i < count; ++i) {
+    if (label[i] > 0 && components.areas[size_t(label[i]) - 1] <= max_area) data[i] = value;
+  }
+}
+
+Overlap mask_overlap(Context& context, const Tensor& a, const Tensor& b) {
+  const Tensor left = dense_mask(context, a, "mask_overlap");
+  const Tensor right = dense_mask(context, b, "mask_overlap");
+  require(a.shape() == b.shape(), Code::kInvalidArgument, "Masks of different sizes, ", a.shape(),
+          " and ", b.shape(), ", have no overlap.");
+  const uint8_t* x = left.data<uint8_t>();
+  const uint8_t* y = right.data<uint8_t>();
+  Overlap overlap;
+  for (int64_t i = 0; i < a.numel(); ++i) {
+    overlap.intersection += x[i] && y[i];
+    overlap.union_ += x[i] || y[i];
+  }
+  return overlap;
+}
+
+}  // namespace vmolmo::ops

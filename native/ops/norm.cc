@@ -1,0 +1,34 @@
+#include "native/ops/norm.h"
+
+#include "native/kernels/cpu/reference.h"
+#include "native/ops/checks.h"
+
+namespace vmolmo::ops {
+
+Tensor layer_norm(Context& context, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                  float eps) {
+  const Tensor input = dense_f32(context, x, "layer_norm");
+  const int64_t n = x.dim(-1);
+  const Tensor w = vector_f32(context, weight, n, "layer_norm");
+  const Tensor b = vector_f32(context, bias, n, "layer_norm");
+  Tensor y = context.empty(x.shape());
+  context.threads().parallel_for(input.numel() / n, 1 + 16384 / n, [&](int64_t begin, int64_t end) {
+    reference::layer_norm(input.data<float>() + begin * n, w.data<float>(), data_or_null(b),
+                          y.data<float>() + begin * n, end - begin, n, eps);
+  });
+  return y;
+}
+
+Tensor rms_norm(Context& context, const Tensor& x, const Tensor& weight, float eps) {
+  const Tensor input = dense_f32(context, x, "rms_norm");
+  const int64_t n = x.dim(-1);
+  const Tensor w = vector_f32(context, weight, n, "rms_norm");
+  Tensor y = context.empty(x.shape());
+  context.threads().parallel_for(input.numel() / n, 1 + 16384 / n, [&](int64_t begin, int64_t end) {
+    reference::rms_norm(input.data<float>() + begin * n, w.data<float>(),
+                        y.data<float>() + begin * n, end - begin, n, eps);
+  });
+  return y;
+}
+
+}  // namespace vmolmo::ops
