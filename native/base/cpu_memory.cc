@@ -31,8 +31,8 @@ std::byte* allocate_block(size_t bytes) {
   return static_cast<std::byte*>(block);
 }
 
-// Few distinct sizes, so that blocks are reusable: multiples of 64 up to 4 KiB, then eight steps per
-// power of two (at most 12.5 % waste).
+// Few distinct sizes, so that blocks are reusable: multiples of 64 up to 4 KiB, then eight steps
+// per power of two (at most 12.5 % waste).
 size_t size_class(size_t bytes) {
   bytes = std::max(bytes, kAlignment);
   if (bytes <= 4096) return round_up(bytes, kAlignment);

@@ -16,8 +16,9 @@ struct CudaDevice {
 
 // What the machine offers, as values: a missing driver or device is a state, never a failure.
 struct CudaStatus {
-  bool built = false;      // this library was compiled with CUDA
-  int driver_version = 0;  // 1000 * major + 10 * minor of the newest CUDA the driver serves; 0: no driver
+  bool built = false;  // this library was compiled with CUDA
+  int driver_version =
+      0;  // 1000 * major + 10 * minor of the newest CUDA the driver serves; 0: no driver
   int runtime_version = 0;
   std::vector<CudaDevice> devices;
   std::string message;  // why there are no devices; empty when there are some

@@ -42,10 +42,10 @@ int available_cores() {
   return std::max(1u, std::thread::hardware_concurrency());
 }
 
-// A loop is published by bumping `generation`. A worker enters by raising `active` and then checks that
-// the loop is still open; the caller closes the loop and waits for `active` to fall to zero. So a
-// worker that wakes late costs the caller nothing, and the loop's fields are only written while
-// nobody reads them.
+// A loop is published by bumping `generation`. A worker enters by raising `active` and then checks
+// that the loop is still open; the caller closes the loop and waits for `active` to fall to zero.
+// So a worker that wakes late costs the caller nothing, and the loop's fields are only written
+// while nobody reads them.
 struct ThreadPool::Impl {
   std::vector<std::thread> workers;
   std::mutex loop_mutex;  // one loop at a time
@@ -117,7 +117,8 @@ struct ThreadPool::Impl {
 ThreadPool::ThreadPool(int threads) : impl_(std::make_unique<Impl>()) {
   const int total = threads > 0 ? threads : available_cores();
   try {
-    for (int i = 1; i < total; ++i) impl_->workers.emplace_back([impl = impl_.get()] { impl->work(); });
+    for (int i = 1; i < total; ++i)
+      impl_->workers.emplace_back([impl = impl_.get()] { impl->work(); });
   } catch (...) {
     // A process at its thread limit computes with the workers it got.
     if (impl_->workers.empty() && total > 1) return;

@@ -36,8 +36,8 @@ Tensor attention(Context& context, const Tensor& q, const Tensor& k, const Tenso
       const int64_t unit = i / nq;
       const int64_t kv = (unit / heads) * k.dim(2) + unit % heads / group;
       reference::attention(qs.data<float>() + i * d, ks.data<float>() + kv * nk * d,
-                           vs.data<float>() + kv * nk * dv, out.data<float>() + i * dv, 1, nk, d, dv,
-                           scale, options.causal, options.query_offset + i % nq);
+                           vs.data<float>() + kv * nk * dv, out.data<float>() + i * dv, 1, nk, d,
+                           dv, scale, options.causal, options.query_offset + i % nq);
     }
   });
   return out.transpose(1, 2).clone(context.memory()).reshape({batch, nq, heads * dv});
@@ -46,9 +46,9 @@ Tensor attention(Context& context, const Tensor& q, const Tensor& k, const Tenso
 std::vector<Tensor> attention_varlen(Context& context, std::span<const Tensor> q,
                                      std::span<const Tensor> k, std::span<const Tensor> v,
                                      std::span<const AttentionOptions> options) {
-  require(q.size() == k.size() && q.size() == v.size() && q.size() == options.size(), Code::kInternal,
-          "attention_varlen: got ", q.size(), " queries, ", k.size(), " keys, ", v.size(),
-          " values and ", options.size(), " options.");
+  require(q.size() == k.size() && q.size() == v.size() && q.size() == options.size(),
+          Code::kInternal, "attention_varlen: got ", q.size(), " queries, ", k.size(), " keys, ",
+          v.size(), " values and ", options.size(), " options.");
   std::vector<Tensor> results;
   for (size_t i = 0; i < q.size(); ++i) {
     Tensor parts[3] = {q[i], k[i], v[i]};

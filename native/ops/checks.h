@@ -7,13 +7,13 @@ namespace vmolmo::ops {
 
 inline void require_f32(const Tensor& x, const char* op) {
   require(static_cast<bool>(x), Code::kInternal, op, ": expected an F32 tensor; got none.");
-  require(x.dtype() == DType::kF32, Code::kInternal, op, ": expected an F32 tensor; got ", x.dtype(), " ",
-          x.shape(), ".");
+  require(x.dtype() == DType::kF32, Code::kInternal, op, ": expected an F32 tensor; got ",
+          x.dtype(), " ", x.shape(), ".");
 }
 
 inline void require_rank(const Tensor& x, int rank, const char* op) {
-  require(x.rank() == rank, Code::kInternal, op, ": expected a tensor of rank ", rank, "; got shape ",
-          x.shape(), ".");
+  require(x.rank() == rank, Code::kInternal, op, ": expected a tensor of rank ", rank,
+          "; got shape ", x.shape(), ".");
 }
 
 // The tensor itself when it is contiguous F32, else a contiguous copy of it.
@@ -32,8 +32,8 @@ inline Tensor parameter_f32(Context& context, const Tensor& x, const char* op) {
 // A vector of `length` parameters (bias, scale), or empty.
 inline Tensor vector_f32(Context& context, const Tensor& x, int64_t length, const char* op) {
   if (!x) return x;
-  require(x.numel() == length, Code::kInternal, op, ": expected ", length, " parameters; got shape ",
-          x.shape(), ".");
+  require(x.numel() == length, Code::kInternal, op, ": expected ", length,
+          " parameters; got shape ", x.shape(), ".");
   return parameter_f32(context, x, op);
 }
 

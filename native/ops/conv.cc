@@ -14,8 +14,8 @@ reference::ConvShape conv_shape(const Tensor& x, const Tensor& weight, int64_t s
   require_rank(weight, 4, op);
   const int64_t in = x.dim(3);
   require(depthwise ? weight.dim(0) == in && weight.dim(1) == 1 : weight.dim(1) == in,
-          Code::kInternal, op, ": the weight ", weight.shape(), " does not fit the input ", x.shape(),
-          " (NHWC).");
+          Code::kInternal, op, ": the weight ", weight.shape(), " does not fit the input ",
+          x.shape(), " (NHWC).");
   const reference::ConvShape shape{x.dim(0),      x.dim(1),      x.dim(2), in,     weight.dim(0),
                                    weight.dim(2), weight.dim(3), stride,   padding};
   require(stride > 0 && padding >= 0 && shape.height + 2 * padding >= shape.kernel_h &&
@@ -45,8 +45,8 @@ Tensor conv2d_depthwise(Context& context, const Tensor& x, const Tensor& weight,
   const Tensor w = parameter_f32(context, weight, "conv2d_depthwise");
   const Tensor b = vector_f32(context, bias, shape.out, "conv2d_depthwise");
   Tensor y = context.empty({shape.batch, shape.out_height(), shape.out_width(), shape.out});
-  reference::conv2d_depthwise(input.data<float>(), w.data<float>(), data_or_null(b), y.data<float>(),
-                              shape);
+  reference::conv2d_depthwise(input.data<float>(), w.data<float>(), data_or_null(b),
+                              y.data<float>(), shape);
   return y;
 }
 
@@ -76,19 +76,20 @@ Tensor max_pool_2x2(Context& context, const Tensor& x) {
   Tensor y = context.empty({x.dim(0), h / 2, w / 2, c});
   const float* in = input.data<float>();
   float* out = y.data<float>();
-  context.threads().parallel_for(x.dim(0) * (h / 2), 1 + 16384 / (w * c + 1),
-                                 [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      const float* top = in + row * 2 * w * c;
-      const float* bottom = top + w * c;
-      float* target = out + row * (w / 2) * c;
-      for (int64_t p = 0; p < w / 2; ++p, top += 2 * c, bottom += 2 * c, target += c) {
-        for (int64_t i = 0; i < c; ++i) {
-          target[i] = std::max(std::max(top[i], top[c + i]), std::max(bottom[i], bottom[c + i]));
+  context.threads().parallel_for(
+      x.dim(0) * (h / 2), 1 + 16384 / (w * c + 1), [&](int64_t begin, int64_t end) {
+        for (int64_t row = begin; row < end; ++row) {
+          const float* top = in + row * 2 * w * c;
+          const float* bottom = top + w * c;
+          float* target = out + row * (w / 2) * c;
+          for (int64_t p = 0; p < w / 2; ++p, top += 2 * c, bottom += 2 * c, target += c) {
+            for (int64_t i = 0; i < c; ++i) {
+              target[i] =
+                  std::max(std::max(top[i], top[c + i]), std::max(bottom[i], bottom[c + i]));
+            }
+          }
         }
-      }
-    }
-  });
+      });
   return y;
 }
 

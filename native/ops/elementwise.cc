@@ -29,8 +29,8 @@ Tensor repeated_operand(Context& context, const Tensor& a, const Tensor& b, cons
   require_f32(a, op);
   bool fits = b.rank() <= a.rank();
   for (int axis = 1; fits && axis <= b.rank(); ++axis) fits = a.dim(-axis) == b.dim(-axis);
-  require(fits, Code::kInternal, op, ": the shape ", b.shape(), " is no trailing part of ", a.shape(),
-          ".");
+  require(fits, Code::kInternal, op, ": the shape ", b.shape(), " is no trailing part of ",
+          a.shape(), ".");
   return parameter_f32(context, b, op);
 }
 
@@ -67,9 +67,10 @@ Tensor multiply(Context& context, const Tensor& a, const Tensor& b) {
   const float* x = left.data<float>();
   const float* y = right.data<float>();
   float* out = result.data<float>();
-  for_repeated(context, result.numel(), right.numel(), [&](int64_t at, int64_t phase, int64_t length) {
-    for (int64_t i = 0; i < length; ++i) out[at + i] = x[at + i] * y[phase + i];
-  });
+  for_repeated(context, result.numel(), right.numel(),
+               [&](int64_t at, int64_t phase, int64_t length) {
+                 for (int64_t i = 0; i < length; ++i) out[at + i] = x[at + i] * y[phase + i];
+               });
   return result;
 }
 
@@ -88,7 +89,8 @@ Tensor concat(Context& context, std::span<const Tensor> tensors, int axis) {
   require(!tensors.empty(), Code::kInternal, "concat: no tensors.");
   Shape shape = tensors[0].shape();
   if (axis < 0) axis += shape.rank();
-  require(axis >= 0 && axis < shape.rank(), Code::kInternal, "concat: axis ", axis, " of ", shape, ".");
+  require(axis >= 0 && axis < shape.rank(), Code::kInternal, "concat: axis ", axis, " of ", shape,
+          ".");
   shape[axis] = 0;
   for (const Tensor& x : tensors) {
     bool fits = x.dtype() == tensors[0].dtype() && x.rank() == shape.rank();
@@ -139,8 +141,8 @@ Tensor permute(Context& context, const Tensor& x, std::initializer_list<int> axe
 Tensor mean(Context& context, const Tensor& x, int axis) {
   const Tensor input = dense_f32(context, x, "mean");
   if (axis < 0) axis += x.rank();
-  require(axis >= 0 && axis < x.rank() && x.dim(axis) > 0, Code::kInternal, "mean: axis ", axis, " of ",
-          x.shape(), ".");
+  require(axis >= 0 && axis < x.rank() && x.dim(axis) > 0, Code::kInternal, "mean: axis ", axis,
+          " of ", x.shape(), ".");
   Shape shape;
   int64_t outer = 1, inner = 1;
   for (int i = 0; i < x.rank(); ++i) {
@@ -177,7 +179,8 @@ void lerp_inplace(Context& context, Tensor& mean, const Tensor& x, float weight)
 
 void round_to_bf16_inplace(Context& context, Tensor& x) {
   require_f32(x, "round_to_bf16_inplace");
-  require(x.is_contiguous(), Code::kInternal, "round_to_bf16_inplace: the tensor must be contiguous.");
+  require(x.is_contiguous(), Code::kInternal,
+          "round_to_bf16_inplace: the tensor must be contiguous.");
   float* values = x.data<float>();
   context.threads().parallel_for(x.numel(), kGrain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) values[i] = static_cast<float>(BFloat16(values[i]));

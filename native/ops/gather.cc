@@ -40,8 +40,8 @@ void scatter_add_rows(Context&, Tensor& x, const Tensor& rows, std::span<const i
   const int64_t width = x.dim(1);
   for (size_t i = 0; i < index.size(); ++i) {
     if (index[i] < 0) continue;
-    require(index[i] < x.dim(0), Code::kInvalidArgument, "Row ", index[i], " lies outside ", x.shape(),
-            ".");
+    require(index[i] < x.dim(0), Code::kInvalidArgument, "Row ", index[i], " lies outside ",
+            x.shape(), ".");
     float* out = x.data<float>() + index[i] * width;
     const float* in = rows.data<float>() + static_cast<int64_t>(i) * width;
     for (int64_t c = 0; c < width; ++c) out[c] += in[c];
@@ -66,7 +66,8 @@ Tensor softmax(Context& context, const Tensor& x) {
   Tensor y = context.empty(x.shape());
   if (n == 0) return y;
   context.threads().parallel_for(input.numel() / n, 1 + 8192 / n, [&](int64_t begin, int64_t end) {
-    reference::softmax(input.data<float>() + begin * n, y.data<float>() + begin * n, end - begin, n);
+    reference::softmax(input.data<float>() + begin * n, y.data<float>() + begin * n, end - begin,
+                       n);
   });
   return y;
 }

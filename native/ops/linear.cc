@@ -14,8 +14,9 @@ Shape with_last(Shape shape, int64_t last) {
 void check_linear(const Tensor& x, const Weight& weight) {
   require_f32(x, "linear");
   require_rank(weight.data, 2, "linear");
-  require(x.rank() >= 1 && x.dim(-1) == weight.in_features(), Code::kInternal, "linear: the weight ",
-          weight.data.shape(), " takes ", weight.in_features(), " features; got ", x.shape(), ".");
+  require(x.rank() >= 1 && x.dim(-1) == weight.in_features(), Code::kInternal,
+          "linear: the weight ", weight.data.shape(), " takes ", weight.in_features(),
+          " features; got ", x.shape(), ".");
 }
 
 }  // namespace
@@ -35,7 +36,8 @@ Tensor linear(Context& context, const Tensor& x, const Weight& weight, const Ten
     reference::linear(input.data<float>() + begin * k, w.data<float>(), data_or_null(b), out,
                       end - begin, n, k);
     if (activation == Activation::kNone) return;
-    for (int64_t i = 0; i < (end - begin) * n; ++i) out[i] = reference::activate(out[i], activation);
+    for (int64_t i = 0; i < (end - begin) * n; ++i)
+      out[i] = reference::activate(out[i], activation);
   });
   return y;
 }
@@ -44,8 +46,8 @@ Tensor linear_add(Context& context, const Tensor& x, const Weight& weight, const
                   const Tensor& residual) {
   Tensor y = linear(context, x, weight, bias);
   const Tensor r = dense_f32(context, residual, "linear_add");
-  require(r.shape() == y.shape(), Code::kInternal, "linear_add: the residual has the shape ", r.shape(),
-          "; the result has ", y.shape(), ".");
+  require(r.shape() == y.shape(), Code::kInternal, "linear_add: the residual has the shape ",
+          r.shape(), "; the result has ", y.shape(), ".");
   float* out = y.data<float>();
   const float* in = r.data<float>();
   for (int64_t i = 0; i < y.numel(); ++i) out[i] += in[i];
@@ -53,8 +55,8 @@ Tensor linear_add(Context& context, const Tensor& x, const Weight& weight, const
 }
 
 Tensor matmul(Context& context, const Tensor& a, const Tensor& b, bool transpose_b) {
-  require(a.rank() >= 2 && a.rank() == b.rank(), Code::kInternal, "matmul: shapes ", a.shape(), " and ",
-          b.shape(), " do not match.");
+  require(a.rank() >= 2 && a.rank() == b.rank(), Code::kInternal, "matmul: shapes ", a.shape(),
+          " and ", b.shape(), " do not match.");
   const Tensor left = dense_f32(context, a, "matmul");
   const Tensor right = dense_f32(context, transpose_b ? b : b.transpose(-1, -2), "matmul");
   const int64_t m = a.dim(-2);
@@ -62,8 +64,8 @@ Tensor matmul(Context& context, const Tensor& a, const Tensor& b, bool transpose
   const int64_t n = right.dim(-2);
   int64_t batch = 1;
   for (int axis = 0; axis < a.rank() - 2; ++axis) {
-    require(a.dim(axis) == b.dim(axis), Code::kInternal, "matmul: shapes ", a.shape(), " and ", b.shape(),
-            " differ in their leading axes.");
+    require(a.dim(axis) == b.dim(axis), Code::kInternal, "matmul: shapes ", a.shape(), " and ",
+            b.shape(), " differ in their leading axes.");
     batch *= a.dim(axis);
   }
   require(right.dim(-1) == k, Code::kInternal, "matmul: shapes ", a.shape(), " and ", b.shape(),

@@ -10,8 +10,8 @@ namespace {
 
 Tensor dense_mask(Context& context, const Tensor& mask, const char* op) {
   require_rank(mask, 2, op);
-  require(mask.dtype() == DType::kU8, Code::kInternal, op, ": expected a U8 mask; got ", mask.dtype(),
-          " ", mask.shape(), ".");
+  require(mask.dtype() == DType::kU8, Code::kInternal, op, ": expected a U8 mask; got ",
+          mask.dtype(), " ", mask.shape(), ".");
   return mask.is_contiguous() ? mask : mask.clone(context.memory());
 }
 
@@ -33,8 +33,8 @@ Components connected_components(Context& context, const Tensor& mask, int connec
           "Connectivity must be 4 or 8; got ", connectivity, ".");
   const Tensor input = dense_mask(context, mask, "connected_components");
   Components result{context.empty(mask.shape(), DType::kI32), {}};
-  result.areas = reference::connected_components(input.data<uint8_t>(), result.labels.data<int32_t>(),
-                                                 mask.dim(0), mask.dim(1), connectivity);
+  result.areas = reference::connected_components(
+      input.data<uint8_t>(), result.labels.data<int32_t>(), mask.dim(0), mask.dim(1), connectivity);
   return result;
 }
 
@@ -42,7 +42,8 @@ void fill_holes_inplace(Context& context, Tensor& logits, int64_t max_area, floa
                         float value) {
   require_f32(logits, "fill_holes_inplace");
   require_rank(logits, 2, "fill_holes_inplace");
-  require(logits.is_contiguous(), Code::kInternal, "fill_holes_inplace: logits must be contiguous.");
+  require(logits.is_contiguous(), Code::kInternal,
+          "fill_holes_inplace: logits must be contiguous.");
   Tensor holes = context.empty(logits.shape(), DType::kU8);
   float* data = logits.data<float>();
   uint8_t* hole = holes.data<uint8_t>();

@@ -38,8 +38,8 @@ AxisTaps<float> triangle_taps(int64_t in, int64_t out) {
     taps.offset.push_back(static_cast<int64_t>(taps.weights.size()));
     float total = 0.0f;
     for (int64_t t = first; t < end; ++t) {
-      const float distance =
-          std::abs((static_cast<float>(t - first) + static_cast<float>(first) - center + 0.5f) * inverse);
+      const float distance = std::abs(
+          (static_cast<float>(t - first) + static_cast<float>(first) - center + 0.5f) * inverse);
       const float weight = distance < 1.0f ? 1.0f - distance : 0.0f;
       taps.weights.push_back(weight);
       total += weight;
@@ -63,7 +63,8 @@ void resize_row(const Sample* in, float* out, int64_t pixels, int64_t channels,
     const Sample* source = in + taps.first[i] * channels;
     for (int64_t c = 0; c < channels; ++c) {
       float sum = 0.0f;
-      for (int64_t t = 0; t < taps.count[i]; ++t) sum += weight[t] * as_float(source[t * channels + c]);
+      for (int64_t t = 0; t < taps.count[i]; ++t)
+        sum += weight[t] * as_float(source[t * channels + c]);
       out[c] = sum;
     }
   }
@@ -186,8 +187,8 @@ AxisTaps<int32_t> pillow_taps(int64_t in, int64_t out) {
     taps.offset.push_back(static_cast<int64_t>(taps.weights.size()));
     for (double weight : raw) {
       if (total != 0.0) weight /= total;
-      taps.weights.push_back(static_cast<int32_t>((weight < 0.0 ? -0.5 : 0.5) +
-                                                  weight * double(1 << kPillowBits)));
+      taps.weights.push_back(
+          static_cast<int32_t>((weight < 0.0 ? -0.5 : 0.5) + weight * double(1 << kPillowBits)));
     }
   }
   return taps;
@@ -214,8 +215,8 @@ Tensor resize_antialias(Context& context, const Tensor& x, int64_t out_h, int64_
 Tensor resize_antialias(Context& context, const ImageView& image, int64_t out_h, int64_t out_w) {
   check_image(image, "resize_antialias");
   check_size(out_h, out_w, "resize_antialias");
-  return resize_triangle(context, image.data, image.height, image.width, image.channels, image.stride,
-                         out_h, out_w);
+  return resize_triangle(context, image.data, image.height, image.width, image.channels,
+                         image.stride, out_h, out_w);
 }
 
 Tensor resize_bilinear(Context& context, const Tensor& x, int64_t out_h, int64_t out_w) {
@@ -227,23 +228,24 @@ Tensor resize_bilinear(Context& context, const Tensor& x, int64_t out_h, int64_t
   const auto rows = linear_taps(h, out_h);
   const auto columns = linear_taps(w, out_w);
   Tensor result = context.empty({x.dim(0), out_h, out_w, c});
-  context.threads().parallel_for(x.dim(0) * out_h, 1 + 8192 / (out_w * c), [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      const LinearTap& ty = rows[size_t(row % out_h)];
-      const float* top = input.data<float>() + (row / out_h * h + ty.low) * w * c;
-      const float* bottom = input.data<float>() + (row / out_h * h + ty.high) * w * c;
-      float* out = result.data<float>() + row * out_w * c;
-      const float y1 = ty.weight, y0 = 1.0f - y1;
-      for (const LinearTap& tx : columns) {
-        const float x1 = tx.weight, x0 = 1.0f - x1;
-        const int64_t left = tx.low * c, right = tx.high * c;
-        for (int64_t i = 0; i < c; ++i) {
-          *out++ = y0 * (x0 * top[left + i] + x1 * top[right + i]) +
-                   y1 * (x0 * bottom[left + i] + x1 * bottom[right + i]);
+  context.threads().parallel_for(
+      x.dim(0) * out_h, 1 + 8192 / (out_w * c), [&](int64_t begin, int64_t end) {
+        for (int64_t row = begin; row < end; ++row) {
+          const LinearTap& ty = rows[size_t(row % out_h)];
+          const float* top = input.data<float>() + (row / out_h * h + ty.low) * w * c;
+          const float* bottom = input.data<float>() + (row / out_h * h + ty.high) * w * c;
+          float* out = result.data<float>() + row * out_w * c;
+          const float y1 = ty.weight, y0 = 1.0f - y1;
+          for (const LinearTap& tx : columns) {
+            const float x1 = tx.weight, x0 = 1.0f - x1;
+            const int64_t left = tx.low * c, right = tx.high * c;
+            for (int64_t i = 0; i < c; ++i) {
+              *out++ = y0 * (x0 * top[left + i] + x1 * top[right + i]) +
+                       y1 * (x0 * bottom[left + i] + x1 * bottom[right + i]);
+            }
+          }
         }
-      }
-    }
-  });
+      });
   return result;
 }
 
@@ -252,17 +254,18 @@ Tensor upsample_nearest_2x(Context& context, const Tensor& x) {
   const Tensor input = dense_f32(context, x, "upsample_nearest_2x");
   const int64_t h = x.dim(1), w = x.dim(2), c = x.dim(3);
   Tensor result = context.empty({x.dim(0), 2 * h, 2 * w, c});
-  context.threads().parallel_for(x.dim(0) * h, 1 + 8192 / (w * c + 1), [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      const float* in = input.data<float>() + row * w * c;
-      float* out = result.data<float>() + row * 4 * w * c;
-      for (int64_t i = 0; i < w; ++i) {
-        std::copy_n(in + i * c, c, out + 2 * i * c);
-        std::copy_n(in + i * c, c, out + (2 * i + 1) * c);
-      }
-      std::copy_n(out, 2 * w * c, out + 2 * w * c);
-    }
-  });
+  context.threads().parallel_for(x.dim(0) * h, 1 + 8192 / (w * c + 1),
+                                 [&](int64_t begin, int64_t end) {
+                                   for (int64_t row = begin; row < end; ++row) {
+                                     const float* in = input.data<float>() + row * w * c;
+                                     float* out = result.data<float>() + row * 4 * w * c;
+                                     for (int64_t i = 0; i < w; ++i) {
+                                       std::copy_n(in + i * c, c, out + 2 * i * c);
+                                       std::copy_n(in + i * c, c, out + (2 * i + 1) * c);
+                                     }
+                                     std::copy_n(out, 2 * w * c, out + 2 * w * c);
+                                   }
+                                 });
   return result;
 }
 

@@ -82,10 +82,10 @@ RopeTable make_axial_rope_table(int64_t side, int64_t head_dim, double theta) {
 
 void rope_axial(Context& context, Tensor& x, const RopeTable& table) {
   require_f32(x, "rope_axial");
-  require((x.rank() == 2 || x.rank() == 3) && x.stride(-1) == 1 &&
-              table.cos.dim(1) == x.dim(-1) / 2,
-          Code::kInternal, "rope_axial: x ", x.shape(), " does not fit a table of ", table.cos.shape(),
-          ".");
+  require(
+      (x.rank() == 2 || x.rank() == 3) && x.stride(-1) == 1 && table.cos.dim(1) == x.dim(-1) / 2,
+      Code::kInternal, "rope_axial: x ", x.shape(), " does not fit a table of ", table.cos.shape(),
+      ".");
   const int64_t half = x.dim(-1) / 2;
   const int64_t rows = x.dim(-2);
   const int64_t batch = x.rank() == 3 ? x.dim(0) : 1;
@@ -95,19 +95,20 @@ void rope_axial(Context& context, Tensor& x, const RopeTable& table) {
   float* data = x.data<float>();
   const float* cosines = table.cos.data<float>();
   const float* sines = table.sin.data<float>();
-  context.threads().parallel_for(batch * rows, 1 + 8192 / (half + 1), [&](int64_t begin, int64_t end) {
-    for (int64_t at = begin; at < end; ++at) {
-      const int64_t n = at % rows;
-      float* pair = data + at / rows * batch_stride + n * row_stride;
-      const float* c = cosines + n % period * half;
-      const float* s = sines + n % period * half;
-      for (int64_t i = 0; i < half; ++i) {
-        const float a = pair[2 * i], b = pair[2 * i + 1];
-        pair[2 * i] = a * c[i] - b * s[i];
-        pair[2 * i + 1] = a * s[i] + b * c[i];
-      }
-    }
-  });
+  context.threads().parallel_for(batch * rows, 1 + 8192 / (half + 1),
+                                 [&](int64_t begin, int64_t end) {
+                                   for (int64_t at = begin; at < end; ++at) {
+                                     const int64_t n = at % rows;
+                                     float* pair = data + at / rows * batch_stride + n * row_stride;
+                                     const float* c = cosines + n % period * half;
+                                     const float* s = sines + n % period * half;
+                                     for (int64_t i = 0; i < half; ++i) {
+                                       const float a = pair[2 * i], b = pair[2 * i + 1];
+                                       pair[2 * i] = a * c[i] - b * s[i];
+                                       pair[2 * i + 1] = a * s[i] + b * c[i];
+                                     }
+                                   }
+                                 });
 }
 
 }  // namespace vmolmo::ops

@@ -66,20 +66,21 @@ Tensor cut_windows(Context& context, const Tensor& patches) {
   const Tensor input = dense_f32(context, patches, "cut_windows");
   const int64_t frames = patches.dim(0), n = patches.dim(1), c = patches.dim(3), m = (n + 1) / 2;
   Tensor windows = context.empty({frames * m * m, 4, c});
-  context.threads().parallel_for(frames * m * m, 1 + 8192 / (c + 1), [&](int64_t begin, int64_t end) {
-    for (int64_t w = begin; w < end; ++w) {
-      const int64_t frame = w / (m * m), row = w / m % m * 2, column = w % m * 2;
-      for (int64_t entry = 0; entry < 4; ++entry) {
-        const int64_t y = row + entry / 2, x = column + entry % 2;
-        float* target = windows.data<float>() + (w * 4 + entry) * c;
-        if (y < n && x < n) {
-          std::copy_n(input.data<float>() + ((frame * n + y) * n + x) * c, c, target);
-        } else {
-          std::fill_n(target, c, 0.0f);
+  context.threads().parallel_for(
+      frames * m * m, 1 + 8192 / (c + 1), [&](int64_t begin, int64_t end) {
+        for (int64_t w = begin; w < end; ++w) {
+          const int64_t frame = w / (m * m), row = w / m % m * 2, column = w % m * 2;
+          for (int64_t entry = 0; entry < 4; ++entry) {
+            const int64_t y = row + entry / 2, x = column + entry % 2;
+            float* target = windows.data<float>() + (w * 4 + entry) * c;
+            if (y < n && x < n) {
+              std::copy_n(input.data<float>() + ((frame * n + y) * n + x) * c, c, target);
+            } else {
+              std::fill_n(target, c, 0.0f);
+            }
+          }
         }
-      }
-    }
-  });
+      });
   return windows;
 }
 

@@ -52,7 +52,8 @@ float half_to_float(uint16_t half) {
   const uint32_t exponent = (half >> 10) & 0x1fu;
   const uint32_t mantissa = half & 0x3ffu;
   if (exponent == 31) return std::bit_cast<float>(sign | 0x7f800000u | (mantissa << 13));
-  if (exponent != 0) return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (mantissa << 13));
+  if (exponent != 0)
+    return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (mantissa << 13));
   const float magnitude = static_cast<float>(mantissa) * 0x1p-24f;
   return sign ? -magnitude : magnitude;
 }
@@ -66,8 +67,8 @@ Tensor::Tensor(std::shared_ptr<Storage> storage, DType dtype, Shape shape, int64
       shape_(shape),
       strides_(row_major_strides(shape)) {
   require(byte_offset >= 0 && static_cast<size_t>(byte_offset) + bytes() <= storage_->bytes,
-          Code::kInternal, "A tensor of shape ", shape_, " and type ", dtype_, " at byte ", byte_offset,
-          " does not fit its storage of ", storage_->bytes, " bytes.");
+          Code::kInternal, "A tensor of shape ", shape_, " and type ", dtype_, " at byte ",
+          byte_offset, " does not fit its storage of ", storage_->bytes, " bytes.");
 }
 
 Tensor Tensor::empty(Allocator& allocator, Shape shape, DType dtype) {
@@ -118,8 +119,8 @@ bool Tensor::is_contiguous() const {
 }
 
 Tensor Tensor::reshape(Shape shape) const {
-  require(is_contiguous(), Code::kInternal, "Only a contiguous tensor can be reshaped; shape ", shape_,
-          " is a strided view.");
+  require(is_contiguous(), Code::kInternal, "Only a contiguous tensor can be reshaped; shape ",
+          shape_, " is a strided view.");
   int free_axis = -1;
   int64_t known = 1;
   for (int axis = 0; axis < shape.rank(); ++axis) {
@@ -135,8 +136,8 @@ Tensor Tensor::reshape(Shape shape) const {
             " cannot be reshaped to ", shape, ".");
     shape[free_axis] = numel() / known;
   }
-  require(shape.numel() == numel(), Code::kInternal, "Shape ", shape_, " cannot be reshaped to ", shape,
-          ".");
+  require(shape.numel() == numel(), Code::kInternal, "Shape ", shape_, " cannot be reshaped to ",
+          shape, ".");
   Tensor view = *this;
   view.shape_ = shape;
   view.strides_ = row_major_strides(shape);
@@ -145,8 +146,8 @@ Tensor Tensor::reshape(Shape shape) const {
 
 Tensor Tensor::slice(int axis, int64_t begin, int64_t end) const {
   axis = checked_axis(axis, shape_);
-  require(0 <= begin && begin <= end && end <= shape_[axis], Code::kInternal, "Slice [", begin, ", ",
-          end, ") lies outside axis ", axis, " of shape ", shape_, ".");
+  require(0 <= begin && begin <= end && end <= shape_[axis], Code::kInternal, "Slice [", begin,
+          ", ", end, ") lies outside axis ", axis, " of shape ", shape_, ".");
   Tensor view = *this;
   view.byte_offset_ += begin * strides_[axis] * static_cast<int64_t>(dtype_size(dtype_));
   view.shape_[axis] = end - begin;
@@ -201,9 +202,10 @@ std::vector<float> Tensor::to_vector() const {
 }
 
 void Tensor::check_dtype(DType wanted) const {
-  require(storage_ != nullptr, Code::kInternal, "Expected a ", wanted, " tensor; got an empty one.");
-  require(dtype_ == wanted, Code::kInternal, "Expected a tensor of type ", wanted, "; shape ", shape_,
-          " is ", dtype_, ".");
+  require(storage_ != nullptr, Code::kInternal, "Expected a ", wanted,
+          " tensor; got an empty one.");
+  require(dtype_ == wanted, Code::kInternal, "Expected a tensor of type ", wanted, "; shape ",
+          shape_, " is ", dtype_, ".");
 }
 
 }  // namespace vmolmo

@@ -36,7 +36,8 @@ void attention(const float* q, const float* k, const float* v, float* out, int64
       sum += weight;
       for (int64_t c = 0; c < dv; ++c) row[c] += weight * v[j * dv + c];
     }
-    for (int64_t c = 0; c < dv; ++c) out[i * dv + c] = seen ? static_cast<float>(row[c] / sum) : 0.0f;
+    for (int64_t c = 0; c < dv; ++c)
+      out[i * dv + c] = seen ? static_cast<float>(row[c] / sum) : 0.0f;
   }
 }
 
@@ -76,12 +77,18 @@ void rms_norm(const float* x, const float* weight, float* y, int64_t rows, int64
 float activate(float x, ops::Activation activation) {
   const double t = x;
   switch (activation) {
-    case ops::Activation::kNone: return x;
-    case ops::Activation::kRelu: return x > 0.0f ? x : 0.0f;
-    case ops::Activation::kGelu: return static_cast<float>(0.5 * t * std::erfc(-t * 0.7071067811865476));
-    case ops::Activation::kQuickGelu: return static_cast<float>(t / (1.0 + std::exp(-1.702 * t)));
-    case ops::Activation::kSilu: return static_cast<float>(t / (1.0 + std::exp(-t)));
-    case ops::Activation::kSigmoid: return static_cast<float>(1.0 / (1.0 + std::exp(-t)));
+    case ops::Activation::kNone:
+      return x;
+    case ops::Activation::kRelu:
+      return x > 0.0f ? x : 0.0f;
+    case ops::Activation::kGelu:
+      return static_cast<float>(0.5 * t * std::erfc(-t * 0.7071067811865476));
+    case ops::Activation::kQuickGelu:
+      return static_cast<float>(t / (1.0 + std::exp(-1.702 * t)));
+    case ops::Activation::kSilu:
+      return static_cast<float>(t / (1.0 + std::exp(-t)));
+    case ops::Activation::kSigmoid:
+      return static_cast<float>(1.0 / (1.0 + std::exp(-t)));
   }
   return x;
 }
@@ -153,8 +160,8 @@ void conv_transpose_2x2(const float* x, const float* weight, const float* bias, 
   }
 }
 
-std::vector<int64_t> connected_components(const uint8_t* mask, int32_t* labels, int64_t h, int64_t w,
-                                          int connectivity) {
+std::vector<int64_t> connected_components(const uint8_t* mask, int32_t* labels, int64_t h,
+                                          int64_t w, int connectivity) {
   std::fill(labels, labels + h * w, 0);
   std::vector<int64_t> areas;
   std::vector<int64_t> stack;

@@ -5,8 +5,8 @@
 
 #include "native/ops/activation.h"
 
-// The simplest correct version of every kernel: single-threaded, contiguous, sums in double. The fast
-// kernels are tested against these; nothing else calls them.
+// The simplest correct version of every kernel: single-threaded, contiguous, sums in double. The
+// fast kernels are tested against these; nothing else calls them.
 namespace vmolmo::reference {
 
 // y [m, n] = x [m, k] w^T (w [n, k]) + bias (may be null).
@@ -29,7 +29,8 @@ struct ConvShape {
   int64_t out_width() const { return (width + 2 * padding - kernel_w) / stride + 1; }
 };
 // NHWC x, weight [out, in, kh, kw], bias may be null.
-void conv2d(const float* x, const float* weight, const float* bias, float* y, const ConvShape& shape);
+void conv2d(const float* x, const float* weight, const float* bias, float* y,
+            const ConvShape& shape);
 // weight [c, 1, kh, kw]; shape.in == shape.out == c.
 void conv2d_depthwise(const float* x, const float* weight, const float* bias, float* y,
                       const ConvShape& shape);
@@ -38,7 +39,7 @@ void conv_transpose_2x2(const float* x, const float* weight, const float* bias, 
                         int64_t batch, int64_t h, int64_t w, int64_t in, int64_t out);
 
 // Flood fill in scan order; labels 1 .. count; areas per label.
-std::vector<int64_t> connected_components(const uint8_t* mask, int32_t* labels, int64_t h, int64_t w,
-                                          int connectivity);
+std::vector<int64_t> connected_components(const uint8_t* mask, int32_t* labels, int64_t h,
+                                          int64_t w, int connectivity);
 
 }  // namespace vmolmo::reference

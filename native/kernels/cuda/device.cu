@@ -35,7 +35,8 @@ CudaStatus probe_cuda() {
   const cudaError_t error = cudaGetDeviceCount(&count);
   if (error != cudaSuccess) {
     cudaGetLastError();
-    status.message = std::string("CUDA reports no usable device: ") + cudaGetErrorString(error) + ".";
+    status.message =
+        std::string("CUDA reports no usable device: ") + cudaGetErrorString(error) + ".";
     return status;
   }
   for (int index = 0; index < count; ++index) {
