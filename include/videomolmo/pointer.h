@@ -1,0 +1,144 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "videomolmo/cancel.h"
+#include "videomolmo/pointer_config.h"
+#include "videomolmo/tensor.h"
+
+// The pointer: frames and token ids in, token ids out. Text becomes ids, and answers become points,
+// outside of the engine.
+
+namespace vmolmo {
+
+class Recorder;
+
+// Interleaved 8-bit RGB, borrowed for the length of a call. Rows are `stride` bytes apart
+// (0: 3 * width).
+struct RgbImage {
+  const uint8_t* data = nullptr;
+  int64_t width = 0;
+  int64_t height = 0;
+  int64_t stride = 0;
+};
+
+// How matrices are held in memory: as the file has them, widened to f32 (the exact path), or rounded
+// to bfloat16.
+enum class WeightDType : uint8_t { kStored, kF32, kBF16 };
+
+struct PointerLoadOptions {
+  MolmoConfig config;
+  // A .safetensors file or a folder of shards. Empty: generated hash weights (tests, benchmarks).
+  std::string weights_path;
+  WeightDType dtype = WeightDType::kStored;
+  int threads = 0;  // 0: one per available core
+  // Answers decoded side by side; bounds the KV cache.
+  int max_batch = 8;
+  std::shared_ptr<const CancelFlag> cancel;
+};
+
+struct PointerInfo {
+  int64_t parameters = 0;
+  int64_t weight_bytes = 0;
+  int threads = 0;
+};
+
+struct CallOptions {
+  std::shared_ptr<const CancelFlag> cancel;
+  // Receives every stage under its golden name. Slower: nothing is skipped then.
+  Recorder* recorder = nullptr;
+};
+
+struct AnswerRequest {
+  int64_t frame_index = 0;
+  // Text ids without BOS and image tokens; the engine builds the sequence BOS, image, text.
+  std::vector<int32_t> prompt_ids;
+};
+
+struct AnswerOptions : CallOptions {
+  int64_t max_new_tokens = 300;
+  // Ids that end an answer, beside the model's eos.
+  std::vector<int32_t> stop_ids;
+  // Previous frames to use, 0 .. previous_frames; default all. Frames that were never encoded or have
+  // left the ring count as black, as in the reference.
+  std::optional<int64_t> context_frames;
+};
+
+enum class StopReason : uint8_t { kEos, kStopId, kLength };
+
+struct Answer {
+  std::vector<int32_t> ids;  // without the stopping one
+  StopReason stopped = StopReason::kLength;
+  // Milliseconds per stage. What a batch shares is divided evenly among its answers.
+  std::map<std::string, double> times;
+};
+
+// The stages of preprocessing that do not depend on weights.
+struct PreparedImage {
+  int64_t rows = 0;     // tiling
+  int64_t columns = 0;
+  Tensor crops;            // f32 [T, n * n, 3 * patch^2], the global crop first
+  Tensor image_input_idx;  // i32 [T, m * m], positions after BOS; -100: not inserted
+  Tensor image_masks;      // f32 [T, n * n], rows as the reference has them (off by one)
+  std::vector<int32_t> image_tokens;
+};
+
+class PointerStream;
+
+// A loaded VideoMolmo or Molmo. Not thread-safe: one thread at a time uses a pointer and its streams
+// (PointerStream::has() excepted).
+class Pointer {
+ public:
+  // Throws MODEL_NOT_FOUND, CHECKPOINT_INVALID, INVALID_ARGUMENT, OUT_OF_MEMORY, ABORTED.
+  static std::unique_ptr<Pointer> load(const PointerLoadOptions& options);
+  ~Pointer();
+  Pointer(const Pointer&) = delete;
+  Pointer& operator=(const Pointer&) = delete;
+
+  PointerInfo info() const;
+  const MolmoConfig& config() const;
+  // A clip or a camera. `capacity` frames are kept (0: previous_frames + 1). The stream must not
+  // outlive the pointer.
+  std::unique_ptr<PointerStream> open_stream(int64_t capacity = 0);
+  PreparedImage preprocess(const RgbImage& image);
+
+ private:
+  friend class PointerStream;
+  struct Impl;
+  explicit Pointer(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// The features of a clip's recent frames, each computed once: a ring of fixed capacity.
+class PointerStream {
+ public:
+  ~PointerStream();
+  PointerStream(const PointerStream&) = delete;
+  PointerStream& operator=(const PointerStream&) = delete;
+
+  // Encodes a frame; one that the ring already holds is left as it is. The frame that came in first
+  // leaves when the ring is full. All frames of a stream have one size. Returns milliseconds per
+  // stage. Throws INVALID_ARGUMENT, ABORTED.
+  std::map<std::string, double> encode(int64_t frame_index, const RgbImage& image,
+                                       const CallOptions& options = {});
+  // Whether the ring holds the frame. Callable from any thread.
+  bool has(int64_t frame_index) const;
+  // Answers for encoded frames, in the order of the requests. Independent requests are decoded as one
+  // batch; requests on one frame share its vision work and the keys and values of its image tokens.
+  std::vector<Answer> answer(std::span<const AnswerRequest> requests,
+                             const AnswerOptions& options = {});
+
+ private:
+  friend class Pointer;
+  struct Impl;
+  explicit PointerStream(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace vmolmo

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "native/molmo/config.h"
+#include "native/ops/context.h"
+#include "native/ops/weight.h"
+#include "native/weights/weight_source.h"
+
+namespace vmolmo {
+
+// The reference's running mean over the previous frames, in order: m = g_0, m += (g_i - m) / (i + 1).
+// The first `black_frames` of the `black_frames + real.size()` features equal `black`, so the mean
+// starts from it. All tensors have one shape; the result may share storage with an input.
+Tensor previous_mean(Context& context, const Tensor& black, int64_t black_frames,
+                     std::span<const Tensor> real);
+
+// VideoMolmo's temporal module (paper eq. 1, spec/videomolmo section 6.3): inside each 2x2 window the
+// current patches attend to the mean of the previous frames' patches; residual, no biases.
+class TemporalModule {
+ public:
+  TemporalModule(const VitConfig& config, int64_t feature_width, WeightLoader& weights,
+                 const std::string& prefix);
+
+  // current, previous [W, 4, C] -> current + attention [W, 4, C].
+  Tensor attend(Context& context, const Tensor& current, const Tensor& previous) const;
+
+ private:
+  int64_t heads_;
+  Weight wq_, wk_, wv_, wo_;
+};
+
+}  // namespace vmolmo
