@@ -1,0 +1,225 @@
+#include "native/llm/decoder.h"
+
+#include <algorithm>
+
+#include "native/ops/attention.h"
+#include "native/ops/elementwise.h"
+#include "native/ops/gather.h"
+#include "native/ops/linear.h"
+#include "native/ops/norm.h"
+
+namespace vmolmo {
+namespace {
+
+int64_t total_rows(std::span<const Segment> segments) {
+  int64_t rows = 0;
+  for (const Segment& segment : segments) rows += segment.rows;
+  return rows;
+}
+
+// The last row of every segment that wants an output. x itself when that is every row.
+Tensor output_rows(Context& context, const Tensor& x, std::span<const Segment> segments) {
+  std::vector<Tensor> rows;
+  int64_t end = 0;
+  for (const Segment& segment : segments) {
+    end += segment.rows;
+    if (segment.output) rows.push_back(x.slice(0, end - 1, end));
+  }
+  if (rows.empty()) return x.slice(0, 0, 0);
+  if (static_cast<int64_t>(rows.size()) == x.dim(0)) return x;
+  return ops::concat(context, rows, 0);
+}
+
+void clamp_inplace(Tensor& x, float limit) {
+  float* values = x.data<float>();
+  for (int64_t i = 0; i < x.numel(); ++i) values[i] = std::clamp(values[i], -limit, limit);
+}
+
+}  // namespace
+
+Decoder::Decoder(const DecoderConfig& config, WeightLoader& weights, const std::string& prefix)
+    : config_(config) {
+  embedding_ = weights.matrix(prefix + "wte.embedding", {config.vocab_size, config.width});
+  if (config.extra_vocab_size > 0) {
+    new_embedding_ =
+        weights.matrix(prefix + "wte.new_embedding", {config.extra_vocab_size, config.width});
+  }
+  final_norm_ = weights.f32(prefix + "ln_f.weight", {config.width});
+  for (int64_t i = 0; i < config.blocks; ++i)
+    blocks_.push_back(load_block(weights, concat(prefix, "blocks.", i, ".")));
+  head_ = config.tied ? Weight(embedding_)
+                      : Weight(weights.matrix(prefix + "ff_out.weight",
+                                              {config.vocab_size, config.width}));
+  rope_ = ops::make_rope_table(0, config.max_positions, config.head_dim(), config.rope_theta);
+}
+
+DecoderBlockWeights Decoder::load_block(WeightLoader& weights, const std::string& prefix) const {
+  const int64_t width = config_.width;
+  const int64_t q_rows = config_.heads * config_.head_dim();
+  const int64_t rows = q_rows + 2 * config_.kv_heads * config_.head_dim();
+  DecoderBlockWeights block;
+  block.attention_norm = weights.f32(prefix + "attn_norm.weight", {width});
+  block.mlp_norm = weights.f32(prefix + "ff_norm.weight", {width});
+  const Tensor fused = weights.matrix(prefix + "att_proj.weight", {rows, width});
+  block.q = fused.slice(0, 0, q_rows);
+  block.kv = fused.slice(0, q_rows, rows);
+  if (config_.qkv_bias) {
+    const Tensor bias = weights.f32(prefix + "att_proj.bias", {rows});
+    block.q_bias = bias.slice(0, 0, q_rows);
+    block.kv_bias = bias.slice(0, q_rows, rows);
+  }
+  if (config_.qk_norm) {
+    block.q_norm = weights.f32(prefix + "q_norm.weight", {q_rows});
+    block.k_norm = weights.f32(prefix + "k_norm.weight", {(rows - q_rows) / 2});
+  }
+  block.attention_out = weights.matrix(prefix + "attn_out.weight", {width, q_rows});
+  block.mlp_in = weights.matrix(prefix + "ff_proj.weight", {2 * config_.mlp_width, width});
+  block.mlp_out = weights.matrix(prefix + "ff_out.weight", {width, config_.mlp_width});
+  return block;
+}
+
+Tensor Decoder::embed(Context& context, std::span<const int32_t> ids) const {
+  const auto base_rows = static_cast<int32_t>(config_.vocab_size);
+  const auto all_rows = static_cast<int32_t>(config_.vocab_size + config_.extra_vocab_size);
+  // The two tables are read in turn instead of being joined; row numbers keep the order.
+  std::vector<int32_t> ids_of[2], rows_of[2];
+  for (size_t i = 0; i < ids.size(); ++i) {
+    require(ids[i] >= 0 && ids[i] < all_rows, Code::kInvalidArgument, "Token id ", ids[i],
+            " at position ", i, " lies outside the embedding table of ", all_rows, " rows.");
+    const int table = ids[i] < base_rows ? 0 : 1;
+    ids_of[table].push_back(table == 0 ? ids[i] : ids[i] - base_rows);
+    rows_of[table].push_back(static_cast<int32_t>(i));
+  }
+  if (ids_of[1].empty()) return ops::gather_rows(context, embedding_, ids_of[0]);
+  Tensor x = context.zeros({static_cast<int64_t>(ids.size()), config_.width});
+  const Tensor* tables[2] = {&embedding_, &new_embedding_};
+  for (int table = 0; table < 2; ++table) {
+    if (ids_of[table].empty()) continue;
+    ops::scatter_add_rows(context, x, ops::gather_rows(context, *tables[table], ids_of[table]),
+                          rows_of[table]);
+  }
+  return x;
+}
+
+void Decoder::append_keys_values(Context& context, int64_t index, const Tensor& y, KvCache& cache,
+                                 std::span<const Segment> segments) const {
+  const DecoderBlockWeights& block = blocks_[index];
+  const int64_t kv_heads = config_.kv_heads;
+  const int64_t d = config_.head_dim();
+  Tensor kv = ops::linear(context, y, block.kv, block.kv_bias);
+  if (config_.clip_qkv) clamp_inplace(kv, *config_.clip_qkv);
+  const Tensor by_head = kv.reshape({kv.dim(0), 2 * kv_heads, d});
+  Tensor k = by_head.slice(1, 0, kv_heads);
+  const Tensor v = by_head.slice(1, kv_heads, 2 * kv_heads);
+  if (config_.qk_norm) {
+    k = ops::rms_norm(context, kv.slice(1, 0, kv_heads * d), block.k_norm, config_.norm_eps)
+            .reshape({kv.dim(0), kv_heads, d});
+  }
+  int64_t row = 0;
+  for (const Segment& segment : segments) {
+    Tensor rows = k.slice(0, row, row + segment.rows);
+    ops::rope_rotate_half(context, rows, rope_, cache.length(segment.slot));
+    cache.append(index, segment.slot, rows, v.slice(0, row, row + segment.rows));
+    row += segment.rows;
+  }
+}
+
+Tensor Decoder::attend(Context& context, int64_t index, const Tensor& y, const KvCache& cache,
+                       std::span<const Segment> segments, bool outputs_only) const {
+  const DecoderBlockWeights& block = blocks_[index];
+  const int64_t d = config_.head_dim();
+  Tensor flat = ops::linear(context, y, block.q, block.q_bias);
+  if (config_.clip_qkv) clamp_inplace(flat, *config_.clip_qkv);
+  if (config_.qk_norm) flat = ops::rms_norm(context, flat, block.q_norm, config_.norm_eps);
+  const Tensor q = flat.reshape({y.dim(0), config_.heads, d});
+
+  std::vector<Tensor> queries, keys, values;
+  std::vector<ops::AttentionOptions> options;
+  int64_t row = 0;
+  for (const Segment& segment : segments) {
+    if (outputs_only && !segment.output) continue;
+    const int64_t rows = outputs_only ? 1 : segment.rows;
+    const int64_t begin = cache.length(segment.slot);
+    const int64_t end = begin + segment.rows;
+    Tensor part = q.slice(0, row, row + rows);
+    ops::rope_rotate_half(context, part, rope_, end - rows);
+    queries.push_back(part);
+    keys.push_back(cache.keys(index, segment.slot, end));
+    values.push_back(cache.values(index, segment.slot, end));
+    ops::AttentionOptions option;
+    option.causal = true;
+    option.query_offset = end - rows;
+    options.push_back(option);
+    row += rows;
+  }
+  const std::vector<Tensor> mixed =
+      ops::attention_varlen(context, queries, keys, values, options);
+  return mixed.size() == 1 ? mixed[0] : ops::concat(context, mixed, 0);
+}
+
+Tensor Decoder::run_block(Context& context, int64_t index, const Tensor& input, KvCache& cache,
+                          std::span<const Segment> segments, bool last) const {
+  const DecoderBlockWeights& block = blocks_[index];
+  const float eps = config_.norm_eps;
+  Tensor x = input;
+  Tensor y = config_.norm_after ? x : ops::rms_norm(context, x, block.attention_norm, eps);
+  append_keys_values(context, index, y, cache, segments);
+  if (last) {
+    // Behind the last block only the rows that produce logits are of any use.
+    y = output_rows(context, y, segments);
+    x = output_rows(context, x, segments);
+    if (x.dim(0) == 0) return x;
+  }
+  const Tensor mixed = attend(context, index, y, cache, segments, last);
+  if (config_.norm_after) {
+    const Tensor out = ops::linear(context, mixed, block.attention_out);
+    x = ops::add(context, x, ops::rms_norm(context, out, block.attention_norm, eps));
+  } else {
+    x = ops::linear_add(context, mixed, block.attention_out, {}, x);
+  }
+
+  y = config_.norm_after ? x : ops::rms_norm(context, x, block.mlp_norm, eps);
+  const Tensor hidden = ops::linear(context, y, block.mlp_in);
+  const int64_t half = config_.mlp_width;
+  const Tensor gated =
+      ops::swiglu(context, hidden.slice(1, 0, half), hidden.slice(1, half, 2 * half));
+  if (!config_.norm_after) return ops::linear_add(context, gated, block.mlp_out, {}, x);
+  const Tensor out = ops::linear(context, gated, block.mlp_out);
+  return ops::add(context, x, ops::rms_norm(context, out, block.mlp_norm, eps));
+}
+
+void Decoder::record_cache(Context& context, int64_t index, const KvCache& cache,
+                           const Segment& segment) const {
+  const int64_t end = cache.length(segment.slot) + segment.rows;
+  const auto by_head = [&](const Tensor& rows) {
+    return rows.transpose(0, 1).clone(context.memory());
+  };
+  context.tap(concat("llm.kv.", index, ".k"), by_head(cache.keys(index, segment.slot, end)));
+  context.tap(concat("llm.kv.", index, ".v"), by_head(cache.values(index, segment.slot, end)));
+}
+
+Tensor Decoder::forward(Context& context, Tensor x, KvCache& cache,
+                        std::span<const Segment> segments) const {
+  require(x.dim(0) == total_rows(segments), Code::kInternal, "Decoder: ", x.dim(0),
+          " rows for segments of ", total_rows(segments), ".");
+  // A recorder sees the whole prompt (one segment from position 0) after every block.
+  const bool recorded = context.recording() && segments.size() == 1 && segments[0].rows > 1 &&
+                        cache.length(segments[0].slot) == 0;
+  for (int64_t i = 0; i < config_.blocks; ++i) {
+    context.check_cancelled();
+    x = run_block(context, i, x, cache, segments, i + 1 == config_.blocks && !recorded);
+    if (!recorded) continue;
+    record_cache(context, i, cache, segments[0]);
+    context.tap(concat("llm.hidden.", i), x);
+  }
+  if (recorded) x = output_rows(context, x, segments);
+  for (const Segment& segment : segments) cache.advance(segment.slot, segment.rows);
+  if (x.dim(0) == 0) return x;
+  return ops::rms_norm(context, x, final_norm_, config_.norm_eps);
+}
+
+Tensor Decoder::logits(Context& context, const Tensor& hidden) const {
+  return ops::linear(context, hidden, head_);
+}
+
+}  // namespace vmolmo

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "native/llm/kv_cache.h"
+#include "native/molmo/config.h"
+#include "native/ops/context.h"
+#include "native/ops/rope.h"
+#include "native/ops/weight.h"
+#include "native/weights/weight_source.h"
+
+namespace vmolmo {
+
+// The matrices and vectors of one decoder block. Absent in one of the two forms: biases (OLMo),
+// q_norm and k_norm (Qwen2).
+struct DecoderBlockWeights {
+  Tensor attention_norm;  // attn_norm: before attention (Qwen2) or after it (OLMo)
+  Weight q;               // [heads * d, width], the first rows of att_proj
+  Weight kv;              // [2 * kv_heads * d, width], the others
+  Tensor q_bias, kv_bias;
+  Tensor q_norm, k_norm;  // over the full width, before the cut into heads
+  Weight attention_out;
+  Tensor mlp_norm;  // ff_norm
+  Weight mlp_in;    // ff_proj [2 * mlp_width, width]: up rows, then gate rows
+  Weight mlp_out;   // ff_out
+};
+
+// Rows of one sequence inside a batch: they follow what the cache slot holds.
+struct Segment {
+  int64_t slot = 0;
+  int64_t rows = 1;
+  // Whether the last row's final hidden state is wanted (prompt complete, or a decoding step).
+  bool output = true;
+};
+
+// Qwen2- and OLMo-form decoder (spec/videomolmo section 9). Prefill and decoding are the same
+// function: any mix of segments from different sequences goes through the linear layers as one matrix,
+// only attention looks at each sequence alone.
+class Decoder {
+ public:
+  Decoder(const DecoderConfig& config, WeightLoader& weights, const std::string& prefix);
+
+  const DecoderConfig& config() const { return config_; }
+
+  // Rows of wte.embedding followed by wte.new_embedding: [ids.size(), width]. Ids outside of both
+  // throw INVALID_ARGUMENT.
+  Tensor embed(Context& context, std::span<const int32_t> ids) const;
+
+  // x [sum of rows, width] -> the final-normed last row of every segment with `output`, in order
+  // ([0, width] when there is none). Appends to the cache.
+  Tensor forward(Context& context, Tensor x, KvCache& cache, std::span<const Segment> segments) const;
+
+  // hidden [n, width] -> [n, vocab_size].
+  Tensor logits(Context& context, const Tensor& hidden) const;
+
+ private:
+  DecoderBlockWeights load_block(WeightLoader& weights, const std::string& prefix) const;
+  // The rows that later stages need, after attention and MLP; `last` keeps output rows only.
+  Tensor run_block(Context& context, int64_t index, const Tensor& x, KvCache& cache,
+                   std::span<const Segment> segments, bool last) const;
+  void append_keys_values(Context& context, int64_t index, const Tensor& y, KvCache& cache,
+                          std::span<const Segment> segments) const;
+  Tensor attend(Context& context, int64_t index, const Tensor& y, const KvCache& cache,
+                std::span<const Segment> segments, bool outputs_only) const;
+  void record_cache(Context& context, int64_t index, const KvCache& cache,
+                    const Segment& segment) const;
+
+  DecoderConfig config_;
+  Tensor embedding_;      // [vocab_size, width]
+  Tensor new_embedding_;  // [extra_vocab_size, width]
+  Tensor final_norm_;
+  Weight head_;  // [vocab_size, width]
+  std::vector<DecoderBlockWeights> blocks_;
+  ops::RopeTable rope_;
+};
+
+}  // namespace vmolmo

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "native/molmo/config.h"
+#include "videomolmo/tensor.h"
+
+namespace vmolmo {
+
+// Keys (after RoPE) and values of several sequences side by side. All memory is taken at construction:
+// `slots` sequences of up to `capacity` positions. Every block of the decoder appends to a slot, then
+// advance() moves its length, so length() is the number of positions that all blocks hold.
+class KvCache {
+ public:
+  KvCache(const DecoderConfig& config, int64_t slots, int64_t capacity);
+
+  int64_t slots() const { return static_cast<int64_t>(lengths_.size()); }
+  int64_t capacity() const { return capacity_; }
+  int64_t length(int64_t slot) const { return lengths_[slot]; }
+  // Forgets the positions from `length` on.
+  void truncate(int64_t slot, int64_t length);
+  // Writes rows k, v [n, kv_heads, head_dim] (last two axes may be strided views of a projection)
+  // behind the slot's length, for one block.
+  void append(int64_t block, int64_t slot, const Tensor& k, const Tensor& v);
+  void advance(int64_t slot, int64_t rows);
+  // The first `count` positions of one block: [count, kv_heads, head_dim] views.
+  Tensor keys(int64_t block, int64_t slot, int64_t count) const;
+  Tensor values(int64_t block, int64_t slot, int64_t count) const;
+  // Copies the first `count` positions of every block; the target then has that length.
+  void copy_prefix(int64_t from_slot, int64_t to_slot, int64_t count);
+
+ private:
+  int64_t capacity_;
+  std::vector<int64_t> lengths_;
+  std::vector<Tensor> keys_;    // per block [slots, capacity, kv_heads, head_dim]
+  std::vector<Tensor> values_;  // the same
+};
+
+}  // namespace vmolmo
