@@ -28,8 +28,8 @@ struct RgbImage {
   int64_t stride = 0;
 };
 
-// How matrices are held in memory: as the file has them, widened to f32 (the exact path), or rounded
-// to bfloat16.
+// How matrices are held in memory: as the file has them, widened to f32 (the exact path), or
+// rounded to bfloat16.
 enum class WeightDType : uint8_t { kStored, kF32, kBF16 };
 
 struct PointerLoadOptions {
@@ -65,8 +65,8 @@ struct AnswerOptions : CallOptions {
   int64_t max_new_tokens = 300;
   // Ids that end an answer, beside the model's eos.
   std::vector<int32_t> stop_ids;
-  // Previous frames to use, 0 .. previous_frames; default all. Frames that were never encoded or have
-  // left the ring count as black, as in the reference.
+  // Previous frames to use, 0 .. previous_frames; default all. Frames that were never encoded or
+  // have left the ring count as black, as in the reference.
   std::optional<int64_t> context_frames;
 };
 
@@ -81,7 +81,7 @@ struct Answer {
 
 // The stages of preprocessing that do not depend on weights.
 struct PreparedImage {
-  int64_t rows = 0;     // tiling
+  int64_t rows = 0;  // tiling
   int64_t columns = 0;
   Tensor crops;            // f32 [T, n * n, 3 * patch^2], the global crop first
   Tensor image_input_idx;  // i32 [T, m * m], positions after BOS; -100: not inserted
@@ -91,8 +91,8 @@ struct PreparedImage {
 
 class PointerStream;
 
-// A loaded VideoMolmo or Molmo. Not thread-safe: one thread at a time uses a pointer and its streams
-// (PointerStream::has() excepted).
+// A loaded VideoMolmo or Molmo. Not thread-safe: one thread at a time uses a pointer and its
+// streams (PointerStream::has() excepted).
 class Pointer {
  public:
   // Throws MODEL_NOT_FOUND, CHECKPOINT_INVALID, INVALID_ARGUMENT, OUT_OF_MEMORY, ABORTED.
@@ -129,8 +129,9 @@ class PointerStream {
                                        const CallOptions& options = {});
   // Whether the ring holds the frame. Callable from any thread.
   bool has(int64_t frame_index) const;
-  // Answers for encoded frames, in the order of the requests. Independent requests are decoded as one
-  // batch; requests on one frame share its vision work and the keys and values of its image tokens.
+  // Answers for encoded frames, in the order of the requests. Independent requests are decoded as
+  // one batch; requests on one frame share its vision work and the keys and values of its image
+  // tokens.
   std::vector<Answer> answer(std::span<const AnswerRequest> requests,
                              const AnswerOptions& options = {});
 

@@ -38,6 +38,8 @@ struct DecoderConfig {
   bool norm_after = false;
   std::optional<float> clip_qkv;
   bool tied = false;  // weight_tying: logits from wte.embedding
+
+  int64_t head_dim() const { return width / heads; }
 };
 
 struct PreprocessConfig {
@@ -63,11 +65,14 @@ struct MolmoConfig {
   PreprocessConfig preprocess;
   ImageTokens tokens;
   int32_t bos = 151643;
-  int32_t eos = 151643;  // ends an answer; negative: no id does
+  int32_t eos = 151643;                     // ends an answer; negative: no id does
   std::vector<int64_t> vit_layers{-2, -9};  // negative layers count from the last stored block
-  bool pad_embed = false;        // Molmo: image_padding_embed
-  bool temporal_adapter = true;  // VideoMolmo
-  int64_t previous_frames = 4;   // l
+  bool pad_embed = false;                   // Molmo: image_padding_embed
+  bool temporal_adapter = true;             // VideoMolmo
+  int64_t previous_frames = 4;              // l
+
+  // Throws INVALID_ARGUMENT naming the first field that no model can have.
+  void validate() const;
 };
 
 }  // namespace vmolmo

@@ -47,9 +47,9 @@ Decoder::Decoder(const DecoderConfig& config, WeightLoader& weights, const std::
   final_norm_ = weights.f32(prefix + "ln_f.weight", {config.width});
   for (int64_t i = 0; i < config.blocks; ++i)
     blocks_.push_back(load_block(weights, concat(prefix, "blocks.", i, ".")));
-  head_ = config.tied ? Weight(embedding_)
-                      : Weight(weights.matrix(prefix + "ff_out.weight",
-                                              {config.vocab_size, config.width}));
+  head_ = config.tied
+              ? Weight(embedding_)
+              : Weight(weights.matrix(prefix + "ff_out.weight", {config.vocab_size, config.width}));
   rope_ = ops::make_rope_table(0, config.max_positions, config.head_dim(), config.rope_theta);
 }
 
@@ -152,8 +152,7 @@ Tensor Decoder::attend(Context& context, int64_t index, const Tensor& y, const K
     options.push_back(option);
     row += rows;
   }
-  const std::vector<Tensor> mixed =
-      ops::attention_varlen(context, queries, keys, values, options);
+  const std::vector<Tensor> mixed = ops::attention_varlen(context, queries, keys, values, options);
   return mixed.size() == 1 ? mixed[0] : ops::concat(context, mixed, 0);
 }
 

@@ -37,8 +37,8 @@ struct Segment {
 };
 
 // Qwen2- and OLMo-form decoder (spec/videomolmo section 9). Prefill and decoding are the same
-// function: any mix of segments from different sequences goes through the linear layers as one matrix,
-// only attention looks at each sequence alone.
+// function: any mix of segments from different sequences goes through the linear layers as one
+// matrix, only attention looks at each sequence alone.
 class Decoder {
  public:
   Decoder(const DecoderConfig& config, WeightLoader& weights, const std::string& prefix);
@@ -51,7 +51,8 @@ class Decoder {
 
   // x [sum of rows, width] -> the final-normed last row of every segment with `output`, in order
   // ([0, width] when there is none). Appends to the cache.
-  Tensor forward(Context& context, Tensor x, KvCache& cache, std::span<const Segment> segments) const;
+  Tensor forward(Context& context, Tensor x, KvCache& cache,
+                 std::span<const Segment> segments) const;
 
   // hidden [n, width] -> [n, vocab_size].
   Tensor logits(Context& context, const Tensor& hidden) const;

@@ -10,7 +10,8 @@
 namespace vmolmo {
 namespace {
 
-// Prompt rows per pass: full GEMM speed, bounded activations (the MLP's hidden rows are the largest).
+// Prompt rows per pass: full GEMM speed, bounded activations (the MLP's hidden rows are the
+// largest).
 constexpr int64_t kPrefillRows = 512;
 constexpr int64_t kRecordedAlternatives = 5;
 
@@ -44,9 +45,9 @@ class GenerationTrace {
     for (int64_t step = 0; step < logits.dim(0); ++step) {
       const float* row = logits.data<float>() + step * vocab;
       std::iota(order.begin(), order.end(), 0);
-      std::partial_sort(order.begin(), order.begin() + kept, order.end(), [&](int32_t a, int32_t b) {
-        return row[a] != row[b] ? row[a] > row[b] : a < b;
-      });
+      std::partial_sort(
+          order.begin(), order.begin() + kept, order.end(),
+          [&](int32_t a, int32_t b) { return row[a] != row[b] ? row[a] > row[b] : a < b; });
       for (int64_t i = 0; i < kept; ++i) {
         ids.push_back(order[i]);
         values.push_back(row[order[i]]);

@@ -32,10 +32,10 @@ struct GreedyResult {
   double prefill_ms = 0.0;
 };
 
-// Greedy decoding of `count` independent prompts over the cache's slots: as many sequences as there are
-// slots run side by side, every step is one pass of the weights for all of them, and a slot that
-// becomes free takes the next prompt. `make_prompt` is called once per prompt, when it is admitted.
-// The caller has checked that prompt and answer fit the cache.
+// Greedy decoding of `count` independent prompts over the cache's slots: as many sequences as there
+// are slots run side by side, every step is one pass of the weights for all of them, and a slot
+// that becomes free takes the next prompt. `make_prompt` is called once per prompt, when it is
+// admitted. The caller has checked that prompt and answer fit the cache.
 std::vector<GreedyResult> decode_greedily(Context& context, const Decoder& decoder, KvCache& cache,
                                           size_t count, const GreedyOptions& options,
                                           const std::function<Prompt(size_t)>& make_prompt);

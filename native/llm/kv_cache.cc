@@ -34,8 +34,8 @@ void KvCache::truncate(int64_t slot, int64_t length) {
 void KvCache::append(int64_t block, int64_t slot, const Tensor& k, const Tensor& v) {
   const int64_t begin = lengths_[slot];
   const int64_t end = begin + k.dim(0);
-  require(end <= capacity_, Code::kInternal, "KvCache: ", end, " positions do not fit a capacity of ",
-          capacity_, ".");
+  require(end <= capacity_, Code::kInternal, "KvCache: ", end,
+          " positions do not fit a capacity of ", capacity_, ".");
   for (const Tensor* rows : {&k, &v}) {
     require(rows->stride(2) == 1 && rows->stride(1) == rows->dim(2), Code::kInternal,
             "KvCache: the heads of a row must lie side by side.");

@@ -8,9 +8,10 @@
 
 namespace vmolmo {
 
-// Keys (after RoPE) and values of several sequences side by side. All memory is taken at construction:
-// `slots` sequences of up to `capacity` positions. Every block of the decoder appends to a slot, then
-// advance() moves its length, so length() is the number of positions that all blocks hold.
+// Keys (after RoPE) and values of several sequences side by side. All memory is taken at
+// construction: `slots` sequences of up to `capacity` positions. Every block of the decoder appends
+// to a slot, then advance() moves its length, so length() is the number of positions that all
+// blocks hold.
 class KvCache {
  public:
   KvCache(const DecoderConfig& config, int64_t slots, int64_t capacity);

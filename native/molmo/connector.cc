@@ -34,10 +34,9 @@ Tensor Connector::pool(Context& context, const Tensor& windows) const {
   const int64_t count = windows.dim(0);
   const Tensor query = ops::mean(context, windows, 1).reshape({count, 1, windows.dim(2)});
   context.tap("pool.query", query);
-  const Tensor mixed =
-      ops::window_attention(context, ops::linear(context, query, wq_, bq_),
-                            ops::linear(context, windows, wk_, bk_),
-                            ops::linear(context, windows, wv_, bv_), heads_);
+  const Tensor mixed = ops::window_attention(context, ops::linear(context, query, wq_, bq_),
+                                             ops::linear(context, windows, wk_, bk_),
+                                             ops::linear(context, windows, wv_, bv_), heads_);
   const Tensor pooled = ops::linear(context, mixed, wo_, bo_);
   context.tap("pool.out", pooled);
   return pooled.reshape({count, pooled.dim(2)});

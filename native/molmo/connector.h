@@ -10,8 +10,8 @@
 
 namespace vmolmo {
 
-// From windows of patch features to rows that are added to the language model's embeddings: attention
-// pooling with the mean query, then the SwiGLU projector (spec/videomolmo section 7).
+// From windows of patch features to rows that are added to the language model's embeddings:
+// attention pooling with the mean query, then the SwiGLU projector (spec/videomolmo section 7).
 class Connector {
  public:
   Connector(const MolmoConfig& config, int64_t feature_width, WeightLoader& weights,

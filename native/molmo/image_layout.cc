@@ -10,8 +10,8 @@ namespace {
 
 constexpr int64_t kMaxSide = 65536;
 
-// Pooled cells of one axis that are inserted: for every tile the first kept cell, the number of kept
-// cells and where they start in the grid of the whole canvas.
+// Pooled cells of one axis that are inserted: for every tile the first kept cell, the number of
+// kept cells and where they start in the grid of the whole canvas.
 struct KeptCells {
   int64_t first = 0;
   int64_t count = 0;
@@ -71,8 +71,8 @@ void place_tokens(const MolmoConfig& config, ImageLayout& layout) {
       for (int64_t y = 0; y < kept_y[i].count; ++y) {
         for (int64_t x = 0; x < kept_x[j].count; ++x) {
           const int64_t cell = (kept_y[i].first + y) * side + kept_x[j].first + x;
-          crop[cell] = static_cast<int32_t>(
-              high_res_start + (kept_y[i].offset + y) * row_tokens + kept_x[j].offset + x);
+          crop[cell] = static_cast<int32_t>(high_res_start + (kept_y[i].offset + y) * row_tokens +
+                                            kept_x[j].offset + x);
         }
       }
     }
@@ -95,8 +95,7 @@ void place_masks(const MolmoConfig& config, ImageLayout& layout) {
     const int64_t top = crop / layout.columns * window * patch;
     const int64_t left = crop % layout.columns * window * patch;
     for (int64_t y = 0; y < grid; ++y) {
-      const int64_t covered_y =
-          overlap(top + y * patch, patch, box.top, box.top + box.scaled_h);
+      const int64_t covered_y = overlap(top + y * patch, patch, box.top, box.top + box.scaled_h);
       for (int64_t x = 0; x < grid; ++x) {
         const int64_t covered_x =
             overlap(left + x * patch, patch, box.left, box.left + box.scaled_w);
@@ -145,8 +144,8 @@ Tiling select_tiling(const MolmoConfig& config, int64_t width, int64_t height) {
                                    static_cast<float>(window * columns) / inner_w);
       // Any ratio of at least 1 (nothing is shrunk) beats all smaller ones; among those at least 1
       // the smallest wins, among the others the largest. The earlier candidate wins ties.
-      const bool better = !found || (best_ratio < 1.0f ? ratio > best_ratio
-                                                       : ratio >= 1.0f && ratio < best_ratio);
+      const bool better =
+          !found || (best_ratio < 1.0f ? ratio > best_ratio : ratio >= 1.0f && ratio < best_ratio);
       if (!better) continue;
       found = true;
       best = {rows, columns};
@@ -172,8 +171,8 @@ ImageLayout plan_image(const MolmoConfig& config, int64_t width, int64_t height)
   layout.columns = tiling.columns;
   layout.crops = tiling.rows * tiling.columns + 1;
   layout.global = fit_box(width, height, config.vit.image_size, config.vit.image_size);
-  layout.high_res = fit_box(width, height, window * tiling.columns + margins,
-                            window * tiling.rows + margins);
+  layout.high_res =
+      fit_box(width, height, window * tiling.columns + margins, window * tiling.rows + margins);
   place_tokens(config, layout);
   place_masks(config, layout);
   return layout;

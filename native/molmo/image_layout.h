@@ -22,17 +22,17 @@ struct FitBox {
 struct ImageLayout {
   int64_t width = 0;
   int64_t height = 0;
-  int64_t rows = 1;     // tiles of the high-resolution canvas
+  int64_t rows = 1;  // tiles of the high-resolution canvas
   int64_t columns = 1;
-  int64_t crops = 2;    // rows * columns + 1, the global crop first
-  int64_t cells = 0;    // pooled cells per crop, m * m
+  int64_t crops = 2;  // rows * columns + 1, the global crop first
+  int64_t cells = 0;  // pooled cells per crop, m * m
   FitBox global;
   FitBox high_res;
   std::vector<int32_t> tokens;  // <im_start> ... <im_end>, both parts
   // [crops * cells]: position of the cell within `tokens`, or kNotInserted.
   std::vector<int32_t> cell_position;
-  // [crops * n * n], rows in the reference's order: high-res crops first, then -1 (off by one against
-  // the crops).
+  // [crops * n * n], rows in the reference's order: high-res crops first, then -1 (off by one
+  // against the crops).
   std::vector<float> masks;
 
   static constexpr int32_t kNotInserted = -100;

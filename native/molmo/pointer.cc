@@ -55,8 +55,7 @@ StopReason to_reason(GreedyResult::Stop stop) {
 // Shared work divided evenly, each answer's own prefill on top.
 std::vector<Answer> to_answers(std::vector<GreedyResult> results, StageTimes times) {
   times.erase("prefill");
-  for (auto& [stage, milliseconds] : times)
-    milliseconds /= static_cast<double>(results.size());
+  for (auto& [stage, milliseconds] : times) milliseconds /= static_cast<double>(results.size());
   std::vector<Answer> answers;
   for (GreedyResult& result : results) {
     Answer& answer = answers.emplace_back();
@@ -112,7 +111,6 @@ std::unique_ptr<Pointer> Pointer::load(const PointerLoadOptions& options) {
   impl->model = std::make_unique<VideoMolmo>(impl->context, options.config, weights);
   weights.finish();
   impl->info.weight_bytes = weights.bytes();
-  impl->info.parameters = weights.parameters();
   impl->info.threads = impl->context.threads().size();
   return std::unique_ptr<Pointer>(new Pointer(std::move(impl)));
 }
@@ -166,15 +164,14 @@ std::map<std::string, double> PointerStream::encode(int64_t frame_index, const R
   Pointer::Impl& pointer = impl_->pointer;
   const CallScope scope(pointer.context, options);
   pointer.context.check_cancelled();
-  ImageLayout planned =
-      layout ? *layout : plan_image(pointer.config, image.width, image.height);
+  ImageLayout planned = layout ? *layout : plan_image(pointer.config, image.width, image.height);
   impl_->ring.push(pointer.model->encode(pointer.context, planned, view, frame_index));
   if (!layout) layout = std::move(planned);
   return pointer.context.times();
 }
 
-std::vector<GreedyResult> PointerStream::Impl::answer_batch(
-    std::span<const AnswerRequest> requests, const AnswerOptions& options) {
+std::vector<GreedyResult> PointerStream::Impl::answer_batch(std::span<const AnswerRequest> requests,
+                                                            const AnswerOptions& options) {
   Context& context = pointer.context;
   VideoMolmo& model = *pointer.model;
   const int64_t limit = options.context_frames.value_or(pointer.config.previous_frames);

@@ -49,8 +49,8 @@ class CropCutter {
     const int64_t source_y = y - box_.top;
     for (int64_t dx = 0; dx < patch_; ++dx) {
       const int64_t source_x = x + dx - box_.left;
-      const bool inside = source_y >= 0 && source_y < box_.scaled_h && source_x >= 0 &&
-                          source_x < box_.scaled_w;
+      const bool inside =
+          source_y >= 0 && source_y < box_.scaled_h && source_x >= 0 && source_x < box_.scaled_w;
       const float* pixel = pixels_ + (source_y * box_.scaled_w + source_x) * kChannels;
       for (int64_t c = 0; c < kChannels; ++c)
         *out++ = inside ? normalize_(std::clamp(pixel[c], 0.0f, 1.0f), c) : black_[c];

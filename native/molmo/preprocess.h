@@ -7,8 +7,8 @@
 namespace vmolmo {
 
 // The crops of one frame in patch order (spec/videomolmo sections 3.1 and 3.3):
-// f32 [T, n * n, 3 * patch^2], normalised, the global crop first. A single-tile frame yields its one
-// distinct crop alone ([1, ...]) unless `all_crops` asks for the repeated one too.
+// f32 [T, n * n, 3 * patch^2], normalised, the global crop first. A single-tile frame yields its
+// one distinct crop alone ([1, ...]) unless `all_crops` asks for the repeated one too.
 Tensor make_crops(Context& context, const MolmoConfig& config, const ImageLayout& layout,
                   const ops::ImageView& image, bool all_crops);
 

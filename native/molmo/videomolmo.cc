@@ -59,7 +59,8 @@ VideoMolmo::VideoMolmo(Context& context, const MolmoConfig& config, WeightLoader
   const std::string pad_embed = concat(kVision, "pad_embed");
   if (config.temporal_adapter) {
     temporal_.emplace(config.vit, vit_.feature_width(), weights, concat(kVision, "adapter."));
-    // The reference builds its class without a padding embedding, so one in the file is left unread.
+    // The reference builds its class without a padding embedding, so one in the file is left
+    // unread.
     if (weights.has(pad_embed)) weights.drop(pad_embed);
     StageTimer timer(context, "vit");
     black_features_ = vit_.encode(context, make_black_crop(context, config));
@@ -112,9 +113,9 @@ Tensor VideoMolmo::mean_of_previous(Context& context, const ImageLayout& layout,
     for (int64_t i = 0; i < config_.previous_frames; ++i) {
       const bool is_black = i < black_frames;
       context.tap(concat("prev.features.", i), is_black ? black : real[i - black_frames]);
-      const Tensor made = is_black ? expand_crops(context, make_black_crop(context, config_),
-                                                  layout.crops)
-                                   : previous[i - black_frames]->crops;
+      const Tensor made =
+          is_black ? expand_crops(context, make_black_crop(context, config_), layout.crops)
+                   : previous[i - black_frames]->crops;
       if (made) context.tap(concat("pre.prev_crops.", i), made);
     }
     context.tap("prev.mean", mean);
@@ -156,8 +157,8 @@ ImageRows VideoMolmo::image_rows(Context& context, const ImageLayout& layout,
                                  std::span<const FrameFeatures* const> previous) const {
   // Crops that differ: one for single-tile frames, unless something tells the two copies apart.
   const auto is_single = [](const FrameFeatures* frame) { return frame->features.dim(0) == 1; };
-  const bool single = is_single(&current) && !padding_ &&
-                      std::all_of(previous.begin(), previous.end(), is_single);
+  const bool single =
+      is_single(&current) && !padding_ && std::all_of(previous.begin(), previous.end(), is_single);
   const int64_t crops = single ? 1 : layout.crops;
   const bool every_cell = single || context.recording();
 
@@ -213,8 +214,8 @@ std::vector<GreedyResult> VideoMolmo::generate(Context& context, size_t count,
                                                GreedyOptions options,
                                                const std::function<Prompt(size_t)>& make_prompt) {
   const int64_t positions = config_.decoder.max_positions;
-  require(longest_prompt <= positions, Code::kInvalidArgument,
-          "Image and text need ", longest_prompt, " positions; the model has ", positions, ".");
+  require(longest_prompt <= positions, Code::kInvalidArgument, "Image and text need ",
+          longest_prompt, " positions; the model has ", positions, ".");
   // The last generated id is never fed, so it needs no position.
   options.max_new_tokens = std::min(options.max_new_tokens, positions - longest_prompt + 1);
   const int64_t slots = std::min<int64_t>(static_cast<int64_t>(count), max_batch);

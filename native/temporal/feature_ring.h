@@ -8,15 +8,16 @@
 
 namespace vmolmo {
 
-// One encoded frame. Frames of a single tile keep their one distinct crop: U is 1 then, T otherwise.
+// One encoded frame. Frames of a single tile keep their one distinct crop: U is 1 then, T
+// otherwise.
 struct FrameFeatures {
   int64_t frame_index = 0;
   Tensor features;  // f32 [U, n * n, C], the encoder's concatenated layers
   Tensor crops;     // what was encoded; kept for recorders only
 };
 
-// The features of the last `capacity` frames that came in, each computed once. Constant memory on an
-// endless stream: the frame that came in first leaves when the ring is full.
+// The features of the last `capacity` frames that came in, each computed once. Constant memory on
+// an endless stream: the frame that came in first leaves when the ring is full.
 class FeatureRing {
  public:
   explicit FeatureRing(int64_t capacity);

@@ -30,9 +30,9 @@ TemporalModule::TemporalModule(const VitConfig& config, int64_t feature_width,
 
 Tensor TemporalModule::attend(Context& context, const Tensor& current,
                               const Tensor& previous) const {
-  const Tensor mixed = ops::window_attention(
-      context, ops::linear(context, current, wq_), ops::linear(context, previous, wk_),
-      ops::linear(context, previous, wv_), heads_);
+  const Tensor mixed = ops::window_attention(context, ops::linear(context, current, wq_),
+                                             ops::linear(context, previous, wk_),
+                                             ops::linear(context, previous, wv_), heads_);
   if (!context.recording()) return ops::linear_add(context, mixed, wo_, {}, current);
   const Tensor out = ops::linear(context, mixed, wo_);
   context.tap("adapter.out", out);

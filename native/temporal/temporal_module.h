@@ -10,14 +10,14 @@
 
 namespace vmolmo {
 
-// The reference's running mean over the previous frames, in order: m = g_0, m += (g_i - m) / (i + 1).
-// The first `black_frames` of the `black_frames + real.size()` features equal `black`, so the mean
-// starts from it. All tensors have one shape; the result may share storage with an input.
+// The reference's running mean over the previous frames, in order: m = g_0, m += (g_i - m) / (i +
+// 1). The first `black_frames` of the `black_frames + real.size()` features equal `black`, so the
+// mean starts from it. All tensors have one shape; the result may share storage with an input.
 Tensor previous_mean(Context& context, const Tensor& black, int64_t black_frames,
                      std::span<const Tensor> real);
 
-// VideoMolmo's temporal module (paper eq. 1, spec/videomolmo section 6.3): inside each 2x2 window the
-// current patches attend to the mean of the previous frames' patches; residual, no biases.
+// VideoMolmo's temporal module (paper eq. 1, spec/videomolmo section 6.3): inside each 2x2 window
+// the current patches attend to the mean of the previous frames' patches; residual, no biases.
 class TemporalModule {
  public:
   TemporalModule(const VitConfig& config, int64_t feature_width, WeightLoader& weights,

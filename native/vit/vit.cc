@@ -46,16 +46,15 @@ Vit::Vit(const VitConfig& config, const std::vector<int64_t>& layers, WeightLoad
     : config_(config) {
   for (int64_t layer : layers) {
     const int64_t index = layer < 0 ? config.blocks + layer : layer;
-    require(index >= 0 && index < config.blocks, Code::kInvalidArgument,
-            "vit_layers names block ", layer, " of an encoder with ", config.blocks, " blocks.");
+    require(index >= 0 && index < config.blocks, Code::kInvalidArgument, "vit_layers names block ",
+            layer, " of an encoder with ", config.blocks, " blocks.");
     layers_.push_back(index);
     needed_blocks_ = std::max(needed_blocks_, index + 1);
   }
   const int64_t patches = config.grid() * config.grid();
   const int64_t patch_values = 3 * config.patch_size * config.patch_size;
   class_embedding_ = weights.f32(prefix + "class_embedding", {config.width});
-  positional_embedding_ =
-      weights.f32(prefix + "positional_embedding", {1 + patches, config.width});
+  positional_embedding_ = weights.f32(prefix + "positional_embedding", {1 + patches, config.width});
   patch_embedding_ =
       weights.matrix(prefix + "patch_embedding.weight", {config.width, patch_values});
   pre_ln_ = load_norm(weights, prefix + "pre_ln");
@@ -80,12 +79,12 @@ Tensor Vit::run_block(Context& context, const Block& block, Tensor x) const {
   };
   Tensor y = ops::layer_norm(context, x, block.attention_norm.weight, block.attention_norm.bias,
                              config_.norm_eps);
-  const Tensor mixed = ops::attention(context, project(block.wq, y), project(block.wk, y),
-                                      project(block.wv, y));
+  const Tensor mixed =
+      ops::attention(context, project(block.wq, y), project(block.wk, y), project(block.wv, y));
   x = ops::linear_add(context, mixed, block.wo.weight, block.wo.bias, x);
   y = ops::layer_norm(context, x, block.ffn_norm.weight, block.ffn_norm.bias, config_.norm_eps);
-  const Tensor hidden = ops::linear(context, y, block.w1.weight, block.w1.bias,
-                                    ops::Activation::kQuickGelu);
+  const Tensor hidden =
+      ops::linear(context, y, block.w1.weight, block.w1.bias, ops::Activation::kQuickGelu);
   return ops::linear_add(context, hidden, block.w2.weight, block.w2.bias, x);
 }
 
@@ -104,8 +103,8 @@ Tensor Vit::encode_batch(Context& context, const Tensor& crops) const {
   const int64_t tokens = x.dim(1);
   if (context.recording()) {
     const Tensor all = ops::concat(context, selected, 2);
-    context.tap("vit.cls", all.slice(1, 0, 1).clone(context.memory()).reshape(
-                               {all.dim(0), all.dim(2)}));
+    context.tap("vit.cls",
+                all.slice(1, 0, 1).clone(context.memory()).reshape({all.dim(0), all.dim(2)}));
   }
   for (Tensor& tensor : selected) tensor = tensor.slice(1, 1, tokens);
   return ops::concat(context, selected, 2);
@@ -114,8 +113,7 @@ Tensor Vit::encode_batch(Context& context, const Tensor& crops) const {
 Tensor Vit::encode(Context& context, const Tensor& crops) const {
   const int64_t count = crops.dim(0);
   const int64_t tokens = crops.dim(1) + 1;
-  const int64_t batch =
-      context.recording() ? count : std::max<int64_t>(1, kRowsPerBatch / tokens);
+  const int64_t batch = context.recording() ? count : std::max<int64_t>(1, kRowsPerBatch / tokens);
   if (batch >= count) return encode_batch(context, crops);
   std::vector<Tensor> features;
   for (int64_t begin = 0; begin < count; begin += batch)

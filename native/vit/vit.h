@@ -10,21 +10,20 @@
 
 namespace vmolmo {
 
-// The CLIP vision encoder (spec/videomolmo section 5): patches of crops in, features of selected blocks
-// out. Blocks behind the last selected one are loaded, so that their shapes are checked, but run only
-// for a recorder.
+// The CLIP vision encoder (spec/videomolmo section 5): patches of crops in, features of selected
+// blocks out. Blocks behind the last selected one are loaded, so that their shapes are checked, but
+// run only for a recorder.
 class Vit {
  public:
-  // `layers`: blocks whose outputs are concatenated, negative ones counting from the last stored block.
+  // `layers`: blocks whose outputs are concatenated, negative ones counting from the last stored
+  // block.
   Vit(const VitConfig& config, const std::vector<int64_t>& layers, WeightLoader& weights,
       const std::string& prefix);
 
   // crops [T, n * n, 3 * patch^2] -> [T, n * n, layers * width], without the class token.
   Tensor encode(Context& context, const Tensor& crops) const;
 
-  int64_t feature_width() const {
-    return static_cast<int64_t>(layers_.size()) * config_.width;
-  }
+  int64_t feature_width() const { return static_cast<int64_t>(layers_.size()) * config_.width; }
 
  private:
   struct Linear {
@@ -42,7 +41,8 @@ class Vit {
     Linear w1, w2;
   };
 
-  static Linear load_linear(WeightLoader& weights, const std::string& name, int64_t out, int64_t in);
+  static Linear load_linear(WeightLoader& weights, const std::string& name, int64_t out,
+                            int64_t in);
   Norm load_norm(WeightLoader& weights, const std::string& name) const;
   Block load_block(WeightLoader& weights, const std::string& prefix) const;
 
