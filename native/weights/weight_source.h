@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -68,7 +69,15 @@ class WeightLoader {
 // shards, mapped read-only. Every header is validated before use.
 std::shared_ptr<WeightSource> open_safetensors(const std::string& path);
 
-// The golden sets' hash weights: values from the tensor's name and index (goldens/README.md).
-std::shared_ptr<WeightSource> hash_weights();
+// value * mul + add, in float64, applied to a generated tensor.
+struct HashAdjustment {
+  double mul = 1.0;
+  double add = 0.0;
+};
+
+// Generated weights for golden sets and benchmarks: element i of a tensor comes from the FNV-1a
+// hash of its name and i. With u uniform in [-1, 1): matrices and kernels are u * sqrt(3 / fan_in),
+// vectors whose name ends in "weight" or "gamma" 1 + 0.1 u, other vectors 0.1 u.
+std::shared_ptr<WeightSource> hash_weights(std::map<std::string, HashAdjustment> adjustments = {});
 
 }  // namespace vmolmo

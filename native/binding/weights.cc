@@ -1,0 +1,117 @@
+#include "native/binding/weights.h"
+
+#include "native/binding/cancel.h"
+#include "native/binding/errors.h"
+#include "native/binding/registry.h"
+#include "native/binding/tensors.h"
+
+namespace vmolmo::binding {
+
+namespace {
+
+LoadOptions::Precision precision_of(const Argument& dtype) {
+  const std::string name = dtype.text_or("stored");
+  if (name == "fp32") return LoadOptions::Precision::kF32;
+  if (name == "bf16") return LoadOptions::Precision::kBF16;
+  if (name == "stored") return LoadOptions::Precision::kStored;
+  dtype.reject("'fp32', 'bf16' or 'stored'");
+}
+
+std::map<std::string, HashAdjustment> adjustments_of(const Argument& adjust) {
+  std::map<std::string, HashAdjustment> adjustments;
+  if (!adjust.present()) return adjustments;
+  const Napi::Array names = adjust.object().GetPropertyNames();
+  for (uint32_t i = 0; i < names.Length(); ++i) {
+    const std::string name = names.Get(i).ToString().Utf8Value();
+    const Argument change = adjust[name.c_str()];
+    adjustments[name] = {change["mul"].number_or(1.0), change["add"].number_or(0.0)};
+  }
+  return adjustments;
+}
+
+}  // namespace
+
+LoadOptions load_options(const Argument& options) {
+  constexpr int64_t kMaxThreads = 1024;
+  const Argument weights = options["weights"];
+  LoadOptions read;
+  read.hash = weights["hash"].boolean_or(false);
+  if (read.hash) {
+    read.adjustments = adjustments_of(weights["adjust"]);
+  } else {
+    read.path = weights["path"].text();
+  }
+  read.precision = precision_of(options["dtype"]);
+  const Argument threads = options["threads"];
+  if (threads.present()) read.threads = static_cast<int>(threads.integer_in(0, kMaxThreads));
+  read.cancel = cancel_flag(options["cancel"]);
+  return read;
+}
+
+std::shared_ptr<WeightSource> open_weights(const LoadOptions& options) {
+  return options.hash ? hash_weights(options.adjustments) : open_safetensors(options.path);
+}
+
+void set_precision(WeightLoader& loader, LoadOptions::Precision precision) {
+  loader.widen(precision == LoadOptions::Precision::kF32);
+  loader.narrow(precision == LoadOptions::Precision::kBF16);
+}
+
+namespace {
+
+Napi::Value list_tensors(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const Napi::Env env = info.Env();
+    const auto source = open_safetensors(argument(info, 0, "path").text());
+    auto rows = Napi::Array::New(env);
+    for (const TensorInfo& tensor : source->list()) {
+      auto row = Napi::Object::New(env);
+      auto shape = Napi::Array::New(env);
+      for (const int64_t dim : tensor.shape.dims()) {
+        shape.Set(shape.Length(), static_cast<double>(dim));
+      }
+      row.Set("name", tensor.name);
+      row.Set("dtype", dtype_name(tensor.dtype));
+      row.Set("shape", shape);
+      row.Set("file", tensor.file);
+      rows.Set(rows.Length(), row);
+    }
+    return rows;
+  });
+}
+
+Napi::Value read_tensors(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto source = open_safetensors(argument(info, 0, "path").text());
+    const Argument names = argument(info, 1, "names");
+    std::map<std::string, Shape> wanted;
+    for (const TensorInfo& tensor : source->list()) {
+      if (!names.present()) wanted[tensor.name] = tensor.shape;
+    }
+    if (names.present()) {
+      std::map<std::string, Shape> all;
+      for (const TensorInfo& tensor : source->list()) all[tensor.name] = tensor.shape;
+      for (const Argument& name : names.items()) {
+        const auto found = all.find(name.text());
+        require(found != all.end(), Code::kInvalidArgument, "The file has no tensor ", name.text(),
+                ".");
+        wanted.insert(*found);
+      }
+    }
+    Tensors tensors;
+    // Copies: JavaScript may write into its arrays, and a mapped file is read-only.
+    for (const auto& [name, shape] : wanted) {
+      tensors[name] = source->get(name, shape).clone(cpu_heap());
+    }
+    return to_js(info.Env(), tensors);
+  });
+}
+
+const Registration registration([](Napi::Env env, Napi::Object exports) {
+  exports.Set("listTensors", Napi::Function::New(env, list_tensors, "listTensors"));
+  exports.Set("readTensors", Napi::Function::New(env, read_tensors, "readTensors"));
+});
+
+}  // namespace
+
+}  // namespace vmolmo::binding

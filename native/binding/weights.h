@@ -1,0 +1,34 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "native/base/cancel.h"
+#include "native/binding/arguments.h"
+#include "native/weights/weight_source.h"
+
+namespace vmolmo::binding {
+
+// AddonLoadOptions without the model's configuration: read on the JavaScript thread, used on the
+// engine thread.
+struct LoadOptions {
+  enum class Precision : uint8_t { kStored, kF32, kBF16 };
+
+  std::string path;
+  bool hash = false;
+  std::map<std::string, HashAdjustment> adjustments;
+  Precision precision = Precision::kStored;
+  int threads = 0;
+  std::shared_ptr<CancelFlag> cancel;
+};
+
+LoadOptions load_options(const Argument& options);
+
+// Opens the weights that the options name; maps the files and checks their headers.
+std::shared_ptr<WeightSource> open_weights(const LoadOptions& options);
+
+// Tells the loader how matrices are to be held.
+void set_precision(WeightLoader& loader, LoadOptions::Precision precision);
+
+}  // namespace vmolmo::binding

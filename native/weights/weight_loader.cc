@@ -1,0 +1,77 @@
+#include <algorithm>
+#include <unordered_set>
+
+#include "native/weights/weight_source.h"
+
+namespace vmolmo {
+
+namespace {
+
+Tensor to_bf16(const Tensor& tensor) {
+  Tensor narrow = Tensor::empty(cpu_heap(), tensor.shape(), DType::kBF16);
+  const float* from = tensor.data<float>();
+  BFloat16* to = narrow.data<BFloat16>();
+  for (int64_t i = 0; i < tensor.numel(); ++i) to[i] = BFloat16(from[i]);
+  return narrow;
+}
+
+bool is_floating(DType dtype) {
+  return dtype == DType::kF32 || dtype == DType::kBF16 || dtype == DType::kF16;
+}
+
+}  // namespace
+
+WeightLoader::WeightLoader(std::shared_ptr<WeightSource> source,
+                           std::function<std::string(const std::string&)> rename)
+    : source_(std::move(source)), rename_(std::move(rename)) {}
+
+bool WeightLoader::has(const std::string& name) const {
+  return source_->has(rename_ ? rename_(name) : name);
+}
+
+Tensor WeightLoader::take(const std::string& name, const Shape& shape) {
+  const std::string stored = rename_ ? rename_(name) : name;
+  Tensor tensor = source_->get(stored, shape);
+  require(is_floating(tensor.dtype()), Code::kCheckpointInvalid, "The tensor ", stored,
+          " must be F32, BF16 or F16, but is ", tensor.dtype(), ".");
+  taken_.push_back(stored);
+  return tensor;
+}
+
+Tensor WeightLoader::matrix(const std::string& name, Shape shape) {
+  Tensor tensor = take(name, shape);
+  // The ops read f32 and bf16 alone.
+  if (tensor.dtype() == DType::kF16 || (widen_ && tensor.dtype() != DType::kF32)) {
+    tensor = tensor.to_f32(cpu_heap());
+  }
+  if (narrow_ && tensor.dtype() == DType::kF32) tensor = to_bf16(tensor);
+  bytes_ += static_cast<int64_t>(tensor.bytes());
+  return tensor;
+}
+
+Tensor WeightLoader::f32(const std::string& name, Shape shape) {
+  Tensor tensor = take(name, shape);
+  if (tensor.dtype() != DType::kF32) tensor = tensor.to_f32(cpu_heap());
+  bytes_ += static_cast<int64_t>(tensor.bytes());
+  return tensor;
+}
+
+void WeightLoader::drop(const std::string& name) {
+  taken_.push_back(rename_ ? rename_(name) : name);
+}
+
+void WeightLoader::finish() const {
+  const std::unordered_set<std::string> taken(taken_.begin(), taken_.end());
+  std::vector<const TensorInfo*> left;
+  const std::vector<TensorInfo> all = source_->list();
+  for (const TensorInfo& info : all) {
+    if (!taken.contains(info.name)) left.push_back(&info);
+  }
+  if (left.empty()) return;
+  fail(Code::kCheckpointInvalid, left.front()->file, ": the tensor ", left.front()->name,
+       " of shape ", left.front()->shape, " belongs to no part of the model",
+       left.size() > 1 ? concat(" (and ", left.size() - 1, " more)") : std::string(),
+       "; the checkpoint and its configuration do not fit together.");
+}
+
+}  // namespace vmolmo
