@@ -1,0 +1,115 @@
+import type { AddonMask } from '../engine/addon.js'
+import { Mask } from '../formats/mask.js'
+import type { GroundEngine } from './engine.js'
+import { interiorPoint } from './interior.js'
+import type { FusionStrategy } from './options.js'
+import type { GroundedObject, MaskSource } from './result.js'
+import type { Estimate } from './tracker.js'
+
+/** An estimate whose objects have their clip-wide numbers. */
+export interface NamedEstimate extends Estimate {
+  objectIds: readonly number[]
+}
+
+export interface FusionOptions {
+  tau: number
+  strategy: FusionStrategy
+}
+
+interface Size {
+  width: number
+  height: number
+}
+
+/** Pixels that any of the masks holds; null for no mask at all. */
+export function unionOf(masks: readonly Uint8Array[]): Uint8Array | null {
+  const [first, ...others] = masks
+  if (!first) return null
+  if (others.length === 0) return first
+  const union = first.slice()
+  for (const mask of others) {
+    for (let i = 0; i < union.length; i++) union[i]! |= mask[i]!
+  }
+  return union
+}
+
+function toAddonMask(data: Uint8Array | null | undefined, size: Size): AddonMask | null {
+  return data ? { data, width: size.width, height: size.height } : null
+}
+
+const clampScore = (iou: number) => Math.min(1, Math.max(0, iou))
+
+/** Equations 5 and 6, or another row of table 5, on single masks. */
+function fusePair(
+  engine: GroundEngine['masks'],
+  forward: Uint8Array | null | undefined,
+  backward: Uint8Array | null | undefined,
+  size: Size,
+  options: FusionOptions,
+): Mask {
+  const { width, height } = size
+  if (!forward && !backward) return new Mask(new Uint8Array(width * height), width, height)
+  const { data } = engine.fuseMasks(
+    toAddonMask(forward, size),
+    toAddonMask(backward, size),
+    options,
+  )
+  return new Mask(data, width, height)
+}
+
+/** The frame's mask as the paper has it: union over the objects per direction, then fused. */
+export function fuseUnion(
+  engine: GroundEngine['masks'],
+  forward: Estimate | null,
+  backward: Estimate | null,
+  size: Size,
+  options: FusionOptions,
+): Mask {
+  const left = unionOf(forward?.masks ?? [])
+  const right = unionOf(backward?.masks ?? [])
+  return fusePair(engine, left, right, size, options)
+}
+
+/** Every object of either direction, the two sides of one object fused. */
+export function fuseObjects(
+  engine: GroundEngine['masks'],
+  forward: NamedEstimate | null,
+  backward: NamedEstimate | null,
+  size: Size,
+  options: FusionOptions,
+): GroundedObject[] {
+  const ids = new Set([...(forward?.objectIds ?? []), ...(backward?.objectIds ?? [])])
+  return [...ids].map(objectId => {
+    const left = forward?.objectIds.indexOf(objectId) ?? -1
+    const right = backward?.objectIds.indexOf(objectId) ?? -1
+    const mask = fusePair(engine, forward?.masks[left], backward?.masks[right], size, options)
+    const ious = [forward?.ious[left], backward?.ious[right]].filter(iou => iou !== undefined)
+    const score = ious.reduce((sum, iou) => sum + iou, 0) / ious.length
+    return toObject(objectId, mask, score, left >= 0 && right >= 0 ? 'fused' : 'propagated')
+  })
+}
+
+function toObject(objectId: number, mask: Mask, score: number, source: MaskSource): GroundedObject {
+  const inside = interiorPoint(mask)
+  return {
+    objectId,
+    points: inside ? [inside] : [],
+    mask,
+    box: mask.box,
+    score: clampScore(score),
+    visible: mask.area > 0,
+    source,
+  }
+}
+
+/** The objects of an answered keyframe, which keep their own masks. */
+export function pointedObjects(
+  estimate: NamedEstimate,
+  points: readonly { x: number; y: number }[],
+  size: Size,
+): GroundedObject[] {
+  return estimate.objectIds.map((objectId, o) => {
+    const mask = new Mask(estimate.masks[o]!, size.width, size.height)
+    return { ...toObject(objectId, mask, estimate.ious[o]!, 'point'), points: [points[o]!] }
+  })
+}

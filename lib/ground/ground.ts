@@ -1,0 +1,50 @@
+import type { AddonCancel } from '../engine/addon.js'
+import { linkCancel, throwIfAborted } from '../engine/cancel.js'
+import type { FrameSource } from '../video/frame.js'
+import type { GroundEngine } from './engine.js'
+import type { GroundSettings } from './options.js'
+import type { GroundResult } from './result.js'
+import { GroundRun } from './run.js'
+
+/**
+ * Grounds a clip from its first frame to its last and gives every frame's result in order.
+ *
+ * @param provisional also give a first estimate of every frame at once, marked `final: false`.
+ */
+export async function* groundClip(
+  engine: GroundEngine,
+  createCancel: () => AddonCancel,
+  source: FrameSource,
+  query: string,
+  settings: GroundSettings,
+  provisional = false,
+): AsyncGenerator<GroundResult> {
+  const { signal, maxFrames, onProgress } = settings
+  const { cancel, release } = linkCancel(signal, createCancel)
+  const { frameCount } = limited(source, maxFrames)
+  const run = new GroundRun(engine, { settings, query, frameCount, cancel, provisional })
+  let framesDone = 0
+  const report = (result: GroundResult): GroundResult => {
+    throwIfAborted(signal)
+    if (result.final) onProgress?.({ framesDone: ++framesDone, frameCount })
+    return result
+  }
+  try {
+    for await (const frame of source) {
+      throwIfAborted(signal)
+      for await (const result of run.push(frame)) yield report(result)
+      if (frame.index + 1 >= maxFrames) break
+    }
+    for await (const result of run.finish()) yield report(result)
+  } finally {
+    cancel.raise()
+    release()
+    run.dispose()
+  }
+}
+
+/** Frames that will be read, null when unknown. */
+export function limited(source: FrameSource, maxFrames: number): { frameCount: number | null } {
+  const { frameCount } = source
+  return { frameCount: frameCount === null ? null : Math.min(frameCount, maxFrames) }
+}

@@ -1,0 +1,134 @@
+import type { AddonFusionStrategy } from '../engine/addon.js'
+import { InvalidArgumentError } from '../engine/errors.js'
+
+/** Table 5 of the paper; 'bidirectional' is equations 5 and 6. */
+export type FusionStrategy = AddonFusionStrategy
+
+export const FUSION_STRATEGIES: readonly FusionStrategy[] = [
+  'bidirectional',
+  'prefer-left',
+  'prefer-right',
+  'intersection',
+  'larger',
+  'smaller',
+]
+
+/** Longest sentence, in characters; a longer one cannot fit the model's positions. */
+export const MAX_QUERY_LENGTH = 4000
+
+/** Counts of work done, for progress bars. */
+export interface GroundProgress {
+  /** Frames whose final result was given out. */
+  framesDone: number
+  /** Frames of the clip as its container says, null when unknown. */
+  frameCount: number | null
+}
+
+export interface PointOptions {
+  /** Every how many frames the pointer is asked (k). Integer >= 1. */
+  keyframeEvery?: number
+  /**
+   * Previous frames that the pointer looks at (l), 0 .. the model's own number. Default: the model's own.
+   * Missing ones, as at the start of the clip, are black frames.
+   */
+  contextFrames?: number
+  /** Replace the previous frames by black ones, to measure what they are worth. Default false. */
+  blackContext?: boolean
+  /** Longest answer in tokens. Default 300. */
+  maxNewTokens?: number
+  /** Frames to read at most. Default: all. */
+  maxFrames?: number
+  /** Aborts between layers of the running model; the call rejects with ABORTED. */
+  signal?: AbortSignal
+  onProgress?: (progress: GroundProgress) => void
+}
+
+export interface GroundOptions extends PointOptions {
+  /** IoU from which the two directions are intersected, else united (equation 5). 0 .. 1, default 0.7. */
+  tau?: number
+  /** How the two directions become one mask. Default 'bidirectional'. */
+  fusion?: FusionStrategy
+}
+
+/** Options with every default filled in. */
+export interface PointSettings {
+  keyframeEvery: number
+  contextFrames: number
+  blackContext: boolean
+  maxNewTokens: number
+  maxFrames: number
+  signal: AbortSignal | undefined
+  onProgress: ((progress: GroundProgress) => void) | undefined
+}
+
+export interface GroundSettings extends PointSettings {
+  tau: number
+  fusion: FusionStrategy
+}
+
+function integer(name: string, value: number, least: number, most: number): number {
+  if (!Number.isInteger(value) || value < least || value > most) {
+    const range = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `in ${least}..${most}`
+    throw new InvalidArgumentError(`${name} must be an integer ${range}, got ${value}`)
+  }
+  return value
+}
+
+/**
+ * @param previousFrames of the model: the default and the limit of contextFrames.
+ * @param keyframeEvery default of this task.
+ * @throws INVALID_ARGUMENT naming the option, the range and what came.
+ */
+export function pointSettings(
+  options: PointOptions,
+  previousFrames: number,
+  keyframeEvery: number,
+): PointSettings {
+  const most = Number.MAX_SAFE_INTEGER
+  const { signal } = options
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new InvalidArgumentError('signal must be an AbortSignal')
+  }
+  return {
+    keyframeEvery: integer('keyframeEvery', options.keyframeEvery ?? keyframeEvery, 1, most),
+    contextFrames: integer(
+      'contextFrames',
+      options.contextFrames ?? previousFrames,
+      0,
+      previousFrames,
+    ),
+    blackContext: options.blackContext ?? false,
+    maxNewTokens: integer('maxNewTokens', options.maxNewTokens ?? 300, 1, most),
+    maxFrames: integer('maxFrames', options.maxFrames ?? most, 1, most),
+    signal,
+    onProgress: options.onProgress,
+  }
+}
+
+/** As pointSettings, for masks: k = 5, tau = 0.7 (section 4.2 of the paper). */
+export function groundSettings(options: GroundOptions, previousFrames: number): GroundSettings {
+  const tau = options.tau ?? 0.7
+  if (typeof tau !== 'number' || !(tau >= 0 && tau <= 1)) {
+    throw new InvalidArgumentError(`tau must be a number in 0..1, got ${tau}`)
+  }
+  const fusion = options.fusion ?? 'bidirectional'
+  if (!FUSION_STRATEGIES.includes(fusion)) {
+    throw new InvalidArgumentError(
+      `fusion must be one of ${FUSION_STRATEGIES.join(', ')}, got ${JSON.stringify(fusion)}`,
+    )
+  }
+  return { ...pointSettings(options, previousFrames, 5), tau, fusion }
+}
+
+/** @throws INVALID_ARGUMENT for an empty sentence or one of more than 4000 characters. */
+export function checkQuery(query: string): string {
+  if (typeof query !== 'string' || query.trim() === '') {
+    throw new InvalidArgumentError('query must be a sentence, got an empty one')
+  }
+  if (query.length > MAX_QUERY_LENGTH) {
+    throw new InvalidArgumentError(
+      `query must have at most ${MAX_QUERY_LENGTH} characters, got ${query.length}`,
+    )
+  }
+  return query
+}

@@ -1,0 +1,46 @@
+import type { Box, Mask } from '../formats/mask.js'
+import type { RgbImage } from '../video/pixels.js'
+import type { Point, Timings } from './engine.js'
+
+/**
+ * Where an object's mask in a frame comes from: from the pointer's own point ('point', keyframes), from one
+ * neighbouring keyframe ('propagated') or from both ('fused').
+ */
+export type MaskSource = 'point' | 'propagated' | 'fused'
+
+export interface GroundedObject {
+  /** From 1; the same object keeps its number across keyframes. */
+  objectId: number
+  /** The pointer's points on a keyframe; elsewhere one point deep inside the mask (none if it is empty). */
+  points: Point[]
+  mask: Mask
+  box: Box | null
+  /** Predicted IoU of the mask, 0..1; the mean of both directions where both gave one. */
+  score: number
+  /** Whether the mask holds any pixel. */
+  visible: boolean
+  source: MaskSource
+}
+
+export interface GroundResult {
+  frameIndex: number
+  /** Nanoseconds, as the source gave it. */
+  timeNs: bigint
+  width: number
+  height: number
+  /** The frame's pixels, packed RGB. */
+  image: RgbImage
+  /** Whether the pointer was asked on this frame. */
+  keyframe: boolean
+  /** The pointer's answer on a keyframe, else null. */
+  answer: string | null
+  objects: GroundedObject[]
+  /**
+   * The frame's mask as the paper evaluates it: the union over the objects of each direction, then fused. It
+   * can differ from the union of `objects`, which are fused one by one.
+   */
+  mask: Mask
+  /** False for a first estimate of a 'lag' session that a fused result will replace. */
+  final: boolean
+  timings: Timings
+}

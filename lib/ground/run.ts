@@ -1,0 +1,313 @@
+import type { AddonCancel } from '../engine/addon.js'
+import { Mask } from '../formats/mask.js'
+import type { Frame } from '../video/frame.js'
+import type { GroundEngine, Point, PointAnswer, PointingStream } from './engine.js'
+import {
+  type FusionOptions,
+  fuseObjects,
+  fuseUnion,
+  type NamedEstimate,
+  pointedObjects,
+  unionOf,
+} from './fuse.js'
+import { linkObjects } from './link.js'
+import type { GroundSettings } from './options.js'
+import type { GroundResult } from './result.js'
+import { addTimes, FrameSlot } from './slot.js'
+import { type Estimate, Tracker } from './tracker.js'
+
+/** A keyframe and what was found on it. */
+interface Keyframe {
+  slot: FrameSlot
+  answer: PointAnswer
+  /** The masks of the frame's own points; null when the pointer or SAM 2 found nothing. */
+  own: NamedEstimate | null
+  /** Follows the own masks into the coming interval. */
+  tracker: Tracker | null
+  /** Of a keyframe without own masks: what its left neighbour's objects became here. */
+  arrived: NamedEstimate | null
+  /** The left neighbour's tracker, which may have to go on when no right neighbour comes. */
+  carried: Tracker | null
+}
+
+export interface RunOptions {
+  settings: GroundSettings
+  query: string
+  /** As the container says, null when unknown. */
+  frameCount: number | null
+  cancel: AddonCancel
+  /** Give a first estimate of every frame at once, marked `final: false`. */
+  provisional: boolean
+}
+
+/**
+ * Grounding of one clip, frame by frame (section 4.2 of the paper). Holds the frames from the last keyframe
+ * on, one tracker per direction and nothing else, however long the clip is.
+ *
+ * An answered keyframe keeps its own masks. A keyframe without an answer is treated like the frames around it:
+ * it takes what arrives from its two neighbours, and in the tail of the clip the left neighbour's objects are
+ * followed across it.
+ */
+export class GroundRun {
+  readonly #engine: GroundEngine
+  readonly #options: RunOptions
+  readonly #fusion: FusionOptions
+  readonly #pointing: PointingStream
+  /** Frames after the left keyframe that still wait for their masks. */
+  #waiting: FrameSlot[] = []
+  /** What the left keyframe's objects became in the waiting frames. */
+  readonly #forward = new Map<number, NamedEstimate>()
+  #left: Keyframe | null = null
+  /** Everything that `dispose` must free, wherever the run was left. */
+  readonly #slots = new Set<FrameSlot>()
+  readonly #trackers = new Set<Tracker>()
+  #nextId = 1
+
+  constructor(engine: GroundEngine, options: RunOptions) {
+    this.#engine = engine
+    this.#options = options
+    const { contextFrames, tau, fusion } = options.settings
+    this.#fusion = { tau, strategy: fusion }
+    this.#pointing = engine.openPointing(contextFrames + 1)
+  }
+
+  /** Takes the next frame and gives the results that it completes, in order. */
+  async *push(frame: Frame): AsyncGenerator<GroundResult> {
+    const { settings, cancel } = this.#options
+    const slot = new FrameSlot(frame, this.#engine.segmenter, cancel)
+    this.#slots.add(slot)
+    if (frame.index % settings.keyframeEvery === 0) {
+      yield* this.#keyframe(slot)
+      return
+    }
+    this.#waiting.push(slot)
+    await bothDone(this.#encodeForPointer(slot), this.#follow(slot))
+    if (this.#options.provisional) yield this.#provisional(slot)
+  }
+
+  /** Gives the results of the frames after the last keyframe. */
+  async *finish(): AsyncGenerator<GroundResult> {
+    const left = this.#left
+    if (!left) return
+    if (!left.own) yield this.#fused(left.slot, left.arrived, null, left.answer)
+    for (const slot of this.#waiting.splice(0)) {
+      if (!this.#forward.has(slot.index)) await this.#carry(slot)
+      yield this.#fused(slot, this.#forward.get(slot.index) ?? null, null)
+      this.#release(slot)
+    }
+  }
+
+  /** Frees the trackers and features; running engine work should have been cancelled before. */
+  dispose(): void {
+    for (const tracker of this.#trackers) this.#drop(tracker)
+    for (const slot of this.#slots) this.#release(slot)
+    this.#left = null
+    this.#waiting = []
+    this.#forward.clear()
+    this.#pointing.dispose()
+  }
+
+  #release(slot: FrameSlot): void {
+    if (this.#slots.delete(slot)) slot.release()
+  }
+
+  #drop(tracker: Tracker | null): void {
+    if (tracker && this.#trackers.delete(tracker)) tracker.dispose()
+  }
+
+  /** Encodes the frame for the pointer if the next keyframe looks at it. */
+  async #encodeForPointer(slot: FrameSlot): Promise<void> {
+    const { settings, frameCount, cancel } = this.#options
+    const { keyframeEvery, contextFrames, blackContext } = settings
+    const next = Math.ceil(slot.index / keyframeEvery) * keyframeEvery
+    const seen = next - slot.index <= (blackContext ? 0 : contextFrames)
+    if (!seen || (frameCount !== null && next >= frameCount)) return
+    addTimes(slot.timings, await this.#pointing.encode(slot.index, slot.frame, cancel))
+  }
+
+  /** Follows the left keyframe's objects into the frame. */
+  async #follow(slot: FrameSlot): Promise<void> {
+    const left = this.#left
+    if (left?.tracker && left.own) {
+      const estimate = await left.tracker.step(slot)
+      this.#forward.set(slot.index, { ...estimate, objectIds: left.own.objectIds })
+    } else if (this.#options.provisional) await this.#carry(slot)
+  }
+
+  /** Follows the objects of the keyframe before an unanswered one. */
+  async #carry(slot: FrameSlot): Promise<void> {
+    const left = this.#left
+    if (!left?.carried || !left.arrived) return
+    const estimate = await left.carried.step(slot)
+    this.#forward.set(slot.index, { ...estimate, objectIds: left.arrived.objectIds })
+  }
+
+  async *#keyframe(slot: FrameSlot): AsyncGenerator<GroundResult> {
+    const [answer] = await bothDone(this.#ask(slot), this.#follow(slot))
+    const arrived = this.#left?.own ? (this.#forward.get(slot.index) ?? null) : null
+    const right = await this.#prompt(slot, answer, arrived)
+    if (this.#left) yield* this.#closeInterval(this.#left, right)
+    this.#left = right
+    this.#forward.clear()
+    if (right.own) yield this.#pointed(right, right.own)
+    else if (this.#options.provisional) yield this.#provisional(slot)
+  }
+
+  async #ask(slot: FrameSlot): Promise<PointAnswer> {
+    const { settings, query, cancel } = this.#options
+    const { contextFrames, blackContext, maxNewTokens } = settings
+    addTimes(slot.timings, await this.#pointing.encode(slot.index, slot.frame, cancel))
+    const options = { contextFrames, blackContext, maxNewTokens, cancel }
+    const answer = await this.#pointing.answer(slot.index, query, options)
+    addTimes(slot.timings, answer.timings)
+    return { ...answer, points: distinct(answer.points) }
+  }
+
+  /** Turns the answer's points into masks on the keyframe and starts following them. */
+  async #prompt(
+    slot: FrameSlot,
+    answer: PointAnswer,
+    arrived: NamedEstimate | null,
+  ): Promise<Keyframe> {
+    const keyframe = { slot, answer, arrived }
+    const carried = this.#left?.tracker ?? null
+    const unanswered = { ...keyframe, own: null, tracker: null, carried }
+    if (answer.points.length === 0) return unanswered
+    const { tracker, estimate } = await this.#track(slot, answer.points, false)
+    if (estimate.masks.every(mask => mask.indexOf(1) < 0)) {
+      this.#drop(tracker)
+      return unanswered
+    }
+    const objectIds = this.#identify(slot, answer.points, estimate, arrived)
+    return { ...keyframe, own: { ...estimate, objectIds }, tracker, carried: null }
+  }
+
+  async #track(slot: FrameSlot, points: readonly Point[], reverse: boolean) {
+    const { settings, frameCount, cancel } = this.#options
+    // Twice the interval: a tracker may have to cross an unanswered keyframe.
+    const reach = 2 * settings.keyframeEvery
+    const options = { reverse, frameCount: frameCount ?? 0, reach, cancel }
+    const started = await Tracker.start(this.#engine.segmenter, slot, points, options)
+    this.#trackers.add(started.tracker)
+    return started
+  }
+
+  /** Numbers of the objects of an estimate: those of the known objects that they are, else new ones. */
+  #identify(
+    slot: FrameSlot,
+    points: readonly Point[] | null,
+    estimate: Estimate,
+    known: NamedEstimate | null,
+  ): number[] {
+    const { width, height } = slot.frame
+    const toObject = (data: Uint8Array, o: number) => ({
+      mask: { data, width, height },
+      points: points ? [points[o]!] : [],
+    })
+    const old = (known?.masks ?? []).map(data => ({ mask: { data, width, height }, points: [] }))
+    const links = linkObjects(old, estimate.masks.map(toObject), this.#engine.masks.maskOverlap)
+    return links.map(place => (place >= 0 ? known!.objectIds[place]! : this.#nextId++))
+  }
+
+  /** Gives the frames between two keyframes, and the left one if it has no masks of its own. */
+  async *#closeInterval(left: Keyframe, right: Keyframe): AsyncGenerator<GroundResult> {
+    const open = left.own ? this.#waiting : [left.slot, ...this.#waiting]
+    if (left.tracker !== right.carried) this.#drop(left.tracker)
+    this.#drop(left.carried)
+    const backward = await this.#trackBack(open, right)
+    const atLeft = backward.get(left.slot.index)
+    if (atLeft && left.arrived && right.own) this.#relink(left, right, atLeft)
+    for (const slot of open) {
+      const own = slot === left.slot ? left.arrived : null
+      const forward = own ?? (left.own ? this.#forward.get(slot.index) : null) ?? null
+      const estimate = backward.get(slot.index)
+      const named = estimate && right.own ? { ...estimate, objectIds: right.own.objectIds } : null
+      yield this.#fused(slot, forward, named, slot === left.slot ? left.answer : null)
+      this.#release(slot)
+    }
+    this.#waiting = []
+    this.#release(left.slot)
+  }
+
+  /** Follows the right keyframe's objects backwards through the open frames. */
+  async #trackBack(open: readonly FrameSlot[], right: Keyframe): Promise<Map<number, Estimate>> {
+    const estimates = new Map<number, Estimate>()
+    if (!right.own || open.length === 0) return estimates
+    const { tracker } = await this.#track(right.slot, right.answer.points, true)
+    try {
+      for (const slot of open.toReversed()) estimates.set(slot.index, await tracker.step(slot))
+    } finally {
+      this.#drop(tracker)
+    }
+    return estimates
+  }
+
+  /** Across an unanswered keyframe, objects are recognised on that keyframe, where both sides meet. */
+  #relink(left: Keyframe, right: Keyframe, atLeft: Estimate): void {
+    right.own!.objectIds = this.#identify(left.slot, null, atLeft, left.arrived)
+  }
+
+  #fused(
+    slot: FrameSlot,
+    forward: NamedEstimate | null,
+    backward: NamedEstimate | null,
+    answer: PointAnswer | null = null,
+    final = true,
+  ): GroundResult {
+    const since = performance.now()
+    const masks = this.#engine.masks
+    const objects = fuseObjects(masks, forward, backward, slot.frame, this.#fusion)
+    const mask = fuseUnion(masks, forward, backward, slot.frame, this.#fusion)
+    addTimes(slot.timings, { fuse: performance.now() - since })
+    return toResult(slot, answer, objects, mask, final)
+  }
+
+  #provisional(slot: FrameSlot): GroundResult {
+    const left = this.#left
+    const here = left?.slot === slot
+    const forward = here ? left.arrived : this.#forward.get(slot.index)
+    return this.#fused(slot, forward ?? null, null, here ? left.answer : null, false)
+  }
+
+  #pointed(keyframe: Keyframe, own: NamedEstimate): GroundResult {
+    const { width, height } = keyframe.slot.frame
+    const objects = pointedObjects(own, keyframe.answer.points, { width, height })
+    const mask = new Mask(unionOf(own.masks)!, width, height)
+    return toResult(keyframe.slot, keyframe.answer, objects, mask, true)
+  }
+}
+
+function toResult(
+  slot: FrameSlot,
+  answer: PointAnswer | null,
+  objects: GroundResult['objects'],
+  mask: Mask,
+  final: boolean,
+): GroundResult {
+  const { index: frameIndex, timeNs, width, height, data } = slot.frame
+  return {
+    frameIndex,
+    timeNs,
+    width,
+    height,
+    image: { data, width, height },
+    keyframe: answer !== null,
+    answer: answer?.text ?? null,
+    objects,
+    mask,
+    final,
+    timings: { ...slot.timings },
+  }
+}
+
+/** Points without repetitions: a repeated point is the same object. */
+function distinct(points: readonly Point[]): Point[] {
+  return [...new Map(points.map(point => [`${point.x},${point.y}`, point])).values()]
+}
+
+/** Waits for both even when one fails, so that no engine call outlives its step. */
+async function bothDone<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
+  const results = await Promise.allSettled([a, b])
+  for (const result of results) if (result.status === 'rejected') throw result.reason
+  return Promise.all([a, b])
+}

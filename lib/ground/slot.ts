@@ -1,0 +1,51 @@
+import type { AddonCancel, AddonImageFeatures, AddonTimes } from '../engine/addon.js'
+import type { Frame } from '../video/frame.js'
+import type { GroundEngine, Timings } from './engine.js'
+
+/** Adds stage times to a record; native stage names are kept as they are. */
+export function addTimes(target: Timings, times: AddonTimes | undefined): void {
+  for (const [stage, ms] of Object.entries(times ?? {})) target[stage] = (target[stage] ?? 0) + ms
+}
+
+/** A frame of the interval at work and its image features, computed at the first use. */
+export class FrameSlot {
+  readonly frame: Frame
+  readonly timings: Timings
+  readonly #segmenter: GroundEngine['segmenter']
+  readonly #cancel: AddonCancel
+  #features: Promise<AddonImageFeatures> | undefined
+
+  constructor(frame: Frame, segmenter: GroundEngine['segmenter'], cancel: AddonCancel) {
+    this.frame = frame
+    this.timings = { decode: frame.decodeMs }
+    this.#segmenter = segmenter
+    this.#cancel = cancel
+  }
+
+  get index(): number {
+    return this.frame.index
+  }
+
+  /** Encoded once; shared by all objects and both directions. */
+  features(): Promise<AddonImageFeatures> {
+    this.#features ??= this.#encode()
+    return this.#features
+  }
+
+  async #encode(): Promise<AddonImageFeatures> {
+    const { data, width, height } = this.frame
+    const image = { data, width, height }
+    const encoded = await this.#segmenter.encode(image, { mode: 'video', cancel: this.#cancel })
+    addTimes(this.timings, encoded.times)
+    return encoded.features
+  }
+
+  /** Lets the features go; the frame itself stays with whoever holds a result. */
+  release(): void {
+    this.#features?.then(
+      features => features.dispose(),
+      () => {},
+    )
+    this.#features = undefined
+  }
+}

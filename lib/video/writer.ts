@@ -1,0 +1,216 @@
+import { rename, rm } from 'node:fs/promises'
+import type {
+  Frame as AvFrame,
+  CodecContext,
+  FormatContext,
+  Packet,
+  SoftwareScaleContext,
+  Stream,
+} from 'node-av/lib'
+import { DecodeError, InvalidArgumentError } from '../engine/errors.js'
+import { type Libav, libav } from './libav.js'
+import type { RgbImage } from './pixels.js'
+
+/** H.264 where FFmpeg was built with it, else the encoder that every build has. */
+const ENCODERS = [
+  { name: 'libx264', options: { crf: '20', preset: 'veryfast' } },
+  { name: 'mpeg4', options: { qscale: '3' } },
+]
+
+/**
+ * Writes RGB frames to an MP4 file (H.264, else MPEG-4 part 2; 4:2:0, BT.709). The file is written beside its
+ * place and renamed by `close`, so a whole file or none is seen. An odd last row or column is repeated once,
+ * since 4:2:0 needs even sides.
+ */
+export class VideoWriter {
+  readonly #av: Libav
+  readonly #path: string
+  readonly #size: { width: number; height: number }
+  readonly #frameRate: number
+  readonly #output: FormatContext
+  readonly #stream: Stream
+  readonly #encoder: CodecContext
+  readonly #scaler: SoftwareScaleContext
+  readonly #packet: Packet
+  #written = 0
+  #open = true
+
+  private constructor(
+    av: Libav,
+    path: string,
+    size: { width: number; height: number },
+    frameRate: number,
+    output: FormatContext,
+    stream: Stream,
+    encoder: CodecContext,
+  ) {
+    this.#av = av
+    this.#path = path
+    this.#size = size
+    this.#frameRate = frameRate
+    this.#output = output
+    this.#stream = stream
+    this.#encoder = encoder
+    this.#scaler = new av.SoftwareScaleContext()
+    this.#scaler.allocContext()
+    this.#packet = new av.Packet()
+    this.#packet.alloc()
+  }
+
+  /**
+   * @param path of the finished file, ending in .mp4.
+   * @param frameRate frames per second.
+   * @throws DECODE_FAILED when FFmpeg cannot write there or has no encoder.
+   */
+  static async open(
+    path: string,
+    width: number,
+    height: number,
+    frameRate: number,
+  ): Promise<VideoWriter> {
+    const av = await libav()
+    const output = new av.FormatContext()
+    check(av, output.allocOutputContext2(null, 'mp4', partial(path)), path)
+    check(av, await output.openOutput(), path)
+    const stream = output.newStream(null)
+    const encoder = await openEncoder(av, path, width, height, frameRate)
+    check(av, stream.codecpar.fromContext(encoder), path)
+    stream.timeBase = encoder.timeBase
+    check(av, await output.writeHeader(null), path)
+    return new VideoWriter(av, path, { width, height }, frameRate, output, stream, encoder)
+  }
+
+  /** Appends a frame of the size given to `open`. */
+  async write(image: RgbImage): Promise<void> {
+    const av = this.#av
+    const { width, height } = this.#size
+    if (image.width !== width || image.height !== height) {
+      throw new InvalidArgumentError(
+        `a frame of ${width}x${height} was expected, got ${image.width}x${image.height}`,
+      )
+    }
+    const picture = this.#toYuv(padToEven(image))
+    picture.pts = BigInt(this.#written++)
+    try {
+      check(av, await this.#encoder.sendFrame(picture), this.#path)
+      await this.#drain()
+    } finally {
+      picture.free()
+    }
+  }
+
+  #toYuv(image: RgbImage): AvFrame {
+    const av = this.#av
+    const rgb = av.Frame.fromVideoBuffer(
+      Buffer.from(image.data.buffer, image.data.byteOffset, image.data.length),
+      {
+        width: image.width,
+        height: image.height,
+        format: av.AV_PIX_FMT_RGB24,
+        timeBase: timeBase(this.#frameRate),
+      },
+    )
+    const yuv = new av.Frame()
+    yuv.alloc()
+    yuv.width = image.width
+    yuv.height = image.height
+    yuv.format = av.AV_PIX_FMT_YUV420P
+    yuv.colorSpace = av.AVCOL_SPC_BT709
+    yuv.colorRange = av.AVCOL_RANGE_MPEG
+    try {
+      check(av, yuv.getBuffer(0), this.#path)
+      check(av, this.#scaler.scaleFrameSync(yuv, rgb), this.#path)
+    } finally {
+      rgb.free()
+    }
+    return yuv
+  }
+
+  async #drain(): Promise<void> {
+    const av = this.#av
+    for (;;) {
+      const received = await this.#encoder.receivePacket(this.#packet)
+      if (received === av.AVERROR_EAGAIN || received === av.AVERROR_EOF) return
+      check(av, received, this.#path)
+      this.#packet.streamIndex = this.#stream.index
+      this.#packet.rescaleTs(this.#encoder.timeBase, this.#stream.timeBase)
+      check(av, await this.#output.interleavedWriteFrame(this.#packet), this.#path)
+      this.#packet.unref()
+    }
+  }
+
+  /** Finishes the file and puts it in its place; without a frame nothing is left behind. */
+  async close(): Promise<void> {
+    if (!this.#open) return
+    this.#open = false
+    try {
+      check(this.#av, await this.#encoder.sendFrame(null), this.#path)
+      await this.#drain()
+      check(this.#av, await this.#output.writeTrailer(), this.#path)
+    } finally {
+      await this.#release()
+    }
+    if (this.#written > 0) await rename(partial(this.#path), this.#path)
+    else await rm(partial(this.#path), { force: true })
+  }
+
+  async #release(): Promise<void> {
+    this.#packet.free()
+    this.#scaler.freeContext()
+    this.#encoder.freeContext()
+    await this.#output.closeOutput()
+  }
+}
+
+const partial = (path: string) => `${path}.partial`
+
+function check(av: Libav, code: number, path: string): void {
+  if (code < 0) throw new DecodeError(`${path}: writing failed: ${av.FFmpegError.strerror(code)}`)
+}
+
+/** Ticks of 1/1000 frame keep rates such as 29.97 exact enough for playing. */
+function timeBase(frameRate: number): { num: number; den: number } {
+  return { num: 1000, den: Math.round(frameRate * 1000) }
+}
+
+async function openEncoder(
+  av: Libav,
+  path: string,
+  width: number,
+  height: number,
+  frameRate: number,
+): Promise<CodecContext> {
+  for (const { name, options } of ENCODERS) {
+    const codec = av.Codec.findEncoderByName(name as never)
+    if (!codec) continue
+    const encoder = new av.CodecContext()
+    encoder.allocContext3(codec)
+    const { num, den } = timeBase(frameRate)
+    encoder.width = width + (width & 1)
+    encoder.height = height + (height & 1)
+    encoder.pixelFormat = av.AV_PIX_FMT_YUV420P
+    encoder.colorSpace = av.AVCOL_SPC_BT709
+    encoder.colorRange = av.AVCOL_RANGE_MPEG
+    encoder.timeBase = new av.Rational(num, den)
+    encoder.framerate = new av.Rational(den, num)
+    encoder.setFlags(av.AV_CODEC_FLAG_GLOBAL_HEADER)
+    const opened = await encoder.open2(codec, av.Dictionary.fromObject(options))
+    if (opened >= 0) return encoder
+    encoder.freeContext()
+  }
+  throw new DecodeError(`${path}: FFmpeg has none of the encoders ${ENCODERS.map(e => e.name)}`)
+}
+
+function padToEven(image: RgbImage): RgbImage {
+  const { data, width, height } = image
+  const [evenWidth, evenHeight] = [width + (width & 1), height + (height & 1)]
+  if (evenWidth === width && evenHeight === height) return image
+  const padded = new Uint8Array(evenWidth * evenHeight * 3)
+  for (let y = 0; y < evenHeight; y++) {
+    const row = Math.min(y, height - 1) * width * 3
+    padded.set(data.subarray(row, row + width * 3), y * evenWidth * 3)
+    const last = row + (width - 1) * 3
+    if (evenWidth > width) padded.set(data.subarray(last, last + 3), (y * evenWidth + width) * 3)
+  }
+  return { data: padded, width: evenWidth, height: evenHeight }
+}
