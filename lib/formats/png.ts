@@ -1,0 +1,169 @@
+import { promisify } from 'node:util'
+import { crc32, deflate, inflateSync } from 'node:zlib'
+import { DecodeError, InvalidArgumentError } from '../engine/errors.js'
+
+/**
+ * Indexed and gray PNG files whose stored values are what counts: masks and label maps. Pictures go through
+ * sharp, which shows colours and not indices.
+ */
+export interface LabelImage {
+  /** Palette indices or gray values as stored, [height, width]. */
+  data: Uint8Array
+  width: number
+  height: number
+  indexed: boolean
+}
+
+const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])
+const GRAY = 0
+const INDEXED = 3
+
+const compress = promisify(deflate)
+
+/** The PASCAL VOC colour map that label maps use: 256 RGB triples, index 0 black. */
+export function labelPalette(): Uint8Array {
+  const palette = new Uint8Array(768)
+  for (let index = 0; index < 256; index++) {
+    for (let j = 0; j < 8; j++) {
+      for (let channel = 0; channel < 3; channel++) {
+        palette[index * 3 + channel]! |= ((index >> (3 * j + channel)) & 1) << (7 - j)
+      }
+    }
+  }
+  return palette
+}
+
+function chunk(type: string, data: Uint8Array): Buffer {
+  const body = Buffer.concat([Buffer.from(type, 'latin1'), data])
+  const length = Buffer.alloc(4)
+  const check = Buffer.alloc(4)
+  length.writeUInt32BE(data.length)
+  check.writeUInt32BE(crc32(body))
+  return Buffer.concat([length, body, check])
+}
+
+/**
+ * Writes a label map as an 8-bit indexed PNG with the full 256-colour palette.
+ *
+ * @param data u8 labels, [height, width].
+ */
+export async function encodeLabelPng(
+  data: Uint8Array,
+  width: number,
+  height: number,
+  palette: Uint8Array = labelPalette(),
+): Promise<Buffer> {
+  if (data.length !== width * height) {
+    throw new InvalidArgumentError(
+      `a ${width}x${height} label map needs ${width * height} bytes, got ${data.length}`,
+    )
+  }
+  const header = Buffer.alloc(13)
+  header.writeUInt32BE(width, 0)
+  header.writeUInt32BE(height, 4)
+  header.set([8, INDEXED, 0, 0, 0], 8)
+  const lines = new Uint8Array((width + 1) * height)
+  for (let y = 0; y < height; y++) {
+    lines.set(data.subarray(y * width, (y + 1) * width), y * (width + 1) + 1)
+  }
+  return Buffer.concat([
+    SIGNATURE,
+    chunk('IHDR', header),
+    chunk('PLTE', palette),
+    chunk('IDAT', await compress(lines)),
+    chunk('IEND', new Uint8Array(0)),
+  ])
+}
+
+interface Header {
+  width: number
+  height: number
+  depth: number
+  colorType: number
+}
+
+function readHeader(data: Buffer, name: string): Header {
+  const header = {
+    width: data.readUInt32BE(0),
+    height: data.readUInt32BE(4),
+    depth: data[8]!,
+    colorType: data[9]!,
+  }
+  const { width, height, depth, colorType } = header
+  if (![GRAY, INDEXED].includes(colorType) || ![1, 2, 4, 8].includes(depth) || data[12] !== 0) {
+    throw new DecodeError(
+      `${name}: a label map must be an indexed or gray PNG of 1, 2, 4 or 8 bits without interlacing, got colour type ${colorType}, ${depth} bits, interlace ${data[12]}`,
+    )
+  }
+  if (width < 1 || height < 1 || width > 65535 || height > 65535) {
+    throw new DecodeError(`${name}: sides must lie in 1..65535, got ${width}x${height}`)
+  }
+  return header
+}
+
+/** Undoes the five line filters of PNG; a pixel is at most one byte here. */
+function unfilter(lines: Buffer, rowBytes: number, height: number): Uint8Array {
+  const rows = new Uint8Array(rowBytes * height)
+  for (let y = 0; y < height; y++) {
+    const filter = lines[y * (rowBytes + 1)]!
+    for (let x = 0; x < rowBytes; x++) {
+      const at = y * rowBytes + x
+      const left = x > 0 ? rows[at - 1]! : 0
+      const up = y > 0 ? rows[at - rowBytes]! : 0
+      const corner = x > 0 && y > 0 ? rows[at - rowBytes - 1]! : 0
+      const guess = [0, left, up, (left + up) >> 1, paeth(left, up, corner)][filter] ?? 0
+      rows[at] = lines[y * (rowBytes + 1) + 1 + x]! + guess
+    }
+  }
+  return rows
+}
+
+function paeth(left: number, up: number, corner: number): number {
+  const estimate = left + up - corner
+  const [a, b, c] = [left, up, corner].map(value => Math.abs(estimate - value))
+  return a! <= b! && a! <= c! ? left : b! <= c! ? up : corner
+}
+
+/**
+ * Reads the stored values of an indexed or gray PNG.
+ *
+ * @param name of the file, for error messages.
+ * @throws DECODE_FAILED for any other kind of PNG, or a broken one.
+ */
+export function decodeLabelPng(file: Uint8Array, name = 'PNG'): LabelImage {
+  const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength)
+  if (!bytes.subarray(0, 8).equals(SIGNATURE)) throw new DecodeError(`${name}: not a PNG file`)
+  let header: Header | undefined
+  const parts: Buffer[] = []
+  for (let at = 8; at + 8 <= bytes.length; ) {
+    const length = bytes.readUInt32BE(at)
+    const type = bytes.toString('latin1', at + 4, at + 8)
+    const data = bytes.subarray(at + 8, at + 8 + length)
+    if (type === 'IHDR' && data.length >= 13) header = readHeader(data, name)
+    else if (type === 'IDAT') parts.push(data)
+    at += length + 12
+  }
+  if (!header) throw new DecodeError(`${name}: the PNG has no header`)
+  const { width, height, depth, colorType } = header
+  const rowBytes = Math.ceil((width * depth) / 8)
+  const lines = inflate(parts, (rowBytes + 1) * height, name)
+  const rows = unfilter(lines, rowBytes, height)
+  const data = new Uint8Array(width * height)
+  for (let at = 0; at < data.length; at++) {
+    const bit = (at % width) * depth
+    const byte = rows[Math.floor(at / width) * rowBytes + (bit >> 3)]!
+    data[at] = (byte >> (8 - depth - (bit & 7))) & ((1 << depth) - 1)
+  }
+  return { data, width, height, indexed: colorType === INDEXED }
+}
+
+function inflate(parts: Buffer[], expected: number, name: string): Buffer {
+  let lines: Buffer
+  try {
+    lines = inflateSync(Buffer.concat(parts), { maxOutputLength: expected + 1 })
+  } catch (cause) {
+    throw new DecodeError(`${name}: the PNG data is broken`, { cause })
+  }
+  if (lines.length === expected) return lines
+  throw new DecodeError(`${name}: expected ${expected} bytes of pixels, got ${lines.length}`)
+}
