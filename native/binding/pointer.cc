@@ -1,0 +1,278 @@
+#include "videomolmo/pointer.h"
+
+#include <napi.h>
+
+#include "native/binding/cancel.h"
+#include "native/binding/engine_thread.h"
+#include "native/binding/handle.h"
+#include "native/binding/pointer_config.h"
+#include "native/binding/registry.h"
+#include "native/binding/tensors.h"
+
+namespace vmolmo::binding {
+namespace {
+
+// Copies what a traced call records; null for calls without a trace.
+class TraceRecorder : public Recorder {
+ public:
+  static std::shared_ptr<TraceRecorder> when(bool wanted) {
+    return wanted ? std::make_shared<TraceRecorder>() : nullptr;
+  }
+  void record(const std::string& name, const Tensor& tensor) override {
+    tensors_[name] = tensor.clone(cpu_heap());
+  }
+  const Tensors& tensors() const { return tensors_; }
+
+ private:
+  Tensors tensors_;
+};
+
+Napi::Object outcome_to_js(Napi::Env env, const StageTimes& times,
+                           const std::shared_ptr<TraceRecorder>& trace) {
+  auto object = Napi::Object::New(env);
+  object.Set("times", to_js(env, times));
+  if (trace) object.Set("tensors", to_js(env, trace->tensors()));
+  return object;
+}
+
+const char* stop_name(StopReason reason) {
+  switch (reason) {
+    case StopReason::kEos:
+      return "eos";
+    case StopReason::kStopId:
+      return "stop";
+    case StopReason::kLength:
+      break;
+  }
+  return "length";
+}
+
+RgbImage rgb_image(const Argument& argument, Loans& loans) {
+  const ops::ImageView view = borrow_image(argument, loans);
+  return {view.data, view.width, view.height, view.stride};
+}
+
+std::vector<AnswerRequest> read_requests(const Argument& argument) {
+  std::vector<AnswerRequest> requests;
+  for (const Argument& item : argument.items()) {
+    AnswerRequest& request = requests.emplace_back();
+    request.frame_index = item["frameIndex"].integer();
+    request.prompt_ids = copy_of<int32_t>(item["promptIds"]);
+  }
+  return requests;
+}
+
+AnswerOptions read_answer_options(const Argument& argument) {
+  AnswerOptions options;
+  options.max_new_tokens = argument["maxNewTokens"].integer_or(options.max_new_tokens);
+  if (argument["stopIds"].present()) options.stop_ids = copy_of<int32_t>(argument["stopIds"]);
+  if (argument["contextFrames"].present())
+    options.context_frames = argument["contextFrames"].integer();
+  if (argument["blackContext"].boolean_or(false)) options.context_frames = 0;
+  return options;
+}
+
+Napi::Array answers_to_js(Napi::Env env, std::vector<Answer>& answers,
+                          const std::shared_ptr<TraceRecorder>& trace) {
+  auto array = Napi::Array::New(env, answers.size());
+  for (size_t i = 0; i < answers.size(); ++i) {
+    // A trace holds the last request's tensors; parity runs ask for one at a time.
+    const bool traced = i + 1 == answers.size();
+    Napi::Object object = outcome_to_js(env, answers[i].times, traced ? trace : nullptr);
+    object.Set("ids", to_js(env, std::move(answers[i].ids)));
+    object.Set("stopped", stop_name(answers[i].stopped));
+    array.Set(static_cast<uint32_t>(i), object);
+  }
+  return array;
+}
+
+struct StreamState {
+  std::shared_ptr<EngineThread> engine;
+  std::shared_ptr<Slot<Pointer>> model;
+  std::shared_ptr<Slot<PointerStream>> stream;
+};
+
+class StreamHandle : public Handle<StreamHandle, StreamState> {
+ public:
+  static constexpr const char* kName = "PointerStream";
+  using Handle::Handle;
+
+  static std::vector<PropertyDescriptor> properties() {
+    return {InstanceMethod<&StreamHandle::encode>("encode"),
+            InstanceMethod<&StreamHandle::has>("has"),
+            InstanceMethod<&StreamHandle::answer>("answer"),
+            InstanceMethod<&StreamHandle::dispose>("dispose")};
+  }
+
+  Napi::Value encode(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&]() -> Napi::Value {
+      const Argument options = argument(info, 2, "options");
+      const int64_t frame_index = argument(info, 0, "frameIndex").integer();
+      const auto trace = TraceRecorder::when(options["trace"].boolean_or(false));
+      Job job;
+      job.cancel = cancel_flag(options["cancel"]);
+      const RgbImage image = rgb_image(argument(info, 1, "image"), job.loans);
+      job.work = [model = state().model, stream = state().stream, frame_index, image, trace,
+                  cancel = job.cancel]() -> Finish {
+        const auto held_model = model->get();
+        const auto times = stream->get()->encode(frame_index, image, {cancel, trace.get()});
+        return [times, trace](Napi::Env env) -> Napi::Value {
+          return outcome_to_js(env, times, trace);
+        };
+      };
+      return state().engine->submit(info.Env(), std::move(job));
+    });
+  }
+
+  Napi::Value has(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&]() -> Napi::Value {
+      const int64_t frame_index = argument(info, 0, "frameIndex").integer();
+      return Napi::Boolean::New(info.Env(), state().stream->get()->has(frame_index));
+    });
+  }
+
+  Napi::Value answer(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&]() -> Napi::Value {
+      const Argument given = argument(info, 1, "options");
+      AnswerOptions options = read_answer_options(given);
+      const auto trace = TraceRecorder::when(given["trace"].boolean_or(false));
+      Job job;
+      job.cancel = cancel_flag(given["cancel"]);
+      options.cancel = job.cancel;
+      options.recorder = trace.get();
+      job.work = [model = state().model, stream = state().stream, options, trace,
+                  requests = read_requests(argument(info, 0, "requests"))]() -> Finish {
+        const auto held_model = model->get();
+        const auto answers =
+            std::make_shared<std::vector<Answer>>(stream->get()->answer(requests, options));
+        return [answers, trace](Napi::Env env) -> Napi::Value {
+          return answers_to_js(env, *answers, trace);
+        };
+      };
+      return state().engine->submit(info.Env(), std::move(job));
+    });
+  }
+
+  Napi::Value dispose(const Napi::CallbackInfo& info) {
+    state().engine->release_later(state().stream);
+    return info.Env().Undefined();
+  }
+};
+
+struct PointerState {
+  std::shared_ptr<EngineThread> engine;
+  std::shared_ptr<Slot<Pointer>> model;
+};
+
+class PointerHandle : public Handle<PointerHandle, PointerState> {
+ public:
+  static constexpr const char* kName = "Pointer";
+  using Handle::Handle;
+
+  static std::vector<PropertyDescriptor> properties() {
+    return {InstanceMethod<&PointerHandle::info_of>("info"),
+            InstanceMethod<&PointerHandle::open_stream>("openStream"),
+            InstanceMethod<&PointerHandle::preprocess>("preprocess"),
+            InstanceMethod<&PointerHandle::dispose>("dispose")};
+  }
+
+  Napi::Value info_of(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&]() -> Napi::Value {
+      state().engine->check_alive();
+      const PointerInfo model = state().model->get()->info();
+      auto object = Napi::Object::New(info.Env());
+      object.Set("parameters", static_cast<double>(model.parameters));
+      object.Set("weightBytes", static_cast<double>(model.weight_bytes));
+      object.Set("threads", model.threads);
+      return object;
+    });
+  }
+
+  Napi::Value open_stream(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&]() -> Napi::Value {
+      state().engine->check_alive();
+      const Argument capacity = argument(info, 0, "options")["capacity"];
+      const int64_t frames = capacity.present() ? capacity.integer_in(1, 1 << 16) : 0;
+      std::shared_ptr<PointerStream> stream = state().model->get()->open_stream(frames);
+      return make_handle<StreamHandle>(
+          info.Env(), {state().engine, state().model,
+                       state().engine->own(std::move(stream), "pointer's stream")});
+    });
+  }
+
+  Napi::Value preprocess(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&]() -> Napi::Value {
+      Job job;
+      const RgbImage image = rgb_image(argument(info, 0, "image"), job.loans);
+      job.work = [model = state().model, image]() -> Finish {
+        const PreparedImage prepared = model->get()->preprocess(image);
+        const std::array tiling{static_cast<int32_t>(prepared.rows),
+                                static_cast<int32_t>(prepared.columns)};
+        const Tensors tensors{{"pre.crops", prepared.crops},
+                              {"pre.image_input_idx", prepared.image_input_idx},
+                              {"pre.image_masks", prepared.image_masks},
+                              {"pre.image_tokens",
+                               Tensor::from(prepared.image_tokens,
+                                            {static_cast<int64_t>(prepared.image_tokens.size())})},
+                              {"pre.tiling", Tensor::from(tiling, {2})}};
+        return [tensors](Napi::Env env) -> Napi::Value { return to_js(env, tensors); };
+      };
+      return state().engine->submit(info.Env(), std::move(job));
+    });
+  }
+
+  Napi::Value dispose(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(),
+                   [&]() -> Napi::Value { return state().engine->dispose(info.Env()); });
+  }
+};
+
+WeightDType read_dtype(const Argument& argument) {
+  const std::string name = argument.text_or("stored");
+  if (name == "stored") return WeightDType::kStored;
+  if (name == "fp32") return WeightDType::kF32;
+  if (name == "bf16") return WeightDType::kBF16;
+  argument.reject("'fp32', 'bf16' or 'stored'");
+}
+
+PointerLoadOptions read_load_options(const Argument& given) {
+  PointerLoadOptions options;
+  options.config = read_molmo_config(given["config"]);
+  const Argument weights = given["weights"];
+  if (!weights["hash"].boolean_or(false)) {
+    options.weights_path = weights["path"].text();
+    if (options.weights_path.empty()) weights["path"].reject("a path");
+  }
+  options.dtype = read_dtype(given["dtype"]);
+  options.threads =
+      static_cast<int>(given["threads"].present() ? given["threads"].integer_in(0, 1024) : 0);
+  return options;
+}
+
+Napi::Value load_pointer(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const Argument given = argument(info, 0, "options");
+    PointerLoadOptions options = read_load_options(given);
+    auto engine = EngineThread::create(info.Env(), "pointer");
+    Job job;
+    job.cancel = cancel_flag(given["cancel"]);
+    options.cancel = job.cancel;
+    job.work = [engine, options]() -> Finish {
+      std::shared_ptr<Pointer> pointer = Pointer::load(options);
+      auto model = engine->own(std::move(pointer), "pointer");
+      return [engine, model](Napi::Env env) -> Napi::Value {
+        return make_handle<PointerHandle>(env, {engine, model});
+      };
+    };
+    return engine->submit(info.Env(), std::move(job));
+  });
+}
+
+const Registration registration([](Napi::Env env, Napi::Object exports) {
+  define_class<StreamHandle>(env);
+  define_class<PointerHandle>(env);
+  exports.Set("loadPointer", Napi::Function::New(env, load_pointer, "loadPointer"));
+});
+
+}  // namespace
+}  // namespace vmolmo::binding
