@@ -110,6 +110,7 @@ std::unique_ptr<Pointer> Pointer::load(const PointerLoadOptions& options) {
   weights.narrow(options.dtype == WeightDType::kBF16);
   impl->model = std::make_unique<VideoMolmo>(impl->context, options.config, weights);
   weights.finish();
+  impl->info.parameters = weights.parameters();
   impl->info.weight_bytes = weights.bytes();
   impl->info.threads = impl->context.threads().size();
   return std::unique_ptr<Pointer>(new Pointer(std::move(impl)));

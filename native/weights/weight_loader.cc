@@ -35,6 +35,7 @@ Tensor WeightLoader::take(const std::string& name, const Shape& shape) {
   require(is_floating(tensor.dtype()), Code::kCheckpointInvalid, "The tensor ", stored,
           " must be F32, BF16 or F16, but is ", tensor.dtype(), ".");
   taken_.push_back(stored);
+  parameters_ += tensor.numel();
   return tensor;
 }
 
@@ -51,6 +52,7 @@ Tensor WeightLoader::matrix(const std::string& name, Shape shape) {
 
 Tensor WeightLoader::f32(const std::string& name, Shape shape) {
   Tensor tensor = take(name, shape);
+  if (narrow_ && tensor.dtype() == DType::kF32) tensor = to_bf16(tensor);
   if (tensor.dtype() != DType::kF32) tensor = tensor.to_f32(cpu_heap());
   bytes_ += static_cast<int64_t>(tensor.bytes());
   return tensor;

@@ -47,12 +47,15 @@ class WeightLoader {
   void drop(const std::string& name);
   // Matrices become f32 (exact path) when true. Default false.
   void widen(bool on) { widen_ = on; }
-  // Matrices become bf16 (rounded to nearest even) when true. Default false.
+  // Everything is rounded to bf16 (nearest even) as a bf16 checkpoint has it, and matrices stay
+  // bf16, when true. Default false.
   void narrow(bool on) { narrow_ = on; }
   void finish() const;
 
   // Bytes of tensors handed out so far.
   int64_t bytes() const { return bytes_; }
+  // Their elements.
+  int64_t parameters() const { return parameters_; }
 
  private:
   Tensor take(const std::string& name, const Shape& shape);
@@ -63,6 +66,7 @@ class WeightLoader {
   bool widen_ = false;
   bool narrow_ = false;
   int64_t bytes_ = 0;
+  int64_t parameters_ = 0;
 };
 
 // One .safetensors file, or a folder with model.safetensors or model.safetensors.index.json and its
