@@ -1,9 +1,12 @@
 #include "native/ops/activation.h"
 
-#include "native/kernels/cpu/reference.h"
+#include "native/kernels/cpu/kernels.h"
 #include "native/ops/checks.h"
 
 namespace vmolmo::ops {
+
+static_assert(static_cast<int>(cpu::Unary::kSigmoid) == static_cast<int>(Activation::kSigmoid) &&
+              static_cast<int>(cpu::Unary::kGelu) == static_cast<int>(Activation::kGelu));
 
 Tensor activate(Context& context, const Tensor& x, Activation activation) {
   const Tensor input = dense_f32(context, x, "activate");
@@ -11,7 +14,7 @@ Tensor activate(Context& context, const Tensor& x, Activation activation) {
   const float* in = input.data<float>();
   float* out = y.data<float>();
   context.threads().parallel_for(input.numel(), 16384, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) out[i] = reference::activate(in[i], activation);
+    cpu::kernels().unary(in + begin, out + begin, end - begin, static_cast<cpu::Unary>(activation));
   });
   return y;
 }
@@ -40,10 +43,8 @@ Tensor swiglu(Context& context, const Tensor& up, const Tensor& gate) {
   Tensor y = context.empty(up.shape());
   context.threads().parallel_for(up.numel() / n, 1 + 16384 / n, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
-      const float* u = row_pointer(up, row);
-      const float* g = row_pointer(gate, row);
-      float* out = y.data<float>() + row * n;
-      for (int64_t i = 0; i < n; ++i) out[i] = u[i] * reference::activate(g[i], Activation::kSilu);
+      cpu::kernels().swiglu(row_pointer(up, row), row_pointer(gate, row), y.data<float>() + row * n,
+                            n);
     }
   });
   return y;

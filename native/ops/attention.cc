@@ -1,46 +1,70 @@
 #include "native/ops/attention.h"
 
-#include "native/kernels/cpu/reference.h"
+#include "native/kernels/cpu/attention.h"
 #include "native/ops/checks.h"
 
 namespace vmolmo::ops {
 namespace {
 
-void check_inputs(const Tensor& q, const Tensor& k, const Tensor& v) {
+// q, k and v with the sequence, head and channel axes last; `extra` leading axes before them.
+void check_inputs(const Tensor& q, const Tensor& k, const Tensor& v, int extra, const char* op) {
   for (const Tensor* x : {&q, &k, &v}) {
-    require_f32(*x, "attention");
-    require(x->rank() == 4 && x->stride(-1) == 1, Code::kInternal,
-            "attention: expected [B, N, H, D] with a dense last axis; got shape ", x->shape(), ".");
+    require_f32(*x, op);
+    require(x->rank() == 3 + extra && (x->stride(-1) == 1 || x->dim(-1) == 1), Code::kInternal, op,
+            ": expected [", extra ? "B, " : "", "N, H, D] with a dense last axis; got shape ",
+            x->shape(), ".");
   }
-  require(k.dim(0) == q.dim(0) && v.dim(0) == q.dim(0) && k.dim(1) == v.dim(1) &&
-              k.dim(2) == v.dim(2) && k.dim(3) == q.dim(3) && k.dim(2) > 0 &&
-              q.dim(2) % k.dim(2) == 0,
-          Code::kInternal, "attention: q ", q.shape(), ", k ", k.shape(), " and v ", v.shape(),
+  const bool same_batch = extra == 0 || (k.dim(0) == q.dim(0) && v.dim(0) == q.dim(0));
+  require(same_batch && k.dim(-3) == v.dim(-3) && k.dim(-2) == v.dim(-2) &&
+              k.dim(-1) == q.dim(-1) && q.dim(-1) > 0 && k.dim(-2) > 0 &&
+              q.dim(-2) % k.dim(-2) == 0,
+          Code::kInternal, op, ": q ", q.shape(), ", k ", k.shape(), " and v ", v.shape(),
           " do not match.");
+}
+
+cpu::AttentionSequence make_sequence(const Tensor& q, const Tensor& k, const Tensor& v, float* out,
+                                     const AttentionOptions& options) {
+  require(!options.causal || options.query_offset >= 0, Code::kInternal,
+          "attention: the position of the first query is ", options.query_offset, ".");
+  cpu::AttentionSequence s;
+  s.q = q.data<float>();
+  s.k = k.data<float>();
+  s.v = v.data<float>();
+  s.out = out;
+  s.q_row = q.stride(-3);
+  s.q_head = q.stride(-2);
+  s.k_row = k.stride(-3);
+  s.k_head = k.stride(-2);
+  s.v_row = v.stride(-3);
+  s.v_head = v.stride(-2);
+  s.nq = q.dim(-3);
+  s.nk = k.dim(-3);
+  s.scale = options.scale != 0.0f ? options.scale : 1.0f / std::sqrt(static_cast<float>(q.dim(-1)));
+  s.causal = options.causal;
+  s.offset = options.query_offset;
+  return s;
+}
+
+cpu::AttentionHeads heads_of(const Tensor& q, const Tensor& k, const Tensor& v) {
+  return {q.dim(-2), k.dim(-2), q.dim(-1), v.dim(-1)};
 }
 
 }  // namespace
 
 Tensor attention(Context& context, const Tensor& q, const Tensor& k, const Tensor& v,
                  const AttentionOptions& options) {
-  check_inputs(q, k, v);
-  const int64_t batch = q.dim(0), nq = q.dim(1), heads = q.dim(2), d = q.dim(3);
-  const int64_t nk = k.dim(1), group = heads / k.dim(2), dv = v.dim(3);
-  const float scale = options.scale != 0.0f ? options.scale : 1.0f / std::sqrt(float(d));
-  const Tensor qs = q.transpose(1, 2).clone(context.memory());
-  const Tensor ks = k.transpose(1, 2).clone(context.memory());
-  const Tensor vs = v.transpose(1, 2).clone(context.memory());
-  Tensor out = context.empty({batch, heads, nq, dv});
-  context.threads().parallel_for(batch * heads * nq, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t unit = i / nq;
-      const int64_t kv = (unit / heads) * k.dim(2) + unit % heads / group;
-      reference::attention(qs.data<float>() + i * d, ks.data<float>() + kv * nk * d,
-                           vs.data<float>() + kv * nk * dv, out.data<float>() + i * dv, 1, nk, d,
-                           dv, scale, options.causal, options.query_offset + i % nq);
-    }
-  });
-  return out.transpose(1, 2).clone(context.memory()).reshape({batch, nq, heads * dv});
+  check_inputs(q, k, v, 1, "attention");
+  const cpu::AttentionHeads heads = heads_of(q, k, v);
+  const int64_t batch = q.dim(0);
+  Tensor out = context.empty({batch, q.dim(1), heads.heads * heads.dv});
+  std::vector<cpu::AttentionSequence> sequences;
+  sequences.reserve(static_cast<size_t>(batch));
+  for (int64_t i = 0; i < batch; ++i) {
+    float* target = out.data<float>() + i * q.dim(1) * heads.heads * heads.dv;
+    sequences.push_back(make_sequence(q[i], k[i], v[i], target, options));
+  }
+  cpu::attention(cpu::kernels(), context.threads(), context.memory(), heads, sequences);
+  return out;
 }
 
 std::vector<Tensor> attention_varlen(Context& context, std::span<const Tensor> q,
@@ -50,15 +74,20 @@ std::vector<Tensor> attention_varlen(Context& context, std::span<const Tensor> q
           Code::kInternal, "attention_varlen: got ", q.size(), " queries, ", k.size(), " keys, ",
           v.size(), " values and ", options.size(), " options.");
   std::vector<Tensor> results;
+  std::vector<cpu::AttentionSequence> sequences;
   for (size_t i = 0; i < q.size(); ++i) {
-    Tensor parts[3] = {q[i], k[i], v[i]};
-    for (Tensor& part : parts) {
-      require_rank(part, 3, "attention_varlen");
-      if (!part.is_contiguous()) part = part.clone(context.memory());
-      part = part.reshape({1, part.dim(0), part.dim(1), part.dim(2)});
+    check_inputs(q[i], k[i], v[i], 0, "attention_varlen");
+    for (int axis : {-1, -2}) {
+      require(q[i].dim(axis) == q[0].dim(axis) && v[i].dim(axis) == v[0].dim(axis), Code::kInternal,
+              "attention_varlen: sequences ", q[0].shape(), " and ", q[i].shape(),
+              " differ in heads or head size.");
     }
-    const Tensor out = attention(context, parts[0], parts[1], parts[2], options[i]);
-    results.push_back(out.reshape({out.dim(1), out.dim(2)}));
+    results.push_back(context.empty({q[i].dim(0), q[i].dim(1) * v[i].dim(2)}));
+    sequences.push_back(make_sequence(q[i], k[i], v[i], results.back().data<float>(), options[i]));
+  }
+  if (!sequences.empty()) {
+    cpu::attention(cpu::kernels(), context.threads(), context.memory(), heads_of(q[0], k[0], v[0]),
+                   sequences);
   }
   return results;
 }

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "native/kernels/cpu/reference.h"
+#include "native/kernels/cpu/kernels.h"
 #include "native/ops/checks.h"
 
 namespace vmolmo::ops {
@@ -66,8 +66,8 @@ Tensor softmax(Context& context, const Tensor& x) {
   Tensor y = context.empty(x.shape());
   if (n == 0) return y;
   context.threads().parallel_for(input.numel() / n, 1 + 8192 / n, [&](int64_t begin, int64_t end) {
-    reference::softmax(input.data<float>() + begin * n, y.data<float>() + begin * n, end - begin,
-                       n);
+    cpu::kernels().softmax(input.data<float>() + begin * n, y.data<float>() + begin * n,
+                           end - begin, n);
   });
   return y;
 }

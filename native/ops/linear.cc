@@ -1,6 +1,6 @@
 #include "native/ops/linear.h"
 
-#include "native/kernels/cpu/reference.h"
+#include "native/kernels/cpu/gemm.h"
 #include "native/ops/checks.h"
 
 namespace vmolmo::ops {
@@ -11,72 +11,108 @@ Shape with_last(Shape shape, int64_t last) {
   return shape;
 }
 
-void check_linear(const Tensor& x, const Weight& weight) {
-  require_f32(x, "linear");
+// A dense last axis and one common step from row to row are enough for the kernel: a slice of the
+// last axis of a contiguous tensor passes as it is.
+struct Rows {
+  Tensor tensor;
+  const float* data;
+  int64_t stride;
+};
+
+Rows as_rows(Context& context, const Tensor& x, const char* op) {
+  require_f32(x, op);
+  bool regular = x.rank() >= 1 && x.stride(-1) == 1;
+  for (int axis = x.rank() - 3; regular && axis >= 0; --axis) {
+    regular = x.dim(axis) == 1 || x.stride(axis) == x.stride(axis + 1) * x.dim(axis + 1);
+  }
+  Tensor rows = regular ? x : x.clone(context.memory());
+  const float* data = rows.data<float>();
+  const int64_t stride = rows.rank() >= 2 ? rows.stride(-2) : rows.dim(-1);
+  return {std::move(rows), data, stride};
+}
+
+void set_weight(Context& context, const Weight& weight, cpu::Gemm& call, Tensor& keep) {
+  keep = weight.data;
+  if (keep.stride(1) != 1) keep = keep.clone(context.memory());
+  require(keep.dtype() == DType::kF32 || keep.dtype() == DType::kBF16, Code::kInternal,
+          "linear: expected an F32 or BF16 weight; got ", keep.dtype(), ".");
+  call.layout =
+      keep.dtype() == DType::kF32 ? cpu::Gemm::WeightLayout::kF32 : cpu::Gemm::WeightLayout::kBF16;
+  call.w = keep.raw();
+  call.ldw = keep.stride(0);
+}
+
+Tensor project(Context& context, const Tensor& x, const Weight& weight, const Tensor& bias,
+               const Tensor& residual, Activation activation) {
   require_rank(weight.data, 2, "linear");
   require(x.rank() >= 1 && x.dim(-1) == weight.in_features(), Code::kInternal,
           "linear: the weight ", weight.data.shape(), " takes ", weight.in_features(),
           " features; got ", x.shape(), ".");
+  const Rows input = as_rows(context, x, "linear");
+  const Tensor b = vector_f32(context, bias, weight.out_features(), "linear");
+  Tensor y = context.empty(with_last(x.shape(), weight.out_features()));
+  cpu::Gemm call;
+  Tensor keep;
+  set_weight(context, weight, call, keep);
+  call.x = input.data;
+  call.ldx = input.stride;
+  call.n = weight.out_features();
+  call.k = weight.in_features();
+  call.m = call.n ? y.numel() / call.n : 0;
+  call.y = y.data<float>();
+  call.ldy = call.n;
+  call.bias = data_or_null(b);
+  call.residual = data_or_null(residual);
+  call.ldr = call.n;
+  call.unary = static_cast<cpu::Unary>(activation);
+  cpu::gemm(cpu::kernels(), context.threads(), context.memory(), call);
+  return y;
 }
 
 }  // namespace
 
 Tensor linear(Context& context, const Tensor& x, const Weight& weight, const Tensor& bias,
               Activation activation) {
-  check_linear(x, weight);
-  const Tensor input = dense_f32(context, x, "linear");
-  const Tensor w = parameter_f32(context, weight.data, "linear");
-  const Tensor b = vector_f32(context, bias, weight.out_features(), "linear");
-  const int64_t k = weight.in_features();
-  const int64_t n = weight.out_features();
-  Tensor y = context.empty(with_last(x.shape(), n));
-  const int64_t m = k ? input.numel() / k : 0;
-  context.threads().parallel_for(m, 1 + 100000 / (1 + n * k), [&](int64_t begin, int64_t end) {
-    float* out = y.data<float>() + begin * n;
-    reference::linear(input.data<float>() + begin * k, w.data<float>(), data_or_null(b), out,
-                      end - begin, n, k);
-    if (activation == Activation::kNone) return;
-    for (int64_t i = 0; i < (end - begin) * n; ++i)
-      out[i] = reference::activate(out[i], activation);
-  });
-  return y;
+  return project(context, x, weight, bias, {}, activation);
 }
 
 Tensor linear_add(Context& context, const Tensor& x, const Weight& weight, const Tensor& bias,
                   const Tensor& residual) {
-  Tensor y = linear(context, x, weight, bias);
   const Tensor r = dense_f32(context, residual, "linear_add");
-  require(r.shape() == y.shape(), Code::kInternal, "linear_add: the residual has the shape ",
-          r.shape(), "; the result has ", y.shape(), ".");
-  float* out = y.data<float>();
-  const float* in = r.data<float>();
-  for (int64_t i = 0; i < y.numel(); ++i) out[i] += in[i];
-  return y;
+  require(x.rank() >= 1 && r.shape() == with_last(x.shape(), weight.out_features()),
+          Code::kInternal, "linear_add: the residual has the shape ", r.shape(), "; x ", x.shape(),
+          " and the weight ", weight.data.shape(), " give another.");
+  return project(context, x, weight, bias, r, Activation::kNone);
 }
 
 Tensor matmul(Context& context, const Tensor& a, const Tensor& b, bool transpose_b) {
   require(a.rank() >= 2 && a.rank() == b.rank(), Code::kInternal, "matmul: shapes ", a.shape(),
           " and ", b.shape(), " do not match.");
   const Tensor left = dense_f32(context, a, "matmul");
-  const Tensor right = dense_f32(context, transpose_b ? b : b.transpose(-1, -2), "matmul");
-  const int64_t m = a.dim(-2);
-  const int64_t k = a.dim(-1);
-  const int64_t n = right.dim(-2);
+  const Tensor right = dense_f32(context, b, "matmul");
   int64_t batch = 1;
   for (int axis = 0; axis < a.rank() - 2; ++axis) {
     require(a.dim(axis) == b.dim(axis), Code::kInternal, "matmul: shapes ", a.shape(), " and ",
             b.shape(), " differ in their leading axes.");
     batch *= a.dim(axis);
   }
-  require(right.dim(-1) == k, Code::kInternal, "matmul: shapes ", a.shape(), " and ", b.shape(),
-          " do not match.");
-  Tensor c = context.empty(with_last(a.shape(), n));
-  context.threads().parallel_for(batch, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      reference::linear(left.data<float>() + i * m * k, right.data<float>() + i * n * k, nullptr,
-                        c.data<float>() + i * m * n, m, n, k);
-    }
-  });
+  cpu::Gemm call;
+  call.m = a.dim(-2);
+  call.k = a.dim(-1);
+  call.n = b.dim(transpose_b ? -2 : -1);
+  require(b.dim(transpose_b ? -1 : -2) == call.k, Code::kInternal, "matmul: shapes ", a.shape(),
+          " and ", b.shape(), " do not match.");
+  Tensor c = context.empty(with_last(a.shape(), call.n));
+  call.layout = transpose_b ? cpu::Gemm::WeightLayout::kF32 : cpu::Gemm::WeightLayout::kF32KMajor;
+  call.ldx = call.k;
+  call.ldw = transpose_b ? call.k : call.n;
+  call.ldy = call.n;
+  for (int64_t i = 0; i < batch; ++i) {
+    call.x = left.data<float>() + i * call.m * call.k;
+    call.w = right.data<float>() + i * call.n * call.k;
+    call.y = c.data<float>() + i * call.m * call.n;
+    cpu::gemm(cpu::kernels(), context.threads(), context.memory(), call);
+  }
   return c;
 }
 

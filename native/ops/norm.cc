@@ -1,6 +1,6 @@
 #include "native/ops/norm.h"
 
-#include "native/kernels/cpu/reference.h"
+#include "native/kernels/cpu/kernels.h"
 #include "native/ops/checks.h"
 
 namespace vmolmo::ops {
@@ -13,8 +13,8 @@ Tensor layer_norm(Context& context, const Tensor& x, const Tensor& weight, const
   const Tensor b = vector_f32(context, bias, n, "layer_norm");
   Tensor y = context.empty(x.shape());
   context.threads().parallel_for(input.numel() / n, 1 + 16384 / n, [&](int64_t begin, int64_t end) {
-    reference::layer_norm(input.data<float>() + begin * n, w.data<float>(), data_or_null(b),
-                          y.data<float>() + begin * n, end - begin, n, eps);
+    cpu::kernels().layer_norm(input.data<float>() + begin * n, w.data<float>(), data_or_null(b),
+                              y.data<float>() + begin * n, end - begin, n, eps);
   });
   return y;
 }
@@ -25,8 +25,8 @@ Tensor rms_norm(Context& context, const Tensor& x, const Tensor& weight, float e
   const Tensor w = vector_f32(context, weight, n, "rms_norm");
   Tensor y = context.empty(x.shape());
   context.threads().parallel_for(input.numel() / n, 1 + 16384 / n, [&](int64_t begin, int64_t end) {
-    reference::rms_norm(input.data<float>() + begin * n, w.data<float>(),
-                        y.data<float>() + begin * n, end - begin, n, eps);
+    cpu::kernels().rms_norm(input.data<float>() + begin * n, w.data<float>(),
+                            y.data<float>() + begin * n, end - begin, n, eps);
   });
   return y;
 }

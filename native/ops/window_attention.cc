@@ -2,34 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
+#include "native/kernels/cpu/kernels.h"
 #include "native/ops/checks.h"
 
 namespace vmolmo::ops {
-namespace {
-
-// One query head against the four keys of its window. Keys and values are `step` floats apart.
-void attend_window(const float* q, const float* k, const float* v, float* out, int64_t d,
-                   int64_t step, float scale) {
-  float score[4] = {};
-  for (int j = 0; j < 4; ++j) {
-    float sum = 0.0f;
-    for (int64_t i = 0; i < d; ++i) sum += q[i] * k[j * step + i];
-    score[j] = sum * scale;
-  }
-  const float top = std::max(std::max(score[0], score[1]), std::max(score[2], score[3]));
-  float sum = 0.0f;
-  for (float& s : score) sum += s = std::exp(s - top);
-  for (float& s : score) s /= sum;
-  for (int64_t i = 0; i < d; ++i) {
-    out[i] = score[0] * v[i] + score[1] * v[step + i] + score[2] * v[2 * step + i] +
-             score[3] * v[3 * step + i];
-  }
-}
-
-}  // namespace
-
 Tensor window_attention(Context& context, const Tensor& q, const Tensor& k, const Tensor& v,
                         int64_t heads) {
   for (const Tensor* x : {&q, &k, &v}) require_rank(*x, 3, "window_attention");
@@ -46,14 +23,10 @@ Tensor window_attention(Context& context, const Tensor& q, const Tensor& k, cons
   const float scale = 1.0f / std::sqrt(static_cast<float>(d));
   context.threads().parallel_for(windows, 1 + 4096 / width, [&](int64_t begin, int64_t end) {
     for (int64_t w = begin; w < end; ++w) {
-      for (int64_t i = 0; i < queries; ++i) {
-        for (int64_t h = 0; h < heads; ++h) {
-          const int64_t at = (w * queries + i) * width + h * d;
-          const int64_t keys = w * 4 * width + h * d;
-          attend_window(qs.data<float>() + at, ks.data<float>() + keys, vs.data<float>() + keys,
-                        out.data<float>() + at, d, width, scale);
-        }
-      }
+      cpu::kernels().attend_window(
+          qs.data<float>() + w * queries * width, ks.data<float>() + w * 4 * width,
+          vs.data<float>() + w * 4 * width, out.data<float>() + w * queries * width, queries, heads,
+          d, scale);
     }
   });
   return out;
