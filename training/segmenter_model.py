@@ -57,8 +57,7 @@ class Mlp(nn.Module):
 
 
 def max_pool_nhwc(x):
-    b, h, w, c = x.shape
-    return x.reshape(b, h // 2, 2, w // 2, 2, c).amax(dim=(2, 4))
+    return F.max_pool2d(x.permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1)
 
 
 def split_windows(x, window):
@@ -541,7 +540,20 @@ class Segmenter(nn.Module):
             if isinstance(mod, nn.Linear):
                 nn.init.zeros_(mod.bias)
             if isinstance(mod, nn.Embedding):
-                nn.init.normal_(mod.weight, std=0.5)
+                nn.init.normal_(mod.weight, std=0.2)
+        for level in self.image_encoder.neck.convs:
+            level.conv.weight.data.mul_(0.5)
+        # Equal query and key projections: attention starts out near the click, not everywhere.
+        decoder = self.sam_mask_decoder.transformer
+        crosses = [a for layer in decoder.layers
+                   for a in (layer.cross_attn_token_to_image, layer.cross_attn_image_to_token)]
+        for cross in crosses + [decoder.final_attn_token_to_image]:
+            cross.q_proj.weight.data.mul_(1.7)
+            cross.k_proj.weight.data.copy_(cross.q_proj.weight.data)
+        # Equal biases under the rotation: tracking starts out looking at the same place.
+        for layer in self.memory_attention.layers:
+            nn.init.constant_(layer.cross_attn_image.q_proj.bias, 0.7)
+            nn.init.constant_(layer.cross_attn_image.k_proj.bias, 0.7)
         trunk = self.image_encoder.trunk
         for p in (trunk.pos_embed, trunk.pos_embed_window, self.maskmem_tpos_enc,
                   self.no_mem_embed, self.no_obj_ptr, self.no_obj_embed_spatial):
@@ -701,6 +713,39 @@ def preprocess(frames, size, bicubic=False):
     return normalise(x)
 
 
+def resize_matrix(n_in, n_out):
+    """Fixed-point weights [n_out, n_in] of the Pillow bicubic filter (22 fractional bits)."""
+    scale = n_in / n_out
+    reach = max(scale, 1.0)
+    weights = np.zeros((n_out, n_in))
+    for i in range(n_out):
+        c = scale * (i + 0.5)
+        k = np.arange(max(int(c - 2 * reach + 0.5), 0), min(int(c + 2 * reach + 0.5), n_in))
+        t = np.abs((k - c + 0.5) / reach)
+        near = (1.5 * t - 2.5) * t * t + 1
+        far = -0.5 * (((t - 5) * t + 8) * t - 4)
+        w = np.where(t < 1, near, np.where(t < 2, far, 0))
+        weights[i, k] = w / w.sum()
+    return np.trunc(weights * 2 ** 22 + np.copysign(0.5, weights))
+
+
+def resize_bicubic(frames, size):
+    """uint8 [T,H,W,3] -> uint8 [T,S,S,3], equal to Pillow's BICUBIC bit for bit."""
+    x = np.asarray(frames).astype(np.float64)
+    for axis in (2, 1):
+        if x.shape[axis] == size:
+            continue
+        y = np.moveaxis(x, axis, -1) @ resize_matrix(x.shape[axis], size).T
+        x = np.moveaxis(np.clip(np.floor((y + 2 ** 21) / 2 ** 22), 0, 255), -1, axis)
+    return x.astype(np.uint8)
+
+
+def video_frames(frames, size):
+    """uint8 [T,H,W,3] -> normalised [T,3,S,S] exactly as the library prepares video frames."""
+    x = torch.from_numpy(np.ascontiguousarray(resize_bicubic(frames, size)))
+    return normalise(x.permute(0, 3, 1, 2).float())
+
+
 def normalise(x):
     """Values 0..255 [T,3,S,S] -> ImageNet-normalised."""
     mean = torch.tensor(PIXEL_MEAN).view(1, 3, 1, 1).to(x)
@@ -766,8 +811,8 @@ def load_model(folder):
     return model.eval()
 
 
-def make_config(size=256, hidden=24, blocks=(1, 2, 3, 1), heads=(1, 2, 4, 8), windows=(8, 8, 8, 8),
-                global_blocks=(4, 5), c=64, memory=16, decoder_heads=4, mlp=128, layers=2):
+def make_config(size=192, hidden=24, blocks=(1, 1, 3, 1), heads=(1, 2, 4, 8), windows=(8, 8, 12, 6),
+                global_blocks=(3, 4), c=64, memory=16, decoder_heads=4, mlp=128, layers=2):
     """config.json of a small SAM 2.1 (Hugging Face `sam2_video` keys)."""
     dims = [hidden * 2 ** i for i in range(4)]
     g = size // 16
@@ -816,7 +861,7 @@ def make_config(size=256, hidden=24, blocks=(1, 2, 3, 1), heads=(1, 2, 4, 8), wi
         'memory_fuser_kernel_size': 7, 'memory_fuser_padding': 3,
         'memory_fuser_hidden_act': 'gelu',
         'predictor': {
-            'fill_hole_area': 8, 'non_overlap_masks': False,
+            'fill_hole_area': 0, 'non_overlap_masks': False,
             'clear_non_cond_mem_around_input': False, 'add_all_frames_to_correct_as_cond': False,
             'binarize_mask_from_pts_for_mem_enc': True, 'memory_temporal_stride_for_eval': 1,
             'non_overlap_masks_for_mem_enc': False, 'mask_threshold': 0.0}}
