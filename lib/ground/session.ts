@@ -1,0 +1,118 @@
+import { AbortedError, DisposedError, InvalidArgumentError } from '../engine/errors.js'
+import type { FrameSource } from '../video/frame.js'
+import { openRawFrames } from '../video/memory.js'
+import { type RawFrame, toRgb } from '../video/pixels.js'
+import type { GroundOptions } from './options.js'
+import type { GroundResult } from './result.js'
+
+/**
+ * 'offline': final results, in order. 'lag': a first estimate of every frame at once (`final: false`), the
+ * fused result of the frame at most keyframeEvery frames later (`final: true`).
+ */
+export type SessionMode = 'offline' | 'lag'
+
+export interface SessionOptions extends GroundOptions {
+  /** Default 'offline'. */
+  mode?: SessionMode
+  /** Frames that may wait to be processed before `push` waits too. Default 8. */
+  queueSize?: number
+}
+
+/** Runs the pipeline over a source of frames. */
+export type RunSession = (source: FrameSource, signal: AbortSignal) => AsyncGenerator<GroundResult>
+
+/**
+ * Frames in, results out, in constant memory. Push frames and iterate the results at the same time: `push`
+ * waits while the queue is full, and the work is done as results are pulled.
+ */
+export class GroundSession implements AsyncIterable<GroundResult> {
+  readonly #run: RunSession
+  readonly #queueSize: number
+  readonly #queue: RawFrame[] = []
+  readonly #abort = new AbortController()
+  #ended = false
+  #iterated = false
+  /** Wakes whoever waits for a change of the queue. */
+  #changed: () => void = () => {}
+  #change: Promise<void> = Promise.resolve()
+
+  constructor(run: RunSession, options: SessionOptions) {
+    const { mode = 'offline', queueSize = 8, signal } = options
+    if (mode !== 'offline' && mode !== 'lag') {
+      throw new InvalidArgumentError(`mode must be offline or lag, got ${JSON.stringify(mode)}`)
+    }
+    if (!Number.isInteger(queueSize) || queueSize < 1) {
+      throw new InvalidArgumentError(`queueSize must be an integer of at least 1, got ${queueSize}`)
+    }
+    this.#run = run
+    this.#queueSize = queueSize
+    this.#renew()
+    if (signal?.aborted) this.dispose()
+    signal?.addEventListener('abort', () => this.dispose(), { once: true })
+  }
+
+  #renew(): void {
+    this.#changed()
+    this.#change = new Promise(resolve => {
+      this.#changed = resolve
+    })
+  }
+
+  /**
+   * Hands over a frame. It is checked and copied at once, so its buffer may be used again after the call; the
+   * promise settles when the queue has room.
+   *
+   * @throws DISPOSED after `dispose`, INVALID_ARGUMENT after `end`.
+   */
+  async push(frame: RawFrame): Promise<void> {
+    this.#checkOpen()
+    // Checked and copied here, so that the error meets the caller who sent the frame.
+    const copy = toRgb(frame, 'frame')
+    while (this.#queue.length >= this.#queueSize) {
+      await this.#change
+      this.#checkOpen()
+    }
+    const { timeNs } = frame
+    this.#queue.push({ ...copy, ...(timeNs === undefined ? {} : { timeNs }) })
+    this.#renew()
+  }
+
+  #checkOpen(): void {
+    if (this.#abort.signal.aborted) throw new DisposedError('the session was disposed')
+    if (this.#ended) throw new InvalidArgumentError('no frame can be pushed after end()')
+  }
+
+  /** No more frames will come; the results of the last ones are given out and the iteration ends. */
+  end(): void {
+    this.#ended = true
+    this.#renew()
+  }
+
+  /** Stops at once; running work settles with ABORTED. */
+  dispose(): void {
+    this.#abort.abort()
+    this.#renew()
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
+  async *#frames(): AsyncGenerator<RawFrame> {
+    for (;;) {
+      if (this.#abort.signal.aborted) throw new AbortedError()
+      const next = this.#queue.shift()
+      if (next) {
+        this.#renew()
+        yield next
+      } else if (this.#ended) return
+      else await this.#change
+    }
+  }
+
+  [Symbol.asyncIterator](): AsyncGenerator<GroundResult> {
+    if (this.#iterated) throw new InvalidArgumentError('a session can be iterated once')
+    this.#iterated = true
+    return this.#run(openRawFrames(this.#frames()), this.#abort.signal)
+  }
+}
