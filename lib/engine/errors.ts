@@ -89,3 +89,33 @@ export class InternalError extends VideoMolmoError {
     super('INTERNAL', message, options)
   }
 }
+
+const CLASSES: { [code: string]: new (message: string, options?: { cause?: unknown }) => Error } = {
+  MODEL_NOT_FOUND: ModelNotFoundError,
+  CHECKPOINT_INVALID: CheckpointError,
+  UNSUPPORTED_MODEL: UnsupportedModelError,
+  OUT_OF_MEMORY: OutOfMemoryError,
+  DEVICE_UNAVAILABLE: DeviceUnavailableError,
+  INVALID_ARGUMENT: InvalidArgumentError,
+  DECODE_FAILED: DecodeError,
+  ABORTED: AbortedError,
+  DISPOSED: DisposedError,
+  INTERNAL: InternalError,
+}
+
+/** An engine error (a plain Error with a code) as its class; anything else as it is. */
+export function toTypedError(error: unknown): unknown {
+  if (error instanceof VideoMolmoError || !(error instanceof Error)) return error
+  const { code } = error as { code?: unknown }
+  const Class = typeof code === 'string' ? CLASSES[code] : undefined
+  return Class ? new Class(error.message, { cause: error }) : error
+}
+
+/** Awaits an engine call and gives its failure as a typed error. */
+export async function typed<T>(call: Promise<T>): Promise<T> {
+  try {
+    return await call
+  } catch (error) {
+    throw toTypedError(error)
+  }
+}

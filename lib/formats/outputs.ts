@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { GroundResult } from '../ground/result.js'
 import { drawOverlay } from '../video/overlay.js'
@@ -131,9 +131,10 @@ export class OutputWriter {
       rle: join(folder, 'masks.json'),
       overlay: join(folder, 'overlay.mp4'),
     }
-    await rm(paths.masks, { recursive: true, force: true })
-    for (const path of [paths.points, paths.rle, paths.overlay]) await rm(path, { force: true })
     await mkdir(paths.masks, { recursive: true })
+    const stale = (await readdir(paths.masks)).filter(name => /^\d{5,}\.png$/.test(name))
+    for (const name of stale) await rm(join(paths.masks, name))
+    for (const path of [paths.points, paths.rle, paths.overlay]) await rm(path, { force: true })
     const points = await GrowingFile.open(paths.points)
     const rle = await GrowingFile.open(paths.rle)
     return new OutputWriter(paths, query, frameRate, points, rle)

@@ -21,6 +21,6 @@ export interface FrameSource extends AsyncIterable<Frame> {
   readonly frameRate: number | null
   /** File name for messages and outputs. */
   readonly name: string
-  /** A second source over the same frames, or null for frames that can be read only once. */
-  reopen(): Promise<FrameSource> | null
+  /** Opens a second source over the same frames; null for frames that can be read only once. */
+  readonly reopen: (() => Promise<FrameSource>) | null
 }

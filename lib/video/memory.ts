@@ -41,7 +41,7 @@ export function openRawFrames(raws: Iterable<RawFrame> | AsyncIterable<RawFrame>
     frameCount: Array.isArray(raws) ? raws.length : null,
     frameRate: null,
     name: 'frames',
-    reopen: () => (Array.isArray(raws) ? Promise.resolve(openRawFrames(raws)) : null),
+    reopen: Array.isArray(raws) ? () => Promise.resolve(openRawFrames(raws)) : null,
     [Symbol.asyncIterator]: () => converted(raws),
   }
 }

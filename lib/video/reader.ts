@@ -30,6 +30,12 @@ export class FrameReader {
     return this.#count ?? this.#source.frameCount
   }
 
+  /** Frames of the clip; read through once where the container does not say. */
+  async countFrames(): Promise<number> {
+    while (this.frameCount === null) await this.find(this.#next)
+    return this.frameCount
+  }
+
   /** @throws INVALID_ARGUMENT for a frame beyond the end. */
   async get(index: number): Promise<Frame> {
     const frame = await this.find(index)
@@ -62,15 +68,14 @@ export class FrameReader {
   #keep(frame: Frame): void {
     this.#kept.set(frame.index, frame)
     this.#next = frame.index + 1
-    const again = this.#source.reopen() !== null
-    if (again) this.#kept.delete(frame.index - KEPT_FRAMES)
+    if (this.#source.reopen) this.#kept.delete(frame.index - KEPT_FRAMES)
   }
 
   async #rewind(): Promise<void> {
-    const again = this.#source.reopen()
-    if (!again) throw new InvalidArgumentError('these frames can be read only once')
+    const { reopen } = this.#source
+    if (!reopen) throw new InvalidArgumentError('these frames can be read only once')
     await this.close()
-    this.#source = await again
+    this.#source = await reopen()
     this.#kept.clear()
     this.#next = 0
   }

@@ -27,11 +27,12 @@ function nonEmpty(source: FrameSource): FrameSource {
     }
     if (empty) throw new DecodeError(`${source.name}: the video has no frames`)
   }
+  const { frameCount, frameRate, name, reopen } = source
   return {
-    frameCount: source.frameCount,
-    frameRate: source.frameRate,
-    name: source.name,
-    reopen: () => source.reopen()?.then(nonEmpty) ?? null,
+    frameCount,
+    frameRate,
+    name,
+    reopen: reopen && (() => reopen().then(nonEmpty)),
     [Symbol.asyncIterator]: frames,
   }
 }

@@ -133,6 +133,8 @@ export class VideoWriter {
       if (received === av.AVERROR_EAGAIN || received === av.AVERROR_EOF) return
       check(av, received, this.#path)
       this.#packet.streamIndex = this.#stream.index
+      // Without a duration the container ends before its last frame.
+      this.#packet.duration = 1n
       this.#packet.rescaleTs(this.#encoder.timeBase, this.#stream.timeBase)
       check(av, await this.#output.interleavedWriteFrame(this.#packet), this.#path)
       this.#packet.unref()
@@ -168,7 +170,7 @@ function check(av: Libav, code: number, path: string): void {
   if (code < 0) throw new DecodeError(`${path}: writing failed: ${av.FFmpegError.strerror(code)}`)
 }
 
-/** Ticks of 1/1000 frame keep rates such as 29.97 exact enough for playing. */
+/** One tick per frame. */
 function timeBase(frameRate: number): { num: number; den: number } {
   return { num: 1000, den: Math.round(frameRate * 1000) }
 }

@@ -1,0 +1,189 @@
+import type {
+  AddonCallOptions,
+  AddonCancel,
+  AddonImageFeatures,
+  AddonImagePrompt,
+  AddonModelInfo,
+  AddonSegmenter,
+} from './engine/addon.js'
+import { linkCancel } from './engine/cancel.js'
+import { DisposedError, InvalidArgumentError, typed } from './engine/errors.js'
+import { Mask } from './formats/mask.js'
+import { type PromptBox, type PromptPoint, toAddonBox, toAddonPoints } from './prompts.js'
+import type { ClipSource } from './video/frame.js'
+import { readImage } from './video/images.js'
+import { type RawFrame, type RgbImage, toRgb } from './video/pixels.js'
+import { FrameReader } from './video/reader.js'
+import { SegmentVideo, type SegmentVideoOptions } from './video-segmenter.js'
+
+/** One object on one picture; at least one of points, box and maskInput. */
+export interface SegmentPrompt {
+  points?: readonly PromptPoint[]
+  /** 1: on the object, 0: not on it. Default: all 1. */
+  labels?: readonly number[]
+  box?: PromptBox
+  /** Low-resolution logits of an earlier result, [4g, 4g]. */
+  maskInput?: Float32Array
+}
+
+export interface SegmentOptions {
+  /** Three candidates per prompt instead of one. Default false. */
+  multimask?: boolean
+  /** Logit from which a pixel is object. Default 0. */
+  maskThreshold?: number
+  signal?: AbortSignal
+}
+
+export interface SegmentResult {
+  /** One mask, or three with `multimask`. */
+  masks: Mask[]
+  /** Predicted IoU per mask. */
+  scores: number[]
+  /** Logits [4g, 4g] per mask, clamped to +-32; a `maskInput` of a later call. */
+  lowResLogits: Float32Array[]
+}
+
+/** A picture for one-image segmentation: a path or pixels. */
+export type ImageSource = string | RawFrame
+
+/** The image features of one picture; any number of prompts can be answered from them. */
+export interface EncodedImage {
+  readonly width: number
+  readonly height: number
+  /** Engine handle. */
+  readonly features: AddonImageFeatures
+  dispose(): void
+}
+
+const readPixels = async (image: ImageSource): Promise<RgbImage> =>
+  typeof image === 'string' ? readImage(image) : toRgb(image, 'image')
+
+const isEncoded = (image: ImageSource | EncodedImage): image is EncodedImage =>
+  typeof image === 'object' && 'features' in image
+
+/** SAM 2 on pictures and videos. */
+export class Segmenter implements AsyncDisposable {
+  /** Engine handle; what it does is documented in the addon's types. */
+  readonly engine: AddonSegmenter
+  readonly #createCancel: () => AddonCancel
+  #disposed = false
+
+  /** Use `Segmenter.load`. */
+  constructor(engine: AddonSegmenter, createCancel: () => AddonCancel) {
+    this.engine = engine
+    this.#createCancel = createCancel
+  }
+
+  get info(): AddonModelInfo {
+    this.#checkAlive()
+    return this.engine.info()
+  }
+
+  /** Computes the image features of a picture once, for many prompts. */
+  async encode(image: ImageSource, options: { signal?: AbortSignal } = {}): Promise<EncodedImage> {
+    this.#checkAlive()
+    const pixels = await readPixels(image)
+    const { features } = await this.#run(options.signal, call => this.engine.encode(pixels, call))
+    const { width, height } = pixels
+    return { width, height, features, dispose: () => features.dispose() }
+  }
+
+  /**
+   * Segments a picture: one result per prompt, in order. All prompts share the picture's features.
+   *
+   * @throws INVALID_ARGUMENT for points or boxes that are no numbers or lie outside the picture.
+   */
+  async segment(
+    image: ImageSource | EncodedImage,
+    prompts: SegmentPrompt | readonly SegmentPrompt[],
+    options: SegmentOptions = {},
+  ): Promise<SegmentResult[]> {
+    this.#checkAlive()
+    const list = Array.isArray(prompts) ? prompts : [prompts as SegmentPrompt]
+    const encoded = isEncoded(image) ? image : await this.encode(image, options)
+    try {
+      const { width, height } = encoded
+      const engine = list.map((prompt, i) => toAddonPrompt(prompt, width, height, `prompt ${i}`))
+      const { signal, ...flags } = options
+      const found = await this.#run(signal, call =>
+        this.engine.segment(encoded.features, engine, { ...flags, ...call }),
+      )
+      return list.map((_, i) => toSegmentResult(found, i, width, height))
+    } finally {
+      if (encoded !== image) encoded.dispose()
+    }
+  }
+
+  /**
+   * Opens a video for prompts and propagation.
+   *
+   * @param source a file, a folder of pictures or frames in memory.
+   */
+  async openVideo(source: ClipSource, options: SegmentVideoOptions = {}): Promise<SegmentVideo> {
+    this.#checkAlive()
+    const reader = await FrameReader.open(source)
+    return SegmentVideo.open(this.engine, this.#createCancel, reader, options)
+  }
+
+  async #run<T>(
+    signal: AbortSignal | undefined,
+    call: (options: AddonCallOptions) => Promise<T>,
+  ): Promise<T> {
+    const { cancel, release } = linkCancel(signal, this.#createCancel)
+    try {
+      return await typed(call({ cancel }))
+    } finally {
+      release()
+    }
+  }
+
+  #checkAlive(): void {
+    if (this.#disposed) throw new DisposedError('the segmenter was disposed')
+  }
+
+  /** Frees the model; running calls settle with ABORTED. A second call does nothing. */
+  async dispose(): Promise<void> {
+    if (this.#disposed) return
+    this.#disposed = true
+    await this.engine.dispose()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose()
+  }
+}
+
+function toAddonPrompt(
+  prompt: SegmentPrompt,
+  width: number,
+  height: number,
+  what: string,
+): AddonImagePrompt {
+  const { points, labels, box, maskInput } = prompt
+  if (!points?.length && !box && !maskInput) {
+    throw new InvalidArgumentError(`${what} needs points, a box or a mask`)
+  }
+  return {
+    ...(points?.length ? toAddonPoints(points, labels, width, height, what) : {}),
+    ...(box ? { box: toAddonBox(box, width, height, what) } : {}),
+    ...(maskInput ? { maskInput } : {}),
+  }
+}
+
+function toSegmentResult(
+  found: { count: number; masks: Uint8Array[]; lowResLogits: Float32Array[]; ious: Float32Array[] },
+  prompt: number,
+  width: number,
+  height: number,
+): SegmentResult {
+  const { count } = found
+  const split = <T extends Uint8Array | Float32Array>(data: T): T[] => {
+    const size = data.length / count
+    return Array.from({ length: count }, (_, i) => data.subarray(i * size, (i + 1) * size) as T)
+  }
+  return {
+    masks: split(found.masks[prompt]!).map(data => new Mask(data, width, height)),
+    scores: [...found.ious[prompt]!],
+    lowResLogits: split(found.lowResLogits[prompt]!),
+  }
+}

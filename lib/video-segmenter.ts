@@ -1,0 +1,332 @@
+import type {
+  AddonCallOptions,
+  AddonCancel,
+  AddonFrameMasks,
+  AddonImageFeatures,
+  AddonSegmenter,
+  AddonVideo,
+} from './engine/addon.js'
+import { linkCancel } from './engine/cancel.js'
+import { DisposedError, InvalidArgumentError, typed } from './engine/errors.js'
+import { Mask } from './formats/mask.js'
+import { type PromptBox, type PromptPoint, toAddonBox, toAddonPoints } from './prompts.js'
+import type { Frame } from './video/frame.js'
+import type { FrameReader } from './video/reader.js'
+
+/** Frames whose image features are kept, the last used. */
+const KEPT_FEATURES = 8
+
+/** Objects are called by the caller's own numbers or names. */
+export type ObjectId = number | string
+
+export interface SegmentVideoOptions {
+  /** Holes of at most this many low-resolution pixels are filled; 0 switches it off. Default 8. */
+  fillHoleArea?: number
+  /** Give every pixel to at most one object. Default false. */
+  nonOverlapMasks?: boolean
+  /**
+   * Keep a correction when a later pass crosses its frame. Default true; false is what the reference does,
+   * where a correction only influences frames that are tracked from there.
+   */
+  keepCorrections?: boolean
+  signal?: AbortSignal
+}
+
+export interface PromptOptions {
+  /** Forget earlier points of this object on this frame. Default true. */
+  clearOldPoints?: boolean
+  signal?: AbortSignal
+}
+
+export interface PropagateOptions {
+  /** Default: the first prompted frame. */
+  startFrame?: number
+  /** Frames to go from the start at most; one more is given, the start itself. Default: to the end. */
+  maxFrames?: number
+  /** 'both': forward to the end, then backward from the start. Default 'forward'. */
+  direction?: 'forward' | 'backward' | 'both'
+  signal?: AbortSignal
+}
+
+export interface SegmentedObject {
+  objectId: ObjectId
+  mask: Mask
+  /** Predicted IoU of the mask. */
+  score: number
+  /** Whether the model sees the object in this frame. */
+  visible: boolean
+}
+
+export interface SegmentedFrame {
+  frameIndex: number
+  timeNs: bigint
+  width: number
+  height: number
+  objects: SegmentedObject[]
+}
+
+/**
+ * One video with its objects, in the words of SAM 2: prompts on any frame, then `propagate`. Frames are read
+ * and encoded as they are needed; the last few stay encoded.
+ */
+export class SegmentVideo implements Disposable {
+  readonly frameCount: number
+  readonly width: number
+  readonly height: number
+  readonly #engine: AddonSegmenter
+  readonly #createCancel: () => AddonCancel
+  readonly #reader: FrameReader
+  readonly #video: AddonVideo
+  /** Least recently used first. */
+  readonly #features = new Map<number, AddonImageFeatures>()
+  readonly #numbers = new Map<ObjectId, number>()
+  #disposed = false
+
+  private constructor(
+    engine: AddonSegmenter,
+    createCancel: () => AddonCancel,
+    reader: FrameReader,
+    first: Frame,
+    frameCount: number,
+    video: AddonVideo,
+  ) {
+    this.#engine = engine
+    this.#createCancel = createCancel
+    this.#reader = reader
+    this.#video = video
+    this.frameCount = frameCount
+    this.width = first.width
+    this.height = first.height
+  }
+
+  /** Use `Segmenter.openVideo`. */
+  static async open(
+    engine: AddonSegmenter,
+    createCancel: () => AddonCancel,
+    reader: FrameReader,
+    options: SegmentVideoOptions,
+  ): Promise<SegmentVideo> {
+    const { signal: _, ...flags } = options
+    const frameCount = await reader.countFrames()
+    const first = await reader.get(0)
+    const { width, height } = first
+    const video = engine.openVideo({ ...flags, width, height, frameCount })
+    return new SegmentVideo(engine, createCancel, reader, first, frameCount, video)
+  }
+
+  /** Ids of the objects, in the order of their first prompt. */
+  get objectIds(): ObjectId[] {
+    const names = new Map([...this.#numbers].map(([name, number]) => [number, name]))
+    return this.#video.objectIds().map(number => names.get(number)!)
+  }
+
+  /**
+   * Adds clicks on an object in a frame and gives the frame's masks of all objects.
+   *
+   * @param labels 1: on the object, 0: not on it. Default: all 1.
+   */
+  addPoints(
+    frame: number,
+    objectId: ObjectId,
+    points: readonly PromptPoint[],
+    labels?: readonly number[],
+    options: PromptOptions = {},
+  ): Promise<SegmentedFrame> {
+    const what = `object ${objectId} on frame ${frame}`
+    const prompt = toAddonPoints(points, labels, this.width, this.height, what)
+    return this.#prompt(frame, objectId, { ...prompt, ...clearing(options) }, options)
+  }
+
+  /** Adds a box around an object; a box replaces the earlier clicks of its frame. */
+  addBox(
+    frame: number,
+    objectId: ObjectId,
+    box: PromptBox,
+    options: { signal?: AbortSignal } = {},
+  ): Promise<SegmentedFrame> {
+    const what = `object ${objectId} on frame ${frame}`
+    const corners = toAddonBox(box, this.width, this.height, what)
+    return this.#prompt(frame, objectId, { box: corners }, options)
+  }
+
+  /** Gives an object's mask in a frame, u8 with non-zero = object. */
+  async addMask(
+    frame: number,
+    objectId: ObjectId,
+    mask: { data: Uint8Array; width: number; height: number },
+    options: { signal?: AbortSignal } = {},
+  ): Promise<SegmentedFrame> {
+    if (mask.data.length !== mask.width * mask.height) {
+      throw new InvalidArgumentError(
+        `a ${mask.width}x${mask.height} mask needs ${mask.width * mask.height} bytes, got ${mask.data.length}`,
+      )
+    }
+    return this.#call(options.signal, async call => {
+      const features = await this.#encode(frame, call)
+      const number = this.#number(objectId)
+      return this.#toFrame(await this.#video.addMask(frame, features, number, mask, call))
+    })
+  }
+
+  /** Removes the object's prompts of a frame; masks of other frames stay. */
+  async clearPromptsInFrame(frame: number, objectId: ObjectId): Promise<SegmentedFrame> {
+    const number = this.#known(objectId)
+    return this.#call(undefined, async call =>
+      this.#toFrame(await this.#video.clearPromptsInFrame(frame, number, call)),
+    )
+  }
+
+  /**
+   * Forgets an object and gives the masks of the frames where it had prompts.
+   *
+   * @throws INVALID_ARGUMENT for an unknown object when `strict` is set; else nothing happens.
+   */
+  async removeObject(
+    objectId: ObjectId,
+    options: { strict?: boolean } = {},
+  ): Promise<SegmentedFrame[]> {
+    if (!this.#numbers.has(objectId) && !options.strict) return []
+    const number = this.#known(objectId)
+    return this.#call(undefined, async call => {
+      const frames = await this.#video.removeObject(number, { ...options, ...call })
+      this.#numbers.delete(objectId)
+      return Promise.all(frames.map(frame => this.#toFrame(frame)))
+    })
+  }
+
+  /** Follows all objects through the video, one frame after the other. */
+  async *propagate(options: PropagateOptions = {}): AsyncGenerator<SegmentedFrame> {
+    const { direction = 'forward', signal, startFrame, maxFrames } = options
+    if (!['forward', 'backward', 'both'].includes(direction)) {
+      throw new InvalidArgumentError(
+        `direction must be forward, backward or both, got ${JSON.stringify(direction)}`,
+      )
+    }
+    const reach = {
+      ...(startFrame === undefined ? {} : { startFrame }),
+      ...(maxFrames === undefined ? {} : { maxFrames }),
+    }
+    if (direction !== 'backward') yield* this.#pass({ ...reach, reverse: false }, signal)
+    if (direction !== 'forward') yield* this.#pass({ ...reach, reverse: true }, signal)
+  }
+
+  async *#pass(
+    plan: { startFrame?: number; maxFrames?: number; reverse: boolean },
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<SegmentedFrame> {
+    await this.#call(signal, async call => {
+      for (const frame of this.#video.promptedFrames()) {
+        await this.#video.commit(frame, await this.#encode(frame, call), call)
+      }
+    })
+    for (const frame of this.#video.planPropagation(plan)) {
+      yield await this.#call(signal, async call => {
+        const features = await this.#encode(frame, call)
+        const options = { ...call, reverse: plan.reverse }
+        return this.#toFrame(await this.#video.track(frame, features, options))
+      })
+    }
+  }
+
+  /** Forgets all objects and results; the video stays open. */
+  reset(): void {
+    this.#checkAlive()
+    this.#video.reset()
+    this.#numbers.clear()
+  }
+
+  dispose(): void {
+    if (this.#disposed) return
+    this.#disposed = true
+    for (const features of this.#features.values()) features.dispose()
+    this.#features.clear()
+    this.#video.dispose()
+    void this.#reader.close()
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
+  #prompt(
+    frame: number,
+    objectId: ObjectId,
+    prompt: Parameters<AddonVideo['addPoints']>[3],
+    options: PromptOptions,
+  ): Promise<SegmentedFrame> {
+    return this.#call(options.signal, async call => {
+      const features = await this.#encode(frame, call)
+      const number = this.#number(objectId)
+      return this.#toFrame(await this.#video.addPoints(frame, features, number, prompt, call))
+    })
+  }
+
+  /** The engine's number of an object, a new one for a new object. */
+  #number(objectId: ObjectId): number {
+    const known = this.#numbers.get(objectId)
+    if (known !== undefined) return known
+    const number = Math.max(-1, ...this.#numbers.values()) + 1
+    this.#numbers.set(objectId, number)
+    return number
+  }
+
+  #known(objectId: ObjectId): number {
+    const number = this.#numbers.get(objectId)
+    if (number !== undefined) return number
+    throw new InvalidArgumentError(
+      `object ${JSON.stringify(objectId)} is unknown; the objects are ${JSON.stringify([...this.#numbers.keys()])}`,
+    )
+  }
+
+  async #encode(frame: number, call: AddonCallOptions): Promise<AddonImageFeatures> {
+    const kept = this.#features.get(frame)
+    if (kept) {
+      this.#features.delete(frame)
+      this.#features.set(frame, kept)
+      return kept
+    }
+    const pixels = await this.#reader.get(frame)
+    const { features } = await this.#engine.encode(pixels, { ...call, mode: 'video' })
+    this.#features.set(frame, features)
+    const [oldest] = this.#features
+    if (this.#features.size > KEPT_FEATURES && oldest) {
+      this.#features.delete(oldest[0])
+      oldest[1].dispose()
+    }
+    return features
+  }
+
+  async #toFrame(found: AddonFrameMasks): Promise<SegmentedFrame> {
+    const { frameIndex, objectIds, masks, ious, objectScores } = found
+    const { width, height } = this
+    const names = new Map([...this.#numbers].map(([name, number]) => [number, name]))
+    const { timeNs } = await this.#reader.get(frameIndex)
+    const objects = objectIds.map((number, i) => ({
+      objectId: names.get(number)!,
+      mask: new Mask(masks[i]!, width, height),
+      score: ious[i]!,
+      visible: objectScores[i]! > 0,
+    }))
+    return { frameIndex, timeNs, width, height, objects }
+  }
+
+  async #call<T>(
+    signal: AbortSignal | undefined,
+    work: (call: AddonCallOptions) => Promise<T>,
+  ): Promise<T> {
+    this.#checkAlive()
+    const { cancel, release } = linkCancel(signal, this.#createCancel)
+    try {
+      return await typed(work({ cancel }))
+    } finally {
+      release()
+    }
+  }
+
+  #checkAlive(): void {
+    if (this.#disposed) throw new DisposedError('the video session was disposed')
+  }
+}
+
+const clearing = ({ clearOldPoints }: PromptOptions) =>
+  clearOldPoints === undefined ? {} : { clearOldPoints }
