@@ -1,0 +1,106 @@
+#include <cstdio>
+#include <cstring>
+#include <random>
+
+#include "bench/native/blas.h"
+#include "bench/native/measure.h"
+#include "native/kernels/cpu/gemm.h"
+
+namespace vmolmo::bench {
+namespace {
+
+struct Case {
+  const char* name;
+  int64_t m, n, k;
+  bool bf16;
+};
+
+const Case kCases[] = {
+    {"vit-l qkv", 577, 3072, 1024, false},
+    {"vit-l out", 577, 1024, 1024, false},
+    {"vit-l fc1", 577, 4096, 1024, false},
+    {"vit-l fc2", 577, 1024, 4096, false},
+    {"vit-l fc1 x5", 2885, 4096, 1024, false},
+    {"qwen2-7b qkv", 913, 4608, 3584, false},
+    {"qwen2-7b qkv bf16", 913, 4608, 3584, true},
+    {"qwen2-7b ff_proj", 913, 37888, 3584, false},
+    {"qwen2-7b ff_out", 913, 3584, 18944, false},
+    {"sam2 trunk 1", 65536, 384, 96, false},
+    {"sam2 trunk 3", 4096, 1536, 384, false},
+    {"small", 256, 64, 64, false},
+    {"tiny", 64, 16, 32, false},
+    {"decode ff_proj", 1, 37888, 3584, false},
+    {"decode ff_proj bf16", 1, 37888, 3584, true},
+    {"decode 4 rows bf16", 4, 37888, 3584, true},
+    {"decode 8 rows bf16", 8, 37888, 3584, true},
+};
+
+Tensor random_tensor(Shape shape) {
+  Tensor x = Tensor::empty(cpu_heap(), shape);
+  std::minstd_rand engine(1);
+  float* data = x.data<float>();
+  for (int64_t i = 0; i < x.numel(); ++i) data[i] = float(engine() % 2048) / 1024.0f - 1.0f;
+  return x;
+}
+
+Tensor as_bf16(const Tensor& x) {
+  Tensor y = Tensor::empty(cpu_heap(), x.shape(), DType::kBF16);
+  for (int64_t i = 0; i < x.numel(); ++i) y.data<BFloat16>()[i] = BFloat16(x.data<float>()[i]);
+  return y;
+}
+
+void run_case(const Case& c, const Options& options, ThreadPool& threads, Allocator& memory,
+              const OpenBlas& blas) {
+  const Tensor x = random_tensor({c.m, c.k}), w = random_tensor({c.n, c.k});
+  const Tensor half = c.bf16 ? as_bf16(w) : Tensor();
+  Tensor y = Tensor::zeros(cpu_heap(), {c.m, c.n}), z = Tensor::zeros(cpu_heap(), {c.m, c.n});
+  cpu::Gemm call;
+  call.x = x.data<float>();
+  call.ldx = call.ldw = call.k = c.k;
+  call.w = c.bf16 ? half.raw() : w.raw();
+  call.layout = c.bf16 ? cpu::Gemm::WeightLayout::kBF16 : cpu::Gemm::WeightLayout::kF32;
+  call.y = y.data<float>();
+  call.ldy = call.n = c.n;
+  call.m = c.m;
+  const double flops = 2.0 * double(c.m) * double(c.n) * double(c.k);
+  const int repeats = flops > 2e7 ? 1 : int(2e7 / flops) + 1;
+  std::vector<std::function<void()>> candidates{[&] {
+    for (int i = 0; i < repeats; ++i) cpu::gemm(cpu::kernels(), threads, memory, call);
+  }};
+  if (blas.loaded()) {
+    candidates.push_back([&] {
+      for (int i = 0; i < repeats; ++i) {
+        blas.linear(x.data<float>(), w.data<float>(), z.data<float>(), int(c.m), int(c.n),
+                    int(c.k));
+      }
+    });
+  }
+  const auto t = measure(candidates, options.rounds);
+  const double scale = 1.0 / repeats;
+  const double weight_gb = double(c.n) * double(c.k) * (c.bf16 ? 2.0 : 4.0) / 1e9;
+  std::printf("%-20s %6ldx%5ldx%5ld %s  %9.3f ms [%.3f-%.3f] %7.1f GFLOP/s %6.1f GB/s", c.name,
+              long(c.m), long(c.n), long(c.k), c.bf16 ? "bf16" : "f32 ", t[0].median * scale * 1e3,
+              t[0].low * scale * 1e3, t[0].high * scale * 1e3, flops / (t[0].median * scale) / 1e9,
+              weight_gb / (t[0].median * scale));
+  if (blas.loaded()) {
+    std::printf("  openblas(f32) %9.3f ms %7.1f GFLOP/s  share %.2f", t[1].median * scale * 1e3,
+                flops / (t[1].median * scale) / 1e9, t[1].median / t[0].median);
+  }
+  std::printf("\n");
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+int run_gemm(const Options& options) {
+  ThreadPool threads(options.threads);
+  const auto memory = make_cpu_pool();
+  const OpenBlas blas(threads.size());
+  std::printf("peer: OpenBLAS %s\n", blas.description().c_str());
+  for (const Case& c : kCases) {
+    if (std::strstr(c.name, options.filter.c_str())) run_case(c, options, threads, *memory, blas);
+  }
+  return 0;
+}
+
+}  // namespace vmolmo::bench
