@@ -1,6 +1,6 @@
 #pragma once
 
-#include "native/ops/context.h"
+#include "native/ops/copy.h"
 
 // Shape and type checks shared by the ops. `op` names the operation in messages.
 namespace vmolmo::ops {
@@ -19,7 +19,7 @@ inline void require_rank(const Tensor& x, int rank, const char* op) {
 // The tensor itself when it is contiguous F32, else a contiguous copy of it.
 inline Tensor dense_f32(Context& context, const Tensor& x, const char* op) {
   require_f32(x, op);
-  return x.is_contiguous() ? x : x.clone(context.memory());
+  return x.is_contiguous() ? x : dense_copy(context, x);
 }
 
 // Parameters: F32 or another floating type, widened; empty stays empty.

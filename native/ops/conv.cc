@@ -1,23 +1,35 @@
 #include "native/ops/conv.h"
 
 #include <algorithm>
+#include <cstring>
 
-#include "native/kernels/cpu/reference.h"
+#include "native/kernels/cpu/gemm.h"
 #include "native/ops/checks.h"
 
+// Convolutions as matrix products over gathered patches (im2col), a few megabytes at a time; in
+// NHWC one row of a patch is one run of memory.
 namespace vmolmo::ops {
 namespace {
 
-reference::ConvShape conv_shape(const Tensor& x, const Tensor& weight, int64_t stride,
-                                int64_t padding, bool depthwise, const char* op) {
+constexpr int64_t kPatchFloats = int64_t{1} << 20;
+
+struct ConvShape {
+  int64_t batch, height, width, in, out, kernel_h, kernel_w, stride, padding;
+  int64_t out_height() const { return (height + 2 * padding - kernel_h) / stride + 1; }
+  int64_t out_width() const { return (width + 2 * padding - kernel_w) / stride + 1; }
+  int64_t patch() const { return kernel_h * kernel_w * in; }
+};
+
+ConvShape conv_shape(const Tensor& x, const Tensor& weight, int64_t stride, int64_t padding,
+                     bool depthwise, const char* op) {
   require_rank(x, 4, op);
   require_rank(weight, 4, op);
   const int64_t in = x.dim(3);
   require(depthwise ? weight.dim(0) == in && weight.dim(1) == 1 : weight.dim(1) == in,
           Code::kInternal, op, ": the weight ", weight.shape(), " does not fit the input ",
           x.shape(), " (NHWC).");
-  const reference::ConvShape shape{x.dim(0),      x.dim(1),      x.dim(2), in,     weight.dim(0),
-                                   weight.dim(2), weight.dim(3), stride,   padding};
+  const ConvShape shape{x.dim(0),      x.dim(1),      x.dim(2), in,     weight.dim(0),
+                        weight.dim(2), weight.dim(3), stride,   padding};
   require(stride > 0 && padding >= 0 && shape.height + 2 * padding >= shape.kernel_h &&
               shape.width + 2 * padding >= shape.kernel_w,
           Code::kInternal, op, ": the kernel ", weight.shape(), " is larger than the padded input ",
@@ -25,28 +37,91 @@ reference::ConvShape conv_shape(const Tensor& x, const Tensor& weight, int64_t s
   return shape;
 }
 
+// The patch under one output pixel, [kernel_h, kernel_w, in], zero outside the image.
+void gather_patch(const float* image, const ConvShape& s, int64_t oy, int64_t ox, float* patch) {
+  const int64_t top = oy * s.stride - s.padding, left = ox * s.stride - s.padding;
+  const int64_t x0 = std::max<int64_t>(0, -left), x1 = std::min(s.kernel_w, s.width - left);
+  const int64_t row = s.kernel_w * s.in;
+  for (int64_t ky = 0; ky < s.kernel_h; ++ky, patch += row) {
+    const int64_t y = top + ky;
+    if (y < 0 || y >= s.height || x0 >= x1) {
+      std::fill_n(patch, row, 0.0f);
+      continue;
+    }
+    std::fill_n(patch, x0 * s.in, 0.0f);
+    std::memcpy(patch + x0 * s.in, image + (y * s.width + left + x0) * s.in,
+                sizeof(float) * static_cast<size_t>((x1 - x0) * s.in));
+    std::fill_n(patch + x1 * s.in, (s.kernel_w - x1) * s.in, 0.0f);
+  }
+}
+
+// Patches of the output pixels [first, first + count), pixels counted over the whole batch.
+void gather_patches(Context& context, const float* x, const ConvShape& s, int64_t first,
+                    int64_t count, float* patches) {
+  const int64_t width = s.out_width(), pixels = s.out_height() * width;
+  context.threads().parallel_for(count, 1 + 16384 / s.patch(), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t image = (first + i) / pixels, pixel = (first + i) % pixels;
+      gather_patch(x + image * s.height * s.width * s.in, s, pixel / width, pixel % width,
+                   patches + i * s.patch());
+    }
+  });
+}
+
 }  // namespace
 
 Tensor conv2d(Context& context, const Tensor& x, const Tensor& weight, const Tensor& bias,
               int64_t stride, int64_t padding, Activation activation) {
-  const auto shape = conv_shape(x, weight, stride, padding, false, "conv2d");
+  const ConvShape shape = conv_shape(x, weight, stride, padding, false, "conv2d");
   const Tensor input = dense_f32(context, x, "conv2d");
-  const Tensor w = parameter_f32(context, weight, "conv2d");
+  // [out, in, kh, kw] -> [out, kh, kw, in], the order of a patch.
+  const Tensor w =
+      dense_copy(context, parameter_f32(context, weight, "conv2d").transpose(1, 2).transpose(2, 3));
   const Tensor b = vector_f32(context, bias, shape.out, "conv2d");
   Tensor y = context.empty({shape.batch, shape.out_height(), shape.out_width(), shape.out});
-  reference::conv2d(input.data<float>(), w.data<float>(), data_or_null(b), y.data<float>(), shape);
-  return activation == Activation::kNone ? y : activate(context, y, activation);
+  const int64_t pixels = shape.batch * shape.out_height() * shape.out_width();
+  const bool direct = shape.kernel_h == 1 && shape.kernel_w == 1 && stride == 1 && padding == 0;
+  const int64_t step =
+      direct ? pixels : std::clamp<int64_t>(kPatchFloats / shape.patch(), 1, pixels);
+  Tensor patches = direct ? input : context.empty({step, shape.patch()});
+  cpu::Gemm call;
+  call.x = patches.data<float>();
+  call.w = w.raw();
+  call.ldx = call.ldw = call.k = shape.patch();
+  call.n = call.ldy = shape.out;
+  call.bias = data_or_null(b);
+  call.unary = static_cast<cpu::Unary>(activation);
+  for (int64_t first = 0; first < pixels; first += step) {
+    call.m = std::min(step, pixels - first);
+    call.y = y.data<float>() + first * shape.out;
+    if (!direct) {
+      gather_patches(context, input.data<float>(), shape, first, call.m, patches.data<float>());
+    }
+    cpu::gemm(cpu::kernels(), context.threads(), context.memory(), call);
+  }
+  return y;
 }
 
 Tensor conv2d_depthwise(Context& context, const Tensor& x, const Tensor& weight, const Tensor& bias,
                         int64_t padding) {
-  const auto shape = conv_shape(x, weight, 1, padding, true, "conv2d_depthwise");
+  const ConvShape s = conv_shape(x, weight, 1, padding, true, "conv2d_depthwise");
   const Tensor input = dense_f32(context, x, "conv2d_depthwise");
-  const Tensor w = parameter_f32(context, weight, "conv2d_depthwise");
-  const Tensor b = vector_f32(context, bias, shape.out, "conv2d_depthwise");
-  Tensor y = context.empty({shape.batch, shape.out_height(), shape.out_width(), shape.out});
-  reference::conv2d_depthwise(input.data<float>(), w.data<float>(), data_or_null(b),
-                              y.data<float>(), shape);
+  // [c, kh * kw] -> [kh * kw, c]: channels lie in vector lanes.
+  const Tensor w = dense_copy(context, parameter_f32(context, weight, "conv2d_depthwise")
+                                           .reshape({s.in, s.kernel_h * s.kernel_w})
+                                           .transpose(0, 1));
+  const Tensor b = vector_f32(context, bias, s.out, "conv2d_depthwise");
+  Tensor y = context.empty({s.batch, s.out_height(), s.out_width(), s.out});
+  const int64_t rows = s.batch * s.out_height(), row = s.out_width() * s.out;
+  const int64_t grain = 1 + 262144 / (row * s.kernel_h * s.kernel_w);
+  context.threads().parallel_for(rows, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const float* image = input.data<float>() + i / s.out_height() * s.height * s.width * s.in;
+      cpu::kernels().depthwise_row(image, s.height, s.width, s.in, w.data<float>(), s.kernel_h,
+                                   s.kernel_w, padding, data_or_null(b), i % s.out_height(),
+                                   s.out_width(), y.data<float>() + i * row);
+    }
+  });
   return y;
 }
 
@@ -57,13 +132,41 @@ Tensor conv_transpose_2x2(Context& context, const Tensor& x, const Tensor& weigh
   require(weight.dim(0) == x.dim(3) && weight.dim(2) == 2 && weight.dim(3) == 2, Code::kInternal,
           "conv_transpose_2x2: the weight ", weight.shape(), " does not fit the input ", x.shape(),
           " (NHWC).");
-  const int64_t out = weight.dim(1);
+  const int64_t in = weight.dim(0), out = weight.dim(1);
+  const int64_t rows = x.dim(0) * x.dim(1), width = x.dim(2);
   const Tensor input = dense_f32(context, x, "conv_transpose_2x2");
-  const Tensor w = parameter_f32(context, weight, "conv_transpose_2x2");
+  // [in, out, 2, 2] -> [2, 2, out, in]: one product gives every pixel its 2x2 block.
+  const Tensor w = dense_copy(
+      context,
+      parameter_f32(context, weight, "conv_transpose_2x2").reshape({in, out, 4}).transpose(0, 2));
   const Tensor b = vector_f32(context, bias, out, "conv_transpose_2x2");
-  Tensor y = context.empty({x.dim(0), 2 * x.dim(1), 2 * x.dim(2), out});
-  reference::conv_transpose_2x2(input.data<float>(), w.data<float>(), data_or_null(b),
-                                y.data<float>(), x.dim(0), x.dim(1), x.dim(2), x.dim(3), out);
+  Tensor four_biases = context.empty({4 * out});
+  for (int64_t i = 0; b && i < 4; ++i) {
+    std::copy_n(b.data<float>(), out, four_biases.data<float>() + i * out);
+  }
+  Tensor blocks = context.empty({rows, width, 2, 2 * out});
+  cpu::Gemm call;
+  call.x = input.data<float>();
+  call.w = w.raw();
+  call.ldx = call.ldw = call.k = in;
+  call.y = blocks.data<float>();
+  call.n = call.ldy = 4 * out;
+  call.m = rows * width;
+  call.bias = b ? four_biases.data<float>() : nullptr;
+  cpu::gemm(cpu::kernels(), context.threads(), context.memory(), call);
+  // [row, x, dy, (dx, out)] -> [row, dy, x, (dx, out)]
+  Tensor y = context.empty({x.dim(0), 2 * x.dim(1), 2 * width, out});
+  const int64_t run = 2 * out;
+  context.threads().parallel_for(
+      2 * rows, 1 + 16384 / (run * width + 1), [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+          float* target = y.data<float>() + i * width * run;
+          const float* source = blocks.data<float>() + (i / 2 * width * 2 + i % 2) * run;
+          for (int64_t p = 0; p < width; ++p, target += run, source += 2 * run) {
+            std::copy_n(source, run, target);
+          }
+        }
+      });
   return y;
 }
 
@@ -76,20 +179,19 @@ Tensor max_pool_2x2(Context& context, const Tensor& x) {
   Tensor y = context.empty({x.dim(0), h / 2, w / 2, c});
   const float* in = input.data<float>();
   float* out = y.data<float>();
-  context.threads().parallel_for(
-      x.dim(0) * (h / 2), 1 + 16384 / (w * c + 1), [&](int64_t begin, int64_t end) {
-        for (int64_t row = begin; row < end; ++row) {
-          const float* top = in + row * 2 * w * c;
-          const float* bottom = top + w * c;
-          float* target = out + row * (w / 2) * c;
-          for (int64_t p = 0; p < w / 2; ++p, top += 2 * c, bottom += 2 * c, target += c) {
-            for (int64_t i = 0; i < c; ++i) {
-              target[i] =
-                  std::max(std::max(top[i], top[c + i]), std::max(bottom[i], bottom[c + i]));
-            }
-          }
+  const int64_t rows = x.dim(0) * (h / 2), grain = 1 + 16384 / (w * c + 1);
+  context.threads().parallel_for(rows, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      const float* top = in + row * 2 * w * c;
+      const float* bottom = top + w * c;
+      float* target = out + row * (w / 2) * c;
+      for (int64_t p = 0; p < w / 2; ++p, top += 2 * c, bottom += 2 * c, target += c) {
+        for (int64_t i = 0; i < c; ++i) {
+          target[i] = std::max(std::max(top[i], top[c + i]), std::max(bottom[i], bottom[c + i]));
         }
-      });
+      }
+    }
+  });
   return y;
 }
 

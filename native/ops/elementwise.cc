@@ -106,7 +106,7 @@ Tensor concat(Context& context, std::span<const Tensor> tensors, int axis) {
   const size_t row = out.bytes() / static_cast<size_t>(outer);
   size_t offset = 0;
   for (const Tensor& x : tensors) {
-    const Tensor source = x.is_contiguous() ? x : x.clone(context.memory());
+    const Tensor source = x.is_contiguous() ? x : dense_copy(context, x);
     const size_t run = source.bytes() / static_cast<size_t>(outer);
     const int64_t grain = 1 + (int64_t{1} << 17) / int64_t(run + 1);
     context.threads().parallel_for(outer, grain, [&](int64_t begin, int64_t end) {
@@ -135,7 +135,7 @@ Tensor permute(Context& context, const Tensor& x, std::initializer_list<int> axe
     std::swap(held[position], held[at]);
     ++position;
   }
-  return view.clone(context.memory());
+  return dense_copy(context, view);
 }
 
 Tensor mean(Context& context, const Tensor& x, int axis) {

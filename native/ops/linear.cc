@@ -25,7 +25,7 @@ Rows as_rows(Context& context, const Tensor& x, const char* op) {
   for (int axis = x.rank() - 3; regular && axis >= 0; --axis) {
     regular = x.dim(axis) == 1 || x.stride(axis) == x.stride(axis + 1) * x.dim(axis + 1);
   }
-  Tensor rows = regular ? x : x.clone(context.memory());
+  Tensor rows = regular ? x : dense_copy(context, x);
   const float* data = rows.data<float>();
   const int64_t stride = rows.rank() >= 2 ? rows.stride(-2) : rows.dim(-1);
   return {std::move(rows), data, stride};
@@ -33,7 +33,7 @@ Rows as_rows(Context& context, const Tensor& x, const char* op) {
 
 void set_weight(Context& context, const Weight& weight, cpu::Gemm& call, Tensor& keep) {
   keep = weight.data;
-  if (keep.stride(1) != 1) keep = keep.clone(context.memory());
+  if (keep.stride(1) != 1) keep = dense_copy(context, keep);
   require(keep.dtype() == DType::kF32 || keep.dtype() == DType::kBF16, Code::kInternal,
           "linear: expected an F32 or BF16 weight; got ", keep.dtype(), ".");
   call.layout =

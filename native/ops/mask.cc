@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "native/kernels/cpu/reference.h"
+#include "native/kernels/cpu/components.h"
 #include "native/ops/checks.h"
 
 namespace vmolmo::ops {
@@ -12,7 +12,7 @@ Tensor dense_mask(Context& context, const Tensor& mask, const char* op) {
   require_rank(mask, 2, op);
   require(mask.dtype() == DType::kU8, Code::kInternal, op, ": expected a U8 mask; got ",
           mask.dtype(), " ", mask.shape(), ".");
-  return mask.is_contiguous() ? mask : mask.clone(context.memory());
+  return mask.is_contiguous() ? mask : dense_copy(context, mask);
 }
 
 }  // namespace
@@ -33,8 +33,8 @@ Components connected_components(Context& context, const Tensor& mask, int connec
           "Connectivity must be 4 or 8; got ", connectivity, ".");
   const Tensor input = dense_mask(context, mask, "connected_components");
   Components result{context.empty(mask.shape(), DType::kI32), {}};
-  result.areas = reference::connected_components(
-      input.data<uint8_t>(), result.labels.data<int32_t>(), mask.dim(0), mask.dim(1), connectivity);
+  result.areas = cpu::connected_components(input.data<uint8_t>(), result.labels.data<int32_t>(),
+                                           mask.dim(0), mask.dim(1), connectivity);
   return result;
 }
 
@@ -61,13 +61,9 @@ Overlap mask_overlap(Context& context, const Tensor& a, const Tensor& b) {
   const Tensor right = dense_mask(context, b, "mask_overlap");
   require(a.shape() == b.shape(), Code::kInvalidArgument, "Masks of different sizes, ", a.shape(),
           " and ", b.shape(), ", have no overlap.");
-  const uint8_t* x = left.data<uint8_t>();
-  const uint8_t* y = right.data<uint8_t>();
   Overlap overlap;
-  for (int64_t i = 0; i < a.numel(); ++i) {
-    overlap.intersection += x[i] && y[i];
-    overlap.union_ += x[i] || y[i];
-  }
+  cpu::count_overlap(left.data<uint8_t>(), right.data<uint8_t>(), a.numel(), overlap.intersection,
+                     overlap.union_);
   return overlap;
 }
 
