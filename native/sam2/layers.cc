@@ -1,0 +1,107 @@
+#include "native/sam2/layers.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "native/ops/elementwise.h"
+#include "native/ops/linear.h"
+#include "native/ops/norm.h"
+
+namespace vmolmo::sam2 {
+
+Tensor Linear::operator()(Context& context, const Tensor& x, ops::Activation activation) const {
+  return ops::linear(context, x, weight, bias, activation);
+}
+
+Tensor Linear::add_to(Context& context, const Tensor& residual, const Tensor& x) const {
+  return ops::linear_add(context, x, weight, bias, residual);
+}
+
+Linear load_linear(WeightLoader& loader, const std::string& prefix, int64_t in, int64_t out) {
+  return {loader.matrix(prefix + "weight", {out, in}), loader.f32(prefix + "bias", {out})};
+}
+
+Linear load_conv1x1(WeightLoader& loader, const std::string& prefix, int64_t in, int64_t out) {
+  Tensor kernel = loader.matrix(prefix + "weight", {out, in, 1, 1});
+  return {kernel.reshape({out, in}), loader.f32(prefix + "bias", {out})};
+}
+
+Tensor Norm::operator()(Context& context, const Tensor& x) const {
+  return ops::layer_norm(context, x, weight, bias, eps);
+}
+
+Norm load_norm(WeightLoader& loader, const std::string& prefix, int64_t channels, float eps) {
+  return {loader.f32(prefix + "weight", {channels}), loader.f32(prefix + "bias", {channels}), eps};
+}
+
+Conv load_conv(WeightLoader& loader, const std::string& prefix, Shape weight, int64_t bias) {
+  return {loader.f32(prefix + "weight", weight), loader.f32(prefix + "bias", {bias})};
+}
+
+Tensor Mlp::operator()(Context& context, const Tensor& x) const {
+  Tensor y = x;
+  for (size_t i = 0; i < layers.size(); ++i) {
+    const bool last = i + 1 == layers.size();
+    y = layers[i](context, y, last ? ops::Activation::kNone : ops::Activation::kRelu);
+  }
+  return y;
+}
+
+Mlp load_mlp(WeightLoader& loader, const std::string& prefix, const std::vector<int64_t>& widths) {
+  Mlp mlp;
+  for (size_t i = 0; i + 1 < widths.size(); ++i) {
+    mlp.layers.push_back(load_linear(loader, concat(prefix, "layers.", i, "."), widths[i],
+                                     widths[i + 1]));
+  }
+  return mlp;
+}
+
+Tensor feed_forward_inplace(Context& context, Tensor x, const Norm& norm, const Linear& first,
+                            const Linear& second, ops::Activation activation) {
+  constexpr int64_t kHiddenFloats = 4 << 20;  // 16 MiB of hidden activations at a time
+  const int64_t channels = x.dim(-1);
+  const Tensor rows = x.reshape({-1, channels});
+  const int64_t count = rows.dim(0);
+  const int64_t chunk = std::max<int64_t>(64, kHiddenFloats / first.weight.out_features());
+  for (int64_t begin = 0; begin < count; begin += chunk) {
+    const Tensor part = rows.slice(0, begin, std::min(count, begin + chunk));
+    const Tensor hidden = first(context, norm(context, part), activation);
+    const Tensor sum = second.add_to(context, part, hidden);
+    std::memcpy(part.raw(), sum.raw(), sum.bytes());
+  }
+  return x;
+}
+
+Linear fold(const Linear& first, const Linear& second) {
+  const Tensor a = first.weight.data.to_f32(cpu_heap());
+  const Tensor b = second.weight.data.to_f32(cpu_heap());
+  const int64_t in = a.dim(1), middle = a.dim(0), out = b.dim(0);
+  Tensor weight = Tensor::empty(cpu_heap(), {out, in});
+  Tensor bias = Tensor::empty(cpu_heap(), {out});
+  const float* a_bias = first.bias.data<float>();
+  const float* b_bias = second.bias.data<float>();
+  std::vector<double> row(static_cast<size_t>(in));
+  for (int64_t o = 0; o < out; ++o) {
+    std::fill(row.begin(), row.end(), 0.0);
+    double sum = b_bias[o];
+    for (int64_t k = 0; k < middle; ++k) {
+      const double factor = b.data<float>()[o * middle + k];
+      const float* source = a.data<float>() + k * in;
+      for (int64_t i = 0; i < in; ++i) row[static_cast<size_t>(i)] += factor * source[i];
+      sum += factor * a_bias[k];
+    }
+    std::ranges::copy(row, weight.data<float>() + o * in);
+    bias.data<float>()[o] = static_cast<float>(sum);
+  }
+  return {weight, bias};
+}
+
+Tensor to_nchw(Context& context, const Tensor& x) { return ops::permute(context, x, {0, 3, 1, 2}); }
+
+Tensor to_nhwc(Context& context, const Tensor& x) { return ops::permute(context, x, {0, 2, 3, 1}); }
+
+void tap_nchw(Context& context, const std::string& name, const Tensor& x) {
+  if (context.recording()) context.tap(name, to_nchw(context, x));
+}
+
+}  // namespace vmolmo::sam2

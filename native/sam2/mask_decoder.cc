@@ -1,0 +1,208 @@
+#include "native/sam2/mask_decoder.h"
+
+#include <algorithm>
+#include <array>
+
+#include "native/ops/attention.h"
+#include "native/ops/conv.h"
+#include "native/ops/elementwise.h"
+#include "native/ops/linear.h"
+
+namespace vmolmo::sam2 {
+namespace {
+
+constexpr char kPrefix[] = "sam_mask_decoder.";
+constexpr float kEps = 1e-5f;
+
+// [B, N, heads * D] -> [B, N, heads, D]
+Tensor split_heads(const Tensor& x, int64_t heads) {
+  return x.reshape({x.dim(0), x.dim(1), heads, x.dim(2) / heads});
+}
+
+// Token `index` of every batch entry: [B, C].
+Tensor token_rows(Context& context, const Tensor& tokens, int64_t index) {
+  const int64_t batch = tokens.dim(0), channels = tokens.dim(2);
+  Tensor rows = context.empty({batch, channels});
+  for (int64_t b = 0; b < batch; ++b)
+    std::copy_n(tokens[b][index].data<float>(), channels, rows.data<float>() + b * channels);
+  return rows;
+}
+
+}  // namespace
+
+MaskDecoder::MaskDecoder(const Sam2Config& config, WeightLoader& loader)
+    : width_(config.hidden_size),
+      heads_(config.decoder.heads),
+      mask_side_(config.mask_side()),
+      options_(config.decoder) {
+  const std::string prefix = kPrefix;
+  const int64_t c = width_;
+  const int64_t cross = c / config.decoder.attention_downsample;
+  output_tokens_ = Tensor::empty(cpu_heap(), {2 + kMasks, c});
+  const std::array<std::pair<const char*, int64_t>, 3> tokens{
+      {{"obj_score_token", 1}, {"iou_token", 1}, {"mask_tokens", kMasks}}};
+  float* row = output_tokens_.data<float>();
+  for (const auto& [name, count] : tokens) {
+    const Tensor token = loader.f32(concat(prefix, name, ".weight"), {count, c});
+    row = std::copy_n(token.data<float>(), count * c, row);
+  }
+  const std::string transformer = prefix + "transformer.";
+  for (int64_t i = 0; i < config.decoder.layers; ++i) {
+    const std::string at = concat(transformer, "layers.", i, ".");
+    Layer layer;
+    layer.self = load_attention(loader, at + "self_attn.", c);
+    layer.token_to_image = load_attention(loader, at + "cross_attn_token_to_image.", cross);
+    layer.image_to_token = load_attention(loader, at + "cross_attn_image_to_token.", cross);
+    layer.norm1 = load_norm(loader, at + "norm1.", c, kEps);
+    layer.norm2 = load_norm(loader, at + "norm2.", c, kEps);
+    layer.norm3 = load_norm(loader, at + "norm3.", c, kEps);
+    layer.norm4 = load_norm(loader, at + "norm4.", c, kEps);
+    layer.mlp_in = load_linear(loader, at + "mlp.layers.0.", c, config.decoder.mlp_width);
+    layer.mlp_out = load_linear(loader, at + "mlp.layers.1.", config.decoder.mlp_width, c);
+    layers_.push_back(std::move(layer));
+  }
+  final_attention_ = load_attention(loader, transformer + "final_attn_token_to_image.", cross);
+  final_norm_ = load_norm(loader, transformer + "norm_final_attn.", c, kEps);
+  upscale1_ = load_conv(loader, prefix + "output_upscaling.0.", {c, c / 4, 2, 2}, c / 4);
+  upscale_norm_ = load_norm(loader, prefix + "output_upscaling.1.", c / 4, 1e-6f);
+  upscale2_ = load_conv(loader, prefix + "output_upscaling.3.", {c / 4, c / 8, 2, 2}, c / 8);
+  for (int64_t i = 0; i < kMasks; ++i)
+    hypernetworks_.push_back(load_mlp(
+        loader, concat(prefix, "output_hypernetworks_mlps.", i, "."), {c, c, c, c / 8}));
+  const int64_t hidden = config.decoder.iou_head_hidden;
+  iou_head_ = load_mlp(loader, prefix + "iou_prediction_head.", {c, hidden, hidden, kMasks});
+  score_head_ = load_mlp(loader, prefix + "pred_obj_score_head.", {c, c, c, 1});
+}
+
+MaskDecoder::Attention MaskDecoder::load_attention(WeightLoader& loader,
+                                                   const std::string& prefix,
+                                                   int64_t width) const {
+  return {load_linear(loader, prefix + "q_proj.", width_, width),
+          load_linear(loader, prefix + "k_proj.", width_, width),
+          load_linear(loader, prefix + "v_proj.", width_, width),
+          load_linear(loader, prefix + "out_proj.", width, width_)};
+}
+
+Tensor MaskDecoder::attend(Context& context, const Attention& attention, const Tensor& query,
+                           const Tensor& key, const Tensor& value, const Tensor& residual) const {
+  const Tensor q = split_heads(attention.query(context, query), heads_);
+  const Tensor k = split_heads(attention.key(context, key), heads_);
+  const Tensor v = split_heads(attention.value(context, value), heads_);
+  const Tensor mixed = ops::attention(context, q, k, v);
+  return residual ? attention.out.add_to(context, residual, mixed)
+                  : attention.out(context, mixed);
+}
+
+Tensor MaskDecoder::join_tokens(Context& context, const Tensor& sparse) const {
+  const int64_t batch = sparse.dim(0), own = output_tokens_.dim(0), n = sparse.dim(1);
+  Tensor tokens = context.empty({batch, own + n, width_});
+  float* out = tokens.data<float>();
+  for (int64_t b = 0; b < batch; ++b) {
+    out = std::copy_n(output_tokens_.data<float>(), own * width_, out);
+    if (n > 0) out = std::copy_n(sparse[b].data<float>(), n * width_, out);
+  }
+  return tokens;
+}
+
+void MaskDecoder::run_layer(Context& context, const Layer& layer, bool first,
+                            const Tensor& tokens, const Tensor& positions, Tensor& queries,
+                            Tensor& keys) const {
+  if (first) {
+    // No position and no residual: the queries are the tokens themselves.
+    queries = attend(context, layer.self, queries, queries, queries, {});
+  } else {
+    const Tensor q = ops::add(context, queries, tokens);
+    queries = attend(context, layer.self, q, q, queries, queries);
+  }
+  queries = layer.norm1(context, queries);
+  const Tensor placed_keys = ops::add(context, keys, positions);
+  Tensor placed = ops::add(context, queries, tokens);
+  queries = layer.norm2(
+      context, attend(context, layer.token_to_image, placed, placed_keys, keys, queries));
+  const Tensor hidden = layer.mlp_in(context, queries, ops::Activation::kRelu);
+  queries = layer.norm3(context, layer.mlp_out.add_to(context, queries, hidden));
+  placed = ops::add(context, queries, tokens);
+  keys = layer.norm4(
+      context, attend(context, layer.image_to_token, placed_keys, placed, queries, keys));
+}
+
+DecoderState MaskDecoder::transform(Context& context, const Tensor& source,
+                                    const Tensor& positions, const Tensor& sparse) const {
+  const Tensor tokens = join_tokens(context, sparse);
+  context.tap("dec.tokens_in", tokens);
+  DecoderState state{tokens, source};
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    run_layer(context, layers_[i], i == 0, tokens, positions, state.tokens, state.keys);
+    context.tap(concat("dec.layer.", i, ".queries"), state.tokens);
+    context.tap(concat("dec.layer.", i, ".keys"), state.keys);
+  }
+  const Tensor placed = ops::add(context, state.tokens, tokens);
+  const Tensor placed_keys = ops::add(context, state.keys, positions);
+  state.tokens = final_norm_(
+      context, attend(context, final_attention_, placed, placed_keys, state.keys, state.tokens));
+  context.tap("dec.tokens_out", state.tokens);
+  context.tap("dec.src_out", state.keys);
+  return state;
+}
+
+Tensor MaskDecoder::ious(Context& context, const DecoderState& state) const {
+  return ops::activate(context, iou_head_(context, token_rows(context, state.tokens, 1)),
+                       ops::Activation::kSigmoid);
+}
+
+std::vector<float> MaskDecoder::object_scores(Context& context, const DecoderState& state) const {
+  return score_head_(context, token_rows(context, state.tokens, 0)).to_vector();
+}
+
+Tensor MaskDecoder::upscale(Context& context, const DecoderState& state, int64_t index,
+                            const ImageFeatures& features) const {
+  const int64_t side = features.high1.dim(1) / 2;
+  const Tensor keys = state.keys[index].reshape({1, side, side, width_});
+  Tensor x = ops::conv_transpose_2x2(context, keys, upscale1_.weight, upscale1_.bias);
+  tap_nchw(context, "dec.upscale.dc1", x);
+  ops::add_inplace(context, x, features.high1);
+  x = ops::activate(context, upscale_norm_(context, x), ops::Activation::kGelu);
+  tap_nchw(context, "dec.upscale.act1", x);
+  x = ops::conv_transpose_2x2(context, x, upscale2_.weight, upscale2_.bias);
+  ops::add_inplace(context, x, features.high0);
+  x = ops::activate(context, x, ops::Activation::kGelu);
+  tap_nchw(context, "dec.upscale.out", x);
+  return x.reshape({-1, width_ / 8});
+}
+
+Tensor MaskDecoder::mask(Context& context, const DecoderState& state, int64_t index, int64_t mask,
+                         const Tensor& upscaled) const {
+  const Tensor token = mask_token(state, index, mask).reshape({1, width_});
+  const Tensor weights = hypernetworks_[static_cast<size_t>(mask)](context, token);
+  context.tap(concat("dec.hyper.", mask), weights);
+  return ops::matmul(context, weights, upscaled, true).reshape({mask_side_, mask_side_});
+}
+
+std::vector<Candidate> MaskDecoder::candidates(Context& context, const DecoderState& state,
+                                               int64_t index, const float* ious,
+                                               const Tensor& upscaled, bool multimask) const {
+  std::vector<Candidate> out;
+  if (multimask) {
+    for (int64_t m = 1; m < kMasks; ++m)
+      out.push_back({m, ious[m], mask(context, state, index, m, upscaled)});
+    return out;
+  }
+  out.push_back({0, ious[0], mask(context, state, index, 0, upscaled)});
+  if (options_.dynamic_multimask && stability(out[0].logits) < options_.stability_threshold) {
+    const int64_t best = std::max_element(ious + 1, ious + kMasks) - ious;
+    out[0] = {best, ious[best], mask(context, state, index, best, upscaled)};
+  }
+  return out;
+}
+
+float MaskDecoder::stability(const Tensor& logits) const {
+  const float* data = logits.data<float>();
+  int64_t inner = 0, outer = 0;
+  for (int64_t i = 0; i < logits.numel(); ++i) {
+    inner += data[i] > options_.stability_delta;
+    outer += data[i] > -options_.stability_delta;
+  }
+  return outer == 0 ? 1.0f : static_cast<float>(inner) / static_cast<float>(outer);
+}
+
+}  // namespace vmolmo::sam2

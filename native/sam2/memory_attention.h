@@ -1,0 +1,57 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "native/ops/rope.h"
+#include "native/sam2/image_encoder.h"
+
+namespace vmolmo::sam2 {
+
+// What one object remembers, as one token sequence: memory frames first, pointers last.
+struct MemorySequence {
+  Tensor memory;    // [n, M]: stored features and pointer quarters, the values
+  Tensor placed;    // [n, M]: the same plus spatial and temporal position, for the keys
+  int64_t pointer_tokens = 0;  // trailing tokens without a place in the picture
+};
+
+// Four pre-norm layers that condition a frame's features on an object's memory. Self attention of layer 0
+// sees the frame alone and is kept with its features.
+class MemoryAttention {
+ public:
+  MemoryAttention(const Sam2Config& config, WeightLoader& loader);
+
+  // One sequence per object; all objects run as one batch. Returns [B, g^2, C]. `labels` name the objects
+  // in recorded tensors (may be empty).
+  Tensor forward(Context& context, ImageFeatures& features,
+                 const std::vector<MemorySequence>& objects,
+                 const std::vector<std::string>& labels = {}) const;
+
+ private:
+  struct Layer {
+    Norm norm1, norm2, norm3;
+    Linear self_query, self_key, self_value, self_out;
+    Linear query;  // C -> C
+    Linear key;    // M -> C
+    // softmax(..) (memory Wv' + bv) Wo' + bo = (softmax(..) memory) (Wo Wv)' + (Wo bv + bo), because
+    // softmax rows sum to 1: the values stay M wide until after the average.
+    Linear value_out;  // M -> C
+    Linear mlp_in, mlp_out;
+  };
+
+  Tensor self_attention(Context& context, const Layer& layer, const Tensor& x) const;
+  // Object `index` of x [B, g^2, C] against its memory: the average, [1, g^2, M].
+  Tensor cross_attention(Context& context, const Layer& layer, const Tensor& query,
+                         const MemorySequence& object) const;
+  const Tensor& first_self_attention(Context& context, ImageFeatures& features) const;
+  void tap_objects(Context& context, const std::vector<std::string>& labels,
+                   const std::string& name, const Tensor& x) const;
+
+  int64_t width_;
+  ops::RopeTable rope_;
+  Tensor scaled_positions_;  // 0.1 * sine code, [g^2, C]
+  std::vector<Layer> layers_;
+  Norm norm_;
+};
+
+}  // namespace vmolmo::sam2

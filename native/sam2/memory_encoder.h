@@ -1,0 +1,54 @@
+#pragma once
+
+#include <vector>
+
+#include "native/sam2/image_encoder.h"
+
+namespace vmolmo::sam2 {
+
+// Turns a frame's features and one object's mask into the memory that later frames attend to.
+class MemoryEncoder {
+ public:
+  MemoryEncoder(const Sam2Config& config, WeightLoader& loader);
+
+  struct Request {
+    Tensor logits;             // [h, w]: low resolution, or S x S
+    float object_score = 1.0f; // <= 0: the object is absent
+    bool binarize = false;     // hard mask (prompted frames) instead of a sigmoid (tracked frames)
+  };
+
+  // [g^2, M] f32, already rounded to bfloat16 values unless `round` is false.
+  Tensor encode(Context& context, ImageFeatures& features, const Request& request,
+                bool round = true) const;
+  // Sine code of the memory grid: [g^2, M].
+  const Tensor& positions() const { return positions_; }
+
+ private:
+  struct Fuser {
+    Conv depthwise;
+    Norm norm;
+    Linear expand;
+    Linear shrink;  // the layer scale is folded in
+  };
+
+  // Mask values at S x S to [1, g, g, C].
+  Tensor downsample(Context& context, Tensor x) const;
+  Tensor mask_features(Context& context, const Request& request) const;
+  const Tensor& pixel_features(Context& context, ImageFeatures& features) const;
+  Tensor fuse(Context& context, const Fuser& fuser, const Tensor& x) const;
+
+  int64_t image_size_;
+  float sigmoid_scale_;
+  float sigmoid_bias_;
+  std::vector<Conv> convs_;
+  std::vector<Norm> norms_;
+  Linear mask_proj_;
+  Linear pixel_proj_;
+  std::vector<Fuser> fusers_;
+  Linear out_proj_;
+  Tensor occlusion_;  // [M], 2.1 only
+  Tensor positions_;
+  mutable Tensor empty_mask_;  // downsample() of a mask that is background everywhere
+};
+
+}  // namespace vmolmo::sam2
