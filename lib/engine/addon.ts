@@ -314,7 +314,7 @@ export interface AddonVideo {
     frameIndex: number,
     features: AddonImageFeatures,
     options?: AddonCallOptions,
-  ): Promise<void>
+  ): Promise<{ times: AddonTimes; tensors?: AddonTensors }>
   planPropagation(options: { startFrame?: number; maxFrames?: number; reverse?: boolean }): number[]
   /** One frame of a pass, all objects as one batch. */
   track(

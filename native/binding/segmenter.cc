@@ -1,0 +1,325 @@
+#include "native/binding/segmenter.h"
+
+#include "native/binding/cancel.h"
+#include "native/binding/registry.h"
+#include "native/binding/sam2_config.h"
+#include "native/binding/weights.h"
+#include "native/sam2/image_predictor.h"
+#include "native/sam2/stages.h"
+#include "native/weights/sam2_names.h"
+
+namespace vmolmo::binding {
+
+// --- image features ----------------------------------------------------------------------------------
+
+std::vector<FeaturesHandle::PropertyDescriptor> FeaturesHandle::properties() {
+  return {InstanceAccessor<&FeaturesHandle::width>("width"),
+          InstanceAccessor<&FeaturesHandle::height>("height"),
+          InstanceMethod<&FeaturesHandle::dispose>("dispose")};
+}
+
+Napi::Value FeaturesHandle::width(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(state().width));
+}
+
+Napi::Value FeaturesHandle::height(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(state().height));
+}
+
+Napi::Value FeaturesHandle::dispose(const Napi::CallbackInfo& info) {
+  state().engine->release_later(state().features);
+  return info.Env().Undefined();
+}
+
+std::shared_ptr<Slot<sam2::ImageFeatures>> features_of(const Argument& argument,
+                                                       const EngineThread& engine) {
+  FeaturesState& state = unwrap<FeaturesHandle>(argument).state();
+  require(state.engine.get() == &engine, Code::kInvalidArgument, argument.name(),
+          " must come from the same model, but another one made them.");
+  return state.features;
+}
+
+PointPrompt read_point_prompt(const Argument& argument) {
+  PointPrompt prompt;
+  if (argument["points"].present()) prompt.points = copy_of<float>(argument["points"]);
+  if (argument["labels"].present()) prompt.labels = copy_of<int32_t>(argument["labels"]);
+  if (argument["box"].present()) {
+    const std::vector<float> box = copy_of<float>(argument["box"]);
+    if (box.size() != 4) argument["box"].reject("four numbers, x0, y0, x1, y1");
+    prompt.box = {box[0], box[1], box[2], box[3]};
+  }
+  prompt.normalized = argument["normalized"].boolean_or(false);
+  return prompt;
+}
+
+namespace {
+
+// --- the model ---------------------------------------------------------------------------------------
+
+struct SegmenterState {
+  std::shared_ptr<EngineThread> engine;
+  std::shared_ptr<Slot<LoadedSegmenter>> model;
+};
+
+std::vector<ImagePrompt> read_prompts(const Argument& argument) {
+  std::vector<ImagePrompt> prompts;
+  for (const Argument& item : argument.items()) {
+    ImagePrompt prompt;
+    prompt.points = read_point_prompt(item);
+    if (item["maskInput"].present()) prompt.mask_input = copy_of<float>(item["maskInput"]);
+    prompts.push_back(std::move(prompt));
+  }
+  return prompts;
+}
+
+SegmentOptions read_segment_options(const Argument& given) {
+  constexpr int64_t kMaxArea = int64_t{1} << 32;
+  SegmentOptions options;
+  options.multimask = given["multimask"].boolean_or(options.multimask);
+  options.mask_threshold = static_cast<float>(given["maskThreshold"].number_or(0.0));
+  if (given["maxHoleArea"].present())
+    options.max_hole_area = given["maxHoleArea"].integer_in(0, kMaxArea);
+  if (given["maxSprinkleArea"].present())
+    options.max_sprinkle_area = given["maxSprinkleArea"].integer_in(0, kMaxArea);
+  options.logits = given["logits"].boolean_or(false);
+  return options;
+}
+
+Napi::Object masks_to_js(Napi::Env env, const std::vector<ImageMasks>& results,
+                         const Outcome& outcome) {
+  Napi::Object object = outcome.to_js(env);
+  auto masks = Napi::Array::New(env);
+  auto low_res = Napi::Array::New(env);
+  auto ious = Napi::Array::New(env);
+  auto logits = Napi::Array::New(env);
+  for (const ImageMasks& result : results) {
+    masks.Set(masks.Length(), to_js(env, result.masks).Get("data"));
+    low_res.Set(low_res.Length(), to_js(env, result.low_res).Get("data"));
+    ious.Set(ious.Length(), to_js(env, std::vector<float>(result.ious)));
+    if (result.logits) logits.Set(logits.Length(), to_js(env, result.logits).Get("data"));
+  }
+  const size_t count = results.empty() ? 0 : results[0].ious.size();
+  object.Set("count", static_cast<double>(count));
+  object.Set("masks", masks);
+  object.Set("lowResLogits", low_res);
+  object.Set("ious", ious);
+  if (logits.Length() > 0) object.Set("logits", logits);
+  return object;
+}
+
+class SegmenterHandle : public Handle<SegmenterHandle, SegmenterState> {
+ public:
+  static constexpr const char* kName = "Segmenter";
+  using Handle::Handle;
+
+  static std::vector<PropertyDescriptor> properties() {
+    return {InstanceMethod<&SegmenterHandle::info_of>("info"),
+            InstanceMethod<&SegmenterHandle::encode>("encode"),
+            InstanceMethod<&SegmenterHandle::encode_tensor>("encodeTensor"),
+            InstanceMethod<&SegmenterHandle::run_stage>("runStage"),
+            InstanceMethod<&SegmenterHandle::segment>("segment"),
+            InstanceMethod<&SegmenterHandle::open_video>("openVideo"),
+            InstanceMethod<&SegmenterHandle::dispose>("dispose")};
+  }
+
+  Napi::Value info_of(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&]() -> Napi::Value {
+      state().engine->check_alive();
+      const auto held = state().model->get();
+      auto object = Napi::Object::New(info.Env());
+      object.Set("parameters", static_cast<double>(held->parameters));
+      object.Set("weightBytes", static_cast<double>(held->weight_bytes));
+      object.Set("threads", held->context.threads().size());
+      return object;
+    });
+  }
+
+  Napi::Value encode(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&]() -> Napi::Value {
+      const Argument options = argument(info, 1, "options");
+      const std::string mode = options["mode"].text_or("video");
+      if (mode != "image" && mode != "video") options["mode"].reject("'image' or 'video'");
+      const auto resize =
+          mode == "image" ? sam2::ResizeMode::kImage : sam2::ResizeMode::kVideo;
+      Job job;
+      const ops::ImageView image = borrow_image(argument(info, 0, "image"), job.loans);
+      return submit_encode(info.Env(), options, std::move(job),
+                           [image, resize](LoadedSegmenter& held) {
+                             return held.model->encode(held.context, image, resize);
+                           });
+    });
+  }
+
+  Napi::Value encode_tensor(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&]() -> Napi::Value {
+      constexpr int64_t kMaxSide = 32768;
+      const Argument size = argument(info, 1, "size");
+      const Argument options = argument(info, 2, "options");
+      const int64_t width = size["width"].integer_in(1, kMaxSide);
+      const int64_t height = size["height"].integer_in(1, kMaxSide);
+      const int64_t side = state().model->get()->model->config().image_size;
+      Job job;
+      const Tensor pixels =
+          borrow_f32(argument(info, 0, "pixels"), {1, 3, side, side}, job.loans);
+      return submit_encode(info.Env(), options, std::move(job),
+                           [pixels, width, height](LoadedSegmenter& held) {
+                             const Tensor map = sam2::to_nhwc(held.context, pixels);
+                             return held.model->encode(held.context, map, width, height);
+                           });
+    });
+  }
+
+  Napi::Value run_stage(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&]() -> Napi::Value {
+      Job job;
+      job.cancel = cancel_flag(Argument(info.Env().Undefined(), "cancel"));
+      const std::string stage = argument(info, 0, "stage").text();
+      const auto features = features_of(argument(info, 1, "features"), *state().engine);
+      const Tensors inputs = borrow_tensors(argument(info, 2, "inputs"), job.loans);
+      sam2::StageAttributes attributes;
+      const Argument given = argument(info, 3, "attributes");
+      if (given.present()) {
+        const Napi::Array names = given.object().GetPropertyNames();
+        for (uint32_t i = 0; i < names.Length(); ++i) {
+          const std::string name = names.Get(i).ToString().Utf8Value();
+          const Argument value = given[name.c_str()];
+          attributes[name] = value.value().IsBoolean() ? (value.boolean() ? 1.0 : 0.0)
+                                                       : value.number();
+        }
+      }
+      job.work = [model = state().model, features, stage, inputs, attributes,
+                  cancel = job.cancel]() -> Finish {
+        const auto held = model->get();
+        CallScope call(held->context, cancel);
+        const Tensors out = sam2::run_stage(held->context, *held->model, *features->get(), stage,
+                                            inputs, attributes);
+        return [out](Napi::Env env) -> Napi::Value { return to_js(env, out); };
+      };
+      return state().engine->submit(info.Env(), std::move(job));
+    });
+  }
+
+  Napi::Value segment(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&]() -> Napi::Value {
+      const Argument given = argument(info, 2, "options");
+      const SegmentOptions options = read_segment_options(given);
+      const bool trace = given["trace"].boolean_or(false);
+      const auto features = features_of(argument(info, 0, "features"), *state().engine);
+      Job job;
+      job.cancel = cancel_flag(given["cancel"]);
+      job.work = [model = state().model, features, options, trace, cancel = job.cancel,
+                  prompts = read_prompts(argument(info, 1, "prompts"))]() -> Finish {
+        const auto held = model->get();
+        CallScope call(held->context, cancel, trace);
+        const auto results = std::make_shared<std::vector<ImageMasks>>(sam2::segment_image(
+            held->context, *held->model, *features->get(), prompts, options));
+        return [results, outcome = call.outcome()](Napi::Env env) -> Napi::Value {
+          return masks_to_js(env, *results, outcome);
+        };
+      };
+      return state().engine->submit(info.Env(), std::move(job));
+    });
+  }
+
+  Napi::Value open_video(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&]() -> Napi::Value {
+      state().engine->check_alive();
+      const VideoOptions options = read_video_options(argument(info, 0, "options"));
+      auto video = std::make_shared<sam2::VideoPredictor>(state().model->get()->model, options);
+      return make_handle<VideoHandle>(
+          info.Env(), {state().engine, state().model,
+                       state().engine->own(std::move(video), "segmenter's video session")});
+    });
+  }
+
+  Napi::Value dispose(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(),
+                   [&]() -> Napi::Value { return state().engine->dispose(info.Env()); });
+  }
+
+ private:
+  using Encode = std::function<std::shared_ptr<sam2::ImageFeatures>(LoadedSegmenter&)>;
+
+  Napi::Value submit_encode(Napi::Env env, const Argument& options, Job job, Encode body) {
+    const bool trace = options["trace"].boolean_or(false);
+    job.cancel = cancel_flag(options["cancel"]);
+    job.work = [engine = state().engine, model = state().model, body = std::move(body), trace,
+                cancel = job.cancel]() -> Finish {
+      const auto held = model->get();
+      CallScope call(held->context, cancel, trace);
+      const auto encoded = body(*held);
+      const auto slot = engine->own(encoded, "image features");
+      return [engine, slot, width = encoded->width, height = encoded->height,
+              outcome = call.outcome()](Napi::Env js) -> Napi::Value {
+        Napi::Object object = outcome.to_js(js);
+        object.Set("features", make_handle<FeaturesHandle>(js, {engine, slot, width, height}));
+        return object;
+      };
+    };
+    return state().engine->submit(env, std::move(job));
+  }
+};
+
+// --- loading -----------------------------------------------------------------------------------------
+
+// Counts what passes through, for info().
+class CountingSource : public WeightSource {
+ public:
+  explicit CountingSource(std::shared_ptr<WeightSource> source) : source_(std::move(source)) {}
+
+  bool has(const std::string& name) const override { return source_->has(name); }
+  std::vector<TensorInfo> list() const override { return source_->list(); }
+  Tensor get(const std::string& name, const Shape& shape) override {
+    parameters += shape.numel();
+    return source_->get(name, shape);
+  }
+
+  int64_t parameters = 0;
+
+ private:
+  std::shared_ptr<WeightSource> source_;
+};
+
+Napi::Value load_segmenter(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const Argument given = argument(info, 0, "options");
+    const LoadOptions options = load_options(given);
+    const Sam2Config config = read_sam2_config(given["config"]);
+    const std::string names = given["names"].text_or("original");
+    if (names != "original" && names != "transformers")
+      given["names"].reject("'original' or 'transformers'");
+    auto engine = EngineThread::create(info.Env(), "segmenter");
+    Job job;
+    job.cancel = options.cancel;
+    job.work = [engine, options, config, names]() -> Finish {
+      auto loaded = std::make_shared<LoadedSegmenter>(options.threads);
+      loaded->context.set_cancel(options.cancel);
+      std::shared_ptr<WeightSource> source = open_weights(options);
+      const bool transformers = names == "transformers";
+      if (transformers) source = sam2_transformers_source(std::move(source));
+      const auto counted = std::make_shared<CountingSource>(std::move(source));
+      WeightLoader loader = transformers ? WeightLoader(counted, sam2_transformers_name)
+                                         : WeightLoader(counted);
+      set_precision(loader, options.precision);
+      loaded->model = std::make_shared<const sam2::Model>(config, loader, loaded->context);
+      loaded->context.set_cancel(nullptr);
+      loaded->parameters = counted->parameters;
+      loaded->weight_bytes = loader.bytes();
+      auto model = engine->own(std::move(loaded), "segmenter");
+      return [engine, model](Napi::Env env) -> Napi::Value {
+        return make_handle<SegmenterHandle>(env, {engine, model});
+      };
+    };
+    return engine->submit(info.Env(), std::move(job));
+  });
+}
+
+const Registration registration([](Napi::Env env, Napi::Object exports) {
+  define_class<FeaturesHandle>(env);
+  define_class<VideoHandle>(env);
+  define_class<SegmenterHandle>(env);
+  exports.Set("loadSegmenter", Napi::Function::New(env, load_segmenter, "loadSegmenter"));
+});
+
+}  // namespace
+}  // namespace vmolmo::binding
