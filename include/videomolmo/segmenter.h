@@ -58,8 +58,8 @@ struct Sam2Config {
   int64_t max_conditioning_frames = -1;  // no limit
   float sigmoid_scale = 20.0f;
   float sigmoid_bias = -10.0f;
-  bool occlusion_embedding = true;         // 2.1: no_obj_embed_spatial
-  bool pointer_temporal_encoding = true;   // 2.1: obj_ptr_tpos_proj
+  bool occlusion_embedding = true;        // 2.1: no_obj_embed_spatial
+  bool pointer_temporal_encoding = true;  // 2.1: obj_ptr_tpos_proj
 
   // Side of the stride-16 feature grid.
   int64_t grid() const { return image_size / 16; }
@@ -67,11 +67,11 @@ struct Sam2Config {
   int64_t mask_side() const { return 4 * grid(); }
 };
 
-// Points and a box on one frame, in pixels of the original picture (x right, y down), or in fractions of
-// its width and height when `normalized`.
+// Points and a box on one frame, in pixels of the original picture (x right, y down), or in
+// fractions of its width and height when `normalized`.
 struct PointPrompt {
-  std::vector<float> points;    // x, y pairs
-  std::vector<int32_t> labels;  // 1 positive, 0 negative; one per point
+  std::vector<float> points;                // x, y pairs
+  std::vector<int32_t> labels;              // 1 positive, 0 negative; one per point
   std::optional<std::array<float, 4>> box;  // x0, y0, x1, y1
   bool normalized = false;
 };
@@ -94,7 +94,7 @@ struct ImageMasks {
   Tensor masks;    // u8 [count, H, W]
   Tensor low_res;  // f32 [count, 4g, 4g], clamped to +-32, to be fed back as mask_input
   std::vector<float> ious;
-  Tensor logits;   // f32 [count, H, W] when asked for
+  Tensor logits;  // f32 [count, H, W] when asked for
 };
 
 struct VideoOptions {
@@ -113,8 +113,8 @@ struct VideoOptions {
   int64_t memory_stride = 1;
   // Conditioning frames that memory attention may use; overrides the configuration's when not 0.
   int64_t max_conditioning_frames = 0;
-  // A correction on a frame that was tracked before becomes a conditioning frame, so the next pass over
-  // the frame keeps it. The reference's predictor loses it by default (false).
+  // A correction on a frame that was tracked before becomes a conditioning frame, so the next pass
+  // over the frame keeps it. The reference's predictor loses it by default (false).
   bool keep_corrections = true;
 };
 
@@ -122,9 +122,9 @@ struct VideoOptions {
 struct FrameMasks {
   int64_t frame = 0;
   std::vector<int64_t> object_ids;
-  Tensor masks;    // u8 [objects, H, W]
-  Tensor low_res;  // f32 [objects, 4g, 4g]
-  Tensor logits;   // f32 [objects, H, W] when asked for
+  Tensor masks;                      // u8 [objects, H, W]
+  Tensor low_res;                    // f32 [objects, 4g, 4g]
+  Tensor logits;                     // f32 [objects, H, W] when asked for
   std::vector<float> ious;           // predicted IoU of the chosen mask; 0 where there is no output
   std::vector<float> object_scores;  // logits: > 0 present; -1024 where there is no output
 };

@@ -5,8 +5,8 @@
 
 namespace vmolmo::binding {
 
-// AddonSam2Config, field by field. Throws INVALID_ARGUMENT naming a missing or misfit field; whether the
-// numbers fit together is for sam2::validate to judge.
+// AddonSam2Config, field by field. Throws INVALID_ARGUMENT naming a missing or misfit field;
+// whether the numbers fit together is for sam2::validate to judge.
 Sam2Config read_sam2_config(const Argument& argument);
 
 }  // namespace vmolmo::binding

@@ -10,7 +10,8 @@
 
 namespace vmolmo::binding {
 
-// --- image features ----------------------------------------------------------------------------------
+// --- image features
+// ----------------------------------------------------------------------------------
 
 std::vector<FeaturesHandle::PropertyDescriptor> FeaturesHandle::properties() {
   return {InstanceAccessor<&FeaturesHandle::width>("width"),
@@ -54,7 +55,8 @@ PointPrompt read_point_prompt(const Argument& argument) {
 
 namespace {
 
-// --- the model ---------------------------------------------------------------------------------------
+// --- the model
+// ---------------------------------------------------------------------------------------
 
 struct SegmenterState {
   std::shared_ptr<EngineThread> engine;
@@ -139,8 +141,7 @@ class SegmenterHandle : public Handle<SegmenterHandle, SegmenterState> {
       const Argument options = argument(info, 1, "options");
       const std::string mode = options["mode"].text_or("video");
       if (mode != "image" && mode != "video") options["mode"].reject("'image' or 'video'");
-      const auto resize =
-          mode == "image" ? sam2::ResizeMode::kImage : sam2::ResizeMode::kVideo;
+      const auto resize = mode == "image" ? sam2::ResizeMode::kImage : sam2::ResizeMode::kVideo;
       Job job;
       const ops::ImageView image = borrow_image(argument(info, 0, "image"), job.loans);
       return submit_encode(info.Env(), options, std::move(job),
@@ -159,8 +160,7 @@ class SegmenterHandle : public Handle<SegmenterHandle, SegmenterState> {
       const int64_t height = size["height"].integer_in(1, kMaxSide);
       const int64_t side = state().model->get()->model->config().image_size;
       Job job;
-      const Tensor pixels =
-          borrow_f32(argument(info, 0, "pixels"), {1, 3, side, side}, job.loans);
+      const Tensor pixels = borrow_f32(argument(info, 0, "pixels"), {1, 3, side, side}, job.loans);
       return submit_encode(info.Env(), options, std::move(job),
                            [pixels, width, height](LoadedSegmenter& held) {
                              const Tensor map = sam2::to_nhwc(held.context, pixels);
@@ -183,8 +183,8 @@ class SegmenterHandle : public Handle<SegmenterHandle, SegmenterState> {
         for (uint32_t i = 0; i < names.Length(); ++i) {
           const std::string name = names.Get(i).ToString().Utf8Value();
           const Argument value = given[name.c_str()];
-          attributes[name] = value.value().IsBoolean() ? (value.boolean() ? 1.0 : 0.0)
-                                                       : value.number();
+          attributes[name] =
+              value.value().IsBoolean() ? (value.boolean() ? 1.0 : 0.0) : value.number();
         }
       }
       job.work = [model = state().model, features, stage, inputs, attributes,
@@ -211,8 +211,8 @@ class SegmenterHandle : public Handle<SegmenterHandle, SegmenterState> {
                   prompts = read_prompts(argument(info, 1, "prompts"))]() -> Finish {
         const auto held = model->get();
         CallScope call(held->context, cancel, trace);
-        const auto results = std::make_shared<std::vector<ImageMasks>>(sam2::segment_image(
-            held->context, *held->model, *features->get(), prompts, options));
+        const auto results = std::make_shared<std::vector<ImageMasks>>(
+            sam2::segment_image(held->context, *held->model, *features->get(), prompts, options));
         return [results, outcome = call.outcome()](Napi::Env env) -> Napi::Value {
           return masks_to_js(env, *results, outcome);
         };
@@ -260,7 +260,8 @@ class SegmenterHandle : public Handle<SegmenterHandle, SegmenterState> {
   }
 };
 
-// --- loading -----------------------------------------------------------------------------------------
+// --- loading
+// -----------------------------------------------------------------------------------------
 
 // Counts what passes through, for info().
 class CountingSource : public WeightSource {
@@ -298,8 +299,8 @@ Napi::Value load_segmenter(const Napi::CallbackInfo& info) {
       const bool transformers = names == "transformers";
       if (transformers) source = sam2_transformers_source(std::move(source));
       const auto counted = std::make_shared<CountingSource>(std::move(source));
-      WeightLoader loader = transformers ? WeightLoader(counted, sam2_transformers_name)
-                                         : WeightLoader(counted);
+      WeightLoader loader =
+          transformers ? WeightLoader(counted, sam2_transformers_name) : WeightLoader(counted);
       set_precision(loader, options.precision);
       loaded->model = std::make_shared<const sam2::Model>(config, loader, loaded->context);
       loaded->context.set_cancel(nullptr);

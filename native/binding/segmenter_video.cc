@@ -98,16 +98,14 @@ Napi::Value VideoHandle::run(Napi::Env env, const Argument& options, Loans loans
   job.loans = std::move(loans);
   // Counted down wherever the job goes, also when it never runs.
   state().under_way->fetch_add(1);
-  const std::shared_ptr<void> counted(nullptr, [under_way = state().under_way](void*) {
-    under_way->fetch_sub(1);
-  });
+  const std::shared_ptr<void> counted(
+      nullptr, [under_way = state().under_way](void*) { under_way->fetch_sub(1); });
   job.work = [model = state().model, video = state().video, call = std::move(call), trace, logits,
               reply, counted, cancel = job.cancel]() -> Finish {
     const auto held = model->get();
     const auto session = video->get();
     CallScope scope(held->context, cancel, trace);
-    const auto frames =
-        std::make_shared<std::vector<FrameMasks>>(call(held->context, *session));
+    const auto frames = std::make_shared<std::vector<FrameMasks>>(call(held->context, *session));
     return [frames, outcome = scope.outcome(), logits, reply](Napi::Env js) -> Napi::Value {
       if (reply == Reply::kOutcome) return outcome.to_js(js);
       auto array = Napi::Array::New(js);
@@ -181,11 +179,12 @@ Napi::Value VideoHandle::remove_object(const Napi::CallbackInfo& info) {
     const Argument options = argument(info, 1, "options");
     const bool logits = options["logits"].boolean_or(false);
     const bool strict = options["strict"].boolean_or(false);
-    return run(info.Env(), options, {},
-               [=](Context& context, sam2::VideoPredictor& video) {
-                 return video.remove_object(context, object, strict, {logits});
-               },
-               Reply::kFrames);
+    return run(
+        info.Env(), options, {},
+        [=](Context& context, sam2::VideoPredictor& video) {
+          return video.remove_object(context, object, strict, {logits});
+        },
+        Reply::kFrames);
   });
 }
 
@@ -200,12 +199,13 @@ Napi::Value VideoHandle::commit(const Napi::CallbackInfo& info) {
     const int64_t frame = frame_of(argument(info, 0, "frameIndex"));
     const auto features = features_of(argument(info, 1, "features"), *state().engine);
     const Argument options = argument(info, 2, "options");
-    return run(info.Env(), options, {},
-               [=](Context& context, sam2::VideoPredictor& video) -> std::vector<FrameMasks> {
-                 video.commit(context, frame, *features->get());
-                 return {};
-               },
-               Reply::kOutcome);
+    return run(
+        info.Env(), options, {},
+        [=](Context& context, sam2::VideoPredictor& video) -> std::vector<FrameMasks> {
+          video.commit(context, frame, *features->get());
+          return {};
+        },
+        Reply::kOutcome);
   });
 }
 
@@ -215,8 +215,7 @@ Napi::Value VideoHandle::plan(const Napi::CallbackInfo& info) {
     std::optional<int64_t> start, most;
     if (options["startFrame"].present()) start = frame_of(options["startFrame"]);
     if (options["maxFrames"].present()) most = options["maxFrames"].integer_in(0, 1 << 24);
-    return to_array(info.Env(),
-                    session()->plan(start, most, options["reverse"].boolean_or(false)));
+    return to_array(info.Env(), session()->plan(start, most, options["reverse"].boolean_or(false)));
   });
 }
 
@@ -254,9 +253,8 @@ Napi::Value VideoHandle::forget(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value VideoHandle::object_ids(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    return to_array(info.Env(), session()->object_ids());
-  });
+  return guarded(info.Env(),
+                 [&]() -> Napi::Value { return to_array(info.Env(), session()->object_ids()); });
 }
 
 Napi::Value VideoHandle::reset(const Napi::CallbackInfo& info) {

@@ -8,8 +8,8 @@ namespace {
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// Calls copy(window_row_ptr_index, map_row_ptr_index, columns) for each run of tokens that a window row
-// and a map row share; columns may be 0 for a row that is all padding.
+// Calls copy(window_row_ptr_index, map_row_ptr_index, columns) for each run of tokens that a window
+// row and a map row share; columns may be 0 for a row that is all padding.
 template <typename Copy>
 void for_each_run(Context& context, int64_t batch, int64_t height, int64_t width, int64_t window,
                   const Copy& copy) {

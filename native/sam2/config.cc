@@ -13,7 +13,8 @@ std::vector<BlockPlan> plan_blocks(const Sam2Config& config) {
       const bool first = i == 0 && stage > 0;
       // The block that enters a stage still works in the windows of the stage before.
       const size_t from = first ? stage - 1 : stage;
-      const bool global = std::ranges::find(trunk.global_blocks, index) != trunk.global_blocks.end();
+      const bool global =
+          std::ranges::find(trunk.global_blocks, index) != trunk.global_blocks.end();
       BlockPlan block;
       block.dim = trunk.widths[from];
       block.dim_out = trunk.widths[stage];
@@ -31,7 +32,8 @@ namespace {
 
 template <typename... Parts>
 void expect(bool condition, Parts&&... parts) {
-  require(condition, Code::kUnsupportedModel, "SAM 2 configuration: ", std::forward<Parts>(parts)...);
+  require(condition, Code::kUnsupportedModel,
+          "SAM 2 configuration: ", std::forward<Parts>(parts)...);
 }
 
 void validate_trunk(const Sam2Config& config) {
@@ -46,8 +48,8 @@ void validate_trunk(const Sam2Config& config) {
   expect(trunk.width == trunk.widths[0], "trunk width ", trunk.width,
          " differs from the first stage's ", trunk.widths[0]);
   for (size_t stage = 0; stage < 4; ++stage) {
-    expect(trunk.blocks_per_stage[stage] > 0 && trunk.blocks_per_stage[stage] <= 256,
-           "stage ", stage, " has ", trunk.blocks_per_stage[stage], " blocks");
+    expect(trunk.blocks_per_stage[stage] > 0 && trunk.blocks_per_stage[stage] <= 256, "stage ",
+           stage, " has ", trunk.blocks_per_stage[stage], " blocks");
     expect(trunk.widths[stage] > 0 && trunk.heads_per_stage[stage] > 0 &&
                trunk.widths[stage] % trunk.heads_per_stage[stage] == 0,
            "stage ", stage, ": width ", trunk.widths[stage], " is not divisible by ",
@@ -60,8 +62,8 @@ void validate_trunk(const Sam2Config& config) {
   expect((config.image_size / 4) % trunk.window_per_stage[0] == 0, "the token grid ",
          config.image_size / 4, " is not a multiple of the first window ",
          trunk.window_per_stage[0]);
-  expect(trunk.background_size[0] > 0 && trunk.background_size[1] > 0,
-         "background size ", trunk.background_size[0], "x", trunk.background_size[1]);
+  expect(trunk.background_size[0] > 0 && trunk.background_size[1] > 0, "background size ",
+         trunk.background_size[0], "x", trunk.background_size[1]);
 }
 
 }  // namespace
@@ -77,8 +79,7 @@ void validate(const Sam2Config& config) {
   expect(c > 0 && c % 8 == 0, "hidden size must be a positive multiple of 8, got ", c);
   expect(m > 0 && m % 4 == 0 && c % m == 0, "memory channels ", m, " must divide hidden size ", c);
   const int64_t downsample = config.decoder.attention_downsample;
-  expect(config.decoder.heads > 0 && downsample > 0 &&
-             c % (config.decoder.heads * downsample) == 0,
+  expect(config.decoder.heads > 0 && downsample > 0 && c % (config.decoder.heads * downsample) == 0,
          "hidden size ", c, " does not fit ", config.decoder.heads,
          " decoder heads with downsampling ", downsample);
   expect(config.decoder.layers > 0, "decoder layers ", config.decoder.layers);

@@ -11,8 +11,8 @@ struct BlockPlan {
   int64_t dim = 0;      // channels in
   int64_t dim_out = 0;  // channels out
   int64_t heads = 0;
-  int64_t window = 0;   // side in tokens; 0: global attention
-  bool pool = false;    // 2x2 query pooling: the first block of stages 2, 3, 4
+  int64_t window = 0;  // side in tokens; 0: global attention
+  bool pool = false;   // 2x2 query pooling: the first block of stages 2, 3, 4
   bool stage_end = false;
 };
 

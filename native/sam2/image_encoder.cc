@@ -5,8 +5,7 @@ namespace vmolmo::sam2 {
 ImageEncoder::ImageEncoder(const Sam2Config& config, WeightLoader& loader, Context& context)
     : trunk_(config, loader, context), neck_(config, loader) {}
 
-std::shared_ptr<ImageFeatures> ImageEncoder::forward(Context& context,
-                                                     const Tensor& pixels) const {
+std::shared_ptr<ImageFeatures> ImageEncoder::forward(Context& context, const Tensor& pixels) const {
   StageTimer timer(context, "imageEncoder");
   const NeckOutput neck = neck_.forward(context, trunk_.forward(context, pixels));
   auto features = std::make_shared<ImageFeatures>();

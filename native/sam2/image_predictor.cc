@@ -12,7 +12,8 @@ namespace vmolmo::sam2 {
 namespace {
 
 constexpr float kLogitLimit = 32.0f;
-// Prompts per decoder batch: bounds the image-side activations (4 MiB per prompt and map at full size).
+// Prompts per decoder batch: bounds the image-side activations (4 MiB per prompt and map at full
+// size).
 constexpr size_t kBatch = 8;
 constexpr float kCleanupMargin = 10.0f;
 
@@ -143,8 +144,7 @@ std::vector<ImageMasks> run_batch(Context& context, const Model& model,
   }
   const Tensor tokens = ops::concat(context, sparse, 0);
   Tensor dense;
-  if (!masks.empty())
-    dense = model.prompts().dense(context, ops::concat(context, masks, 0));
+  if (!masks.empty()) dense = model.prompts().dense(context, ops::concat(context, masks, 0));
   if (context.recording()) {
     context.tap("sparse", tokens);
     if (dense) {
@@ -167,13 +167,11 @@ std::vector<ImageMasks> run_batch(Context& context, const Model& model,
     if (context.recording()) upscaled.push_back(map);
   }
   if (context.recording()) {
-    tap_batch(context, model, state, upscaled, ious,
-              model.decoder().object_scores(context, state));
+    tap_batch(context, model, state, upscaled, ious, model.decoder().object_scores(context, state));
     tap_chosen(context, chosen);
   }
   std::vector<ImageMasks> results;
-  for (auto& candidates : chosen)
-    results.push_back(finish(context, features, candidates, options));
+  for (auto& candidates : chosen) results.push_back(finish(context, features, candidates, options));
   return results;
 }
 

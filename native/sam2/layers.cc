@@ -50,8 +50,8 @@ Tensor Mlp::operator()(Context& context, const Tensor& x) const {
 Mlp load_mlp(WeightLoader& loader, const std::string& prefix, const std::vector<int64_t>& widths) {
   Mlp mlp;
   for (size_t i = 0; i + 1 < widths.size(); ++i) {
-    mlp.layers.push_back(load_linear(loader, concat(prefix, "layers.", i, "."), widths[i],
-                                     widths[i + 1]));
+    mlp.layers.push_back(
+        load_linear(loader, concat(prefix, "layers.", i, "."), widths[i], widths[i + 1]));
   }
   return mlp;
 }

@@ -54,8 +54,8 @@ struct Mlp {
 // `widths`: in, hidden, ..., out.
 Mlp load_mlp(WeightLoader& loader, const std::string& prefix, const std::vector<int64_t>& widths);
 
-// x + second(act(first(norm(x)))), the shape of x being kept. Rows go through in chunks so that the hidden
-// activations stay small. x is overwritten and returned.
+// x + second(act(first(norm(x)))), the shape of x being kept. Rows go through in chunks so that the
+// hidden activations stay small. x is overwritten and returned.
 Tensor feed_forward_inplace(Context& context, Tensor x, const Norm& norm, const Linear& first,
                             const Linear& second, ops::Activation activation);
 

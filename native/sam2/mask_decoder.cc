@@ -67,15 +67,14 @@ MaskDecoder::MaskDecoder(const Sam2Config& config, WeightLoader& loader)
   upscale_norm_ = load_norm(loader, prefix + "output_upscaling.1.", c / 4, 1e-6f);
   upscale2_ = load_conv(loader, prefix + "output_upscaling.3.", {c / 4, c / 8, 2, 2}, c / 8);
   for (int64_t i = 0; i < kMasks; ++i)
-    hypernetworks_.push_back(load_mlp(
-        loader, concat(prefix, "output_hypernetworks_mlps.", i, "."), {c, c, c, c / 8}));
+    hypernetworks_.push_back(
+        load_mlp(loader, concat(prefix, "output_hypernetworks_mlps.", i, "."), {c, c, c, c / 8}));
   const int64_t hidden = config.decoder.iou_head_hidden;
   iou_head_ = load_mlp(loader, prefix + "iou_prediction_head.", {c, hidden, hidden, kMasks});
   score_head_ = load_mlp(loader, prefix + "pred_obj_score_head.", {c, c, c, 1});
 }
 
-MaskDecoder::Attention MaskDecoder::load_attention(WeightLoader& loader,
-                                                   const std::string& prefix,
+MaskDecoder::Attention MaskDecoder::load_attention(WeightLoader& loader, const std::string& prefix,
                                                    int64_t width) const {
   return {load_linear(loader, prefix + "q_proj.", width_, width),
           load_linear(loader, prefix + "k_proj.", width_, width),
@@ -89,8 +88,7 @@ Tensor MaskDecoder::attend(Context& context, const Attention& attention, const T
   const Tensor k = split_heads(attention.key(context, key), heads_);
   const Tensor v = split_heads(attention.value(context, value), heads_);
   const Tensor mixed = ops::attention(context, q, k, v);
-  return residual ? attention.out.add_to(context, residual, mixed)
-                  : attention.out(context, mixed);
+  return residual ? attention.out.add_to(context, residual, mixed) : attention.out(context, mixed);
 }
 
 Tensor MaskDecoder::join_tokens(Context& context, const Tensor& sparse) const {
@@ -104,9 +102,8 @@ Tensor MaskDecoder::join_tokens(Context& context, const Tensor& sparse) const {
   return tokens;
 }
 
-void MaskDecoder::run_layer(Context& context, const Layer& layer, bool first,
-                            const Tensor& tokens, const Tensor& positions, Tensor& queries,
-                            Tensor& keys) const {
+void MaskDecoder::run_layer(Context& context, const Layer& layer, bool first, const Tensor& tokens,
+                            const Tensor& positions, Tensor& queries, Tensor& keys) const {
   if (first) {
     // No position and no residual: the queries are the tokens themselves.
     queries = attend(context, layer.self, queries, queries, queries, {});
@@ -117,17 +114,17 @@ void MaskDecoder::run_layer(Context& context, const Layer& layer, bool first,
   queries = layer.norm1(context, queries);
   const Tensor placed_keys = ops::add(context, keys, positions);
   Tensor placed = ops::add(context, queries, tokens);
-  queries = layer.norm2(
-      context, attend(context, layer.token_to_image, placed, placed_keys, keys, queries));
+  queries = layer.norm2(context,
+                        attend(context, layer.token_to_image, placed, placed_keys, keys, queries));
   const Tensor hidden = layer.mlp_in(context, queries, ops::Activation::kRelu);
   queries = layer.norm3(context, layer.mlp_out.add_to(context, queries, hidden));
   placed = ops::add(context, queries, tokens);
-  keys = layer.norm4(
-      context, attend(context, layer.image_to_token, placed_keys, placed, queries, keys));
+  keys = layer.norm4(context,
+                     attend(context, layer.image_to_token, placed_keys, placed, queries, keys));
 }
 
-DecoderState MaskDecoder::transform(Context& context, const Tensor& source,
-                                    const Tensor& positions, const Tensor& sparse) const {
+DecoderState MaskDecoder::transform(Context& context, const Tensor& source, const Tensor& positions,
+                                    const Tensor& sparse) const {
   const Tensor tokens = join_tokens(context, sparse);
   context.tap("dec.tokens_in", tokens);
   DecoderState state{tokens, source};

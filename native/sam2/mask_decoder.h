@@ -19,8 +19,8 @@ struct Candidate {
   Tensor logits;  // [4g, 4g]
 };
 
-// The two-way transformer and its heads. Masks are made on request, one token at a time, because tracking
-// needs a single one of the four, and none when the object is absent.
+// The two-way transformer and its heads. Masks are made on request, one token at a time, because
+// tracking needs a single one of the four, and none when the object is absent.
 class MaskDecoder {
  public:
   static constexpr int64_t kMasks = 4;
@@ -40,8 +40,8 @@ class MaskDecoder {
   // Logits of mask `mask` (0..3) of entry `index`: [4g, 4g].
   Tensor mask(Context& context, const DecoderState& state, int64_t index, int64_t mask,
               const Tensor& upscaled) const;
-  // The masks that a caller gets: 1..3 with multimask; otherwise mask 0, or the best of 1..3 when dynamic
-  // multimask is on and mask 0 is not stable. `ious` [4] is the entry's row of ious().
+  // The masks that a caller gets: 1..3 with multimask; otherwise mask 0, or the best of 1..3 when
+  // dynamic multimask is on and mask 0 is not stable. `ious` [4] is the entry's row of ious().
   std::vector<Candidate> candidates(Context& context, const DecoderState& state, int64_t index,
                                     const float* ious, const Tensor& upscaled,
                                     bool multimask) const;

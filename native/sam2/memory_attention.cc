@@ -68,16 +68,15 @@ Tensor MemoryAttention::forward(Context& context, ImageFeatures& features,
     }
     Tensor query = layer.query(context, layer.norm2(context, x));
     ops::rope_axial(context, query, rope_);
-    // One object's keys at a time: they are the largest temporary (28,736 x 256 with a full memory).
+    // One object's keys at a time: they are the largest temporary (28,736 x 256 with a full
+    // memory).
     std::vector<Tensor> averages;
     for (size_t b = 0; b < objects.size(); ++b) {
       const auto at = static_cast<int64_t>(b);
       context.check_cancelled();
-      averages.push_back(
-          cross_attention(context, layer, query.slice(0, at, at + 1), objects[b]));
+      averages.push_back(cross_attention(context, layer, query.slice(0, at, at + 1), objects[b]));
     }
-    const Tensor average =
-        averages.size() == 1 ? averages[0] : ops::concat(context, averages, 0);
+    const Tensor average = averages.size() == 1 ? averages[0] : ops::concat(context, averages, 0);
     if (context.recording())
       tap_objects(context, labels, stage + ".cross_attn", layer.value_out(context, average));
     x = layer.value_out.add_to(context, x, average);

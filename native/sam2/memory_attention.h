@@ -10,19 +10,19 @@ namespace vmolmo::sam2 {
 
 // What one object remembers, as one token sequence: memory frames first, pointers last.
 struct MemorySequence {
-  Tensor memory;    // [n, M]: stored features and pointer quarters, the values
-  Tensor placed;    // [n, M]: the same plus spatial and temporal position, for the keys
+  Tensor memory;               // [n, M]: stored features and pointer quarters, the values
+  Tensor placed;               // [n, M]: the same plus spatial and temporal position, for the keys
   int64_t pointer_tokens = 0;  // trailing tokens without a place in the picture
 };
 
-// Four pre-norm layers that condition a frame's features on an object's memory. Self attention of layer 0
-// sees the frame alone and is kept with its features.
+// Four pre-norm layers that condition a frame's features on an object's memory. Self attention of
+// layer 0 sees the frame alone and is kept with its features.
 class MemoryAttention {
  public:
   MemoryAttention(const Sam2Config& config, WeightLoader& loader);
 
-  // One sequence per object; all objects run as one batch. Returns [B, g^2, C]. `labels` name the objects
-  // in recorded tensors (may be empty).
+  // One sequence per object; all objects run as one batch. Returns [B, g^2, C]. `labels` name the
+  // objects in recorded tensors (may be empty).
   Tensor forward(Context& context, ImageFeatures& features,
                  const std::vector<MemorySequence>& objects,
                  const std::vector<std::string>& labels = {}) const;
@@ -33,8 +33,8 @@ class MemoryAttention {
     Linear self_query, self_key, self_value, self_out;
     Linear query;  // C -> C
     Linear key;    // M -> C
-    // softmax(..) (memory Wv' + bv) Wo' + bo = (softmax(..) memory) (Wo Wv)' + (Wo bv + bo), because
-    // softmax rows sum to 1: the values stay M wide until after the average.
+    // softmax(..) (memory Wv' + bv) Wo' + bo = (softmax(..) memory) (Wo Wv)' + (Wo bv + bo),
+    // because softmax rows sum to 1: the values stay M wide until after the average.
     Linear value_out;  // M -> C
     Linear mlp_in, mlp_out;
   };

@@ -78,8 +78,7 @@ int64_t strided_frame(int64_t frame, int64_t steps, int64_t stride, bool reverse
 
 MemorySelection select_memory(const MemoryBank& bank, int64_t frame, bool reverse,
                               const BankLimits& limits) {
-  const auto conditioning =
-      select_conditioning(bank.conditioning, frame, limits.max_conditioning);
+  const auto conditioning = select_conditioning(bank.conditioning, frame, limits.max_conditioning);
   // A tracked output, or that of a conditioning frame that the limit left out.
   const auto output_at = [&](int64_t t) -> const FrameOutput* {
     const auto tracked = bank.tracked.find(t);
@@ -146,8 +145,7 @@ MemorySequence MemoryAssembler::assemble(Context& context, const MemorySelection
     for (int64_t f = begin; f < end; ++f) {
       const auto& entry = selection.memories[static_cast<size_t>(f)];
       const BFloat16* stored = entry.output->memory.data<BFloat16>();
-      const float* position =
-          placed_[static_cast<size_t>(entry.temporal_index)].data<float>();
+      const float* position = placed_[static_cast<size_t>(entry.temporal_index)].data<float>();
       for (int64_t i = 0; i < per_frame; ++i) {
         const float value = static_cast<float>(stored[i]);
         memory[f * per_frame + i] = value;

@@ -38,8 +38,8 @@ MemoryEncoder::MemoryEncoder(const Sam2Config& config, WeightLoader& loader)
   const std::string down = prefix + "mask_downsampler.encoder.";
   int64_t channels = 1;
   for (int64_t i = 0; i < 4; ++i) {
-    convs_.push_back(load_conv(loader, concat(down, 3 * i, "."), {4 * channels, channels, 3, 3},
-                               4 * channels));
+    convs_.push_back(
+        load_conv(loader, concat(down, 3 * i, "."), {4 * channels, channels, 3, 3}, 4 * channels));
     channels *= 4;
     norms_.push_back(load_norm(loader, concat(down, 3 * i + 1, "."), channels, 1e-6f));
   }
@@ -52,8 +52,8 @@ MemoryEncoder::MemoryEncoder(const Sam2Config& config, WeightLoader& loader)
     fuser.depthwise = load_conv(loader, at + "dwconv.", {c, 1, 7, 7}, c);
     fuser.norm = load_norm(loader, at + "norm.", c, 1e-6f);
     fuser.expand = load_linear(loader, at + "pwconv1.", c, hidden);
-    fuser.shrink = scale_rows(load_linear(loader, at + "pwconv2.", hidden, c),
-                              loader.f32(at + "gamma", {c}));
+    fuser.shrink =
+        scale_rows(load_linear(loader, at + "pwconv2.", hidden, c), loader.f32(at + "gamma", {c}));
     fusers_.push_back(std::move(fuser));
   }
   out_proj_ = load_conv1x1(loader, prefix + "out_proj.", c, m);

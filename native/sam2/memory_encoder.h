@@ -12,9 +12,9 @@ class MemoryEncoder {
   MemoryEncoder(const Sam2Config& config, WeightLoader& loader);
 
   struct Request {
-    Tensor logits;             // [h, w]: low resolution, or S x S
-    float object_score = 1.0f; // <= 0: the object is absent
-    bool binarize = false;     // hard mask (prompted frames) instead of a sigmoid (tracked frames)
+    Tensor logits;              // [h, w]: low resolution, or S x S
+    float object_score = 1.0f;  // <= 0: the object is absent
+    bool binarize = false;      // hard mask (prompted frames) instead of a sigmoid (tracked frames)
   };
 
   // [g^2, M] f32, already rounded to bfloat16 values unless `round` is false.

@@ -51,8 +51,8 @@ std::shared_ptr<ImageFeatures> Model::encode(Context& context, const ops::ImageV
   return encode(context, pixels, image.width, image.height);
 }
 
-std::shared_ptr<ImageFeatures> Model::encode(Context& context, const Tensor& pixels,
-                                             int64_t width, int64_t height) const {
+std::shared_ptr<ImageFeatures> Model::encode(Context& context, const Tensor& pixels, int64_t width,
+                                             int64_t height) const {
   auto features = encoder_.forward(context, pixels);
   features->model = id_;
   features->width = width;
@@ -78,8 +78,8 @@ void Model::check_features(const ImageFeatures& features) const {
 
 std::vector<ModelPoint> Model::place_prompt(const PointPrompt& prompt, int64_t width,
                                             int64_t height) const {
-  expect(prompt.points.size() % 2 == 0, "points: expected x, y pairs, got ",
-         prompt.points.size(), " numbers.");
+  expect(prompt.points.size() % 2 == 0, "points: expected x, y pairs, got ", prompt.points.size(),
+         " numbers.");
   expect(prompt.points.size() / 2 == prompt.labels.size(), "labels: expected one per point, got ",
          prompt.labels.size(), " labels for ", prompt.points.size() / 2, " points.");
   const auto w = static_cast<float>(width), h = static_cast<float>(height);

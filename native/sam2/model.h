@@ -7,8 +7,8 @@
 
 namespace vmolmo::sam2 {
 
-// The parts of a SAM 2 model, loaded. Immutable, so any number of sessions may share one; runs on the
-// engine thread of its context.
+// The parts of a SAM 2 model, loaded. Immutable, so any number of sessions may share one; runs on
+// the engine thread of its context.
 class Model {
  public:
   // Takes every tensor of the checkpoint. Throws CHECKPOINT_INVALID or UNSUPPORTED_MODEL.
@@ -28,8 +28,8 @@ class Model {
   Tensor image_embedding(Context& context, const ImageFeatures& features) const;
   // Throws INVALID_ARGUMENT unless the features are this model's.
   void check_features(const ImageFeatures& features) const;
-  // Pixels or fractions of a picture of the given size to points of the model's square, box corners first.
-  // Throws INVALID_ARGUMENT for what is no valid prompt.
+  // Pixels or fractions of a picture of the given size to points of the model's square, box corners
+  // first. Throws INVALID_ARGUMENT for what is no valid prompt.
   std::vector<ModelPoint> place_prompt(const PointPrompt& prompt, int64_t width,
                                        int64_t height) const;
 

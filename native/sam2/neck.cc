@@ -9,9 +9,8 @@ Neck::Neck(const Sam2Config& config, WeightLoader& loader) {
   const int64_t c = config.hidden_size;
   for (size_t stage = 0; stage < 4; ++stage) {
     // convs.0 belongs to the coarsest level.
-    lateral_[stage] =
-        load_conv1x1(loader, concat("image_encoder.neck.convs.", 3 - stage, ".conv."),
-                     config.trunk.widths[stage], c);
+    lateral_[stage] = load_conv1x1(loader, concat("image_encoder.neck.convs.", 3 - stage, ".conv."),
+                                   config.trunk.widths[stage], c);
   }
   skip0_ = fold(lateral_[0], load_conv1x1(loader, "sam_mask_decoder.conv_s0.", c, c / 8));
   skip1_ = fold(lateral_[1], load_conv1x1(loader, "sam_mask_decoder.conv_s1.", c, c / 4));

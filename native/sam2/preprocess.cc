@@ -48,8 +48,8 @@ Tensor preprocess(Context& context, const ops::ImageView& image, int64_t image_s
   require(image.channels == 3, Code::kInvalidArgument, "image: expected 3 channels, got ",
           image.channels);
   const bool video = mode == ResizeMode::kVideo;
-  Tensor pixels = video ? resize_video(context, image, image_size)
-                        : resize_image(context, image, image_size);
+  Tensor pixels =
+      video ? resize_video(context, image, image_size) : resize_image(context, image, image_size);
   pixels = pixels.reshape({1, image_size, image_size, 3});
   tap_nchw(context, video ? "prep.video_loader" : "prep.image_predictor", pixels);
   return pixels;

@@ -27,8 +27,8 @@ Tensor load_point_embeddings(WeightLoader& loader, int64_t width) {
 PromptEncoder::PromptEncoder(const Sam2Config& config, WeightLoader& loader)
     : width_(config.hidden_size), image_size_(config.image_size) {
   const int64_t channels = config.mask_input_channels;
-  gaussian_ = loader.f32(concat(kPrefix, "pe_layer.positional_encoding_gaussian_matrix"),
-                         {2, width_ / 2});
+  gaussian_ =
+      loader.f32(concat(kPrefix, "pe_layer.positional_encoding_gaussian_matrix"), {2, width_ / 2});
   point_embeddings_ = load_point_embeddings(loader, width_);
   padding_point_ = loader.f32(concat(kPrefix, "not_a_point_embed.weight"), {1, width_})[0];
   no_mask_ = loader.f32(concat(kPrefix, "no_mask_embed.weight"), {1, width_})[0];

@@ -7,15 +7,16 @@
 
 namespace vmolmo::sam2 {
 
-// A point in model coordinates (pixels of the S x S square) with its label: 0 negative, 1 positive, 2 and 3
-// box corners, -1 padding.
+// A point in model coordinates (pixels of the S x S square) with its label: 0 negative, 1 positive,
+// 2 and 3 box corners, -1 padding.
 struct ModelPoint {
   float x = 0.0f;
   float y = 0.0f;
   int32_t label = 0;
 };
 
-// Points and boxes to sparse tokens, masks to a dense map. Codes are random Fourier features, always f32.
+// Points and boxes to sparse tokens, masks to a dense map. Codes are random Fourier features,
+// always f32.
 class PromptEncoder {
  public:
   PromptEncoder(const Sam2Config& config, WeightLoader& loader);

@@ -37,8 +37,7 @@ class Collector : public Recorder {
   }
   ~Collector() override { context_.set_recorder(nullptr); }
   void record(const std::string& name, const Tensor& tensor) override {
-    if (name.starts_with(prefix_))
-      tensors[name.substr(prefix_.size())] = tensor.clone(cpu_heap());
+    if (name.starts_with(prefix_)) tensors[name.substr(prefix_.size())] = tensor.clone(cpu_heap());
   }
 
   NamedTensors tensors;
@@ -52,8 +51,8 @@ Tensor sparse_prompts(const Stage& stage) {
   const Tensor& coords = stage.input("coords");
   const Tensor& labels = stage.input("labels");
   require(coords.rank() == 3 && coords.dim(2) == 2 && labels.numel() * 2 == coords.numel(),
-          Code::kInvalidArgument, "inputs: coords ", coords.shape(), " and labels ",
-          labels.shape(), " do not match.");
+          Code::kInvalidArgument, "inputs: coords ", coords.shape(), " and labels ", labels.shape(),
+          " do not match.");
   const int64_t batch = coords.dim(0), count = coords.dim(1);
   std::vector<Tensor> tokens;
   for (int64_t b = 0; b < batch; ++b) {
@@ -82,15 +81,14 @@ NamedTensors run_heads(const Stage& stage) {
     request.sparse = stage.model.prompts().sparse(context, {&none, 1}).reshape({1, 2, c});
   }
   if (stage.has("prev_logits"))
-    request.dense = stage.model.prompts().dense(
-        context, stage.input("prev_logits").reshape({1, side, side}));
+    request.dense =
+        stage.model.prompts().dense(context, stage.input("prev_logits").reshape({1, side, side}));
   request.multimask = stage.attribute("multimask", 1.0) != 0.0;
   request.all_candidates = true;
   const HeadResult result = stage.model.heads().run(context, request, stage.features)[0];
   const auto count = static_cast<int64_t>(result.candidate_ious.size());
-  const Tensor high =
-      ops::resize_bilinear(context, result.low_res.reshape({1, side, side, 1}),
-                           config.image_size, config.image_size);
+  const Tensor high = ops::resize_bilinear(context, result.low_res.reshape({1, side, side, 1}),
+                                           config.image_size, config.image_size);
   return {{"low_res_multimasks", result.candidates.reshape({1, count, side, side})},
           {"ious", Tensor::from(result.candidate_ious, {1, count})},
           {"low_res_masks", result.low_res.reshape({1, 1, side, side})},
@@ -116,19 +114,17 @@ NamedTensors run_decode(const Stage& stage) {
     for (int64_t m = 0; m < MaskDecoder::kMasks; ++m)
       masks.push_back(decoder.mask(context, state, b, m, upscaled).reshape({1, side, side}));
   }
-  return {{"low_res", ops::concat(context, masks, 0)
-                          .reshape({batch, MaskDecoder::kMasks, side, side})},
-          {"iou", decoder.ious(context, state)},
-          {"object_score", Tensor::from(decoder.object_scores(context, state), {batch, 1})}};
+  return {
+      {"low_res", ops::concat(context, masks, 0).reshape({batch, MaskDecoder::kMasks, side, side})},
+      {"iou", decoder.ious(context, state)},
+      {"object_score", Tensor::from(decoder.object_scores(context, state), {batch, 1})}};
 }
 
 NamedTensors run_mask_as_output(const Stage& stage) {
   const Sam2Config& config = stage.model.config();
   const int64_t side = config.mask_side(), size = config.image_size;
-  const Tensor mask =
-      place_mask(stage.context, stage.input("mask").reshape({size, size}), size);
-  const HeadResult result =
-      stage.model.heads().mask_as_output(stage.context, mask, stage.features);
+  const Tensor mask = place_mask(stage.context, stage.input("mask").reshape({size, size}), size);
+  const HeadResult result = stage.model.heads().mask_as_output(stage.context, mask, stage.features);
   return {{"low_res_masks", result.low_res.reshape({1, 1, side, side})},
           {"obj_ptr", result.pointer.reshape({1, config.hidden_size})},
           {"object_score_logits", Tensor::from(std::vector<float>{result.score}, {1, 1})},
@@ -167,8 +163,7 @@ NamedTensors run_memory_attention(const Stage& stage) {
           Code::kInvalidArgument, "pointerTokens: got ", sequence.pointer_tokens, " of ",
           sequence.memory.dim(0), " tokens.");
   Collector collector(context, "memattn.");
-  const Tensor out =
-      stage.model.memory_attention().forward(context, stage.features, {sequence});
+  const Tensor out = stage.model.memory_attention().forward(context, stage.features, {sequence});
   NamedTensors tensors = std::move(collector.tensors);
   tensors["out"] = out.reshape({out.dim(1), 1, out.dim(2)});
   return tensors;
@@ -179,8 +174,7 @@ NamedTensors run_pointer_position(const Stage& stage) {
   const std::span<const float> values{distances.data<float>(),
                                       static_cast<size_t>(distances.numel())};
   return {{"sine1d", sine_code_1d(values, stage.model.config().hidden_size)},
-          {"sine1d_projected",
-           stage.model.assembler().pointer_positions(stage.context, values)}};
+          {"sine1d_projected", stage.model.assembler().pointer_positions(stage.context, values)}};
 }
 
 }  // namespace

@@ -41,9 +41,7 @@ Tensor place_mask(Context& context, const Tensor& mask, int64_t image_size) {
 
 TrackerHeads::TrackerHeads(const Sam2Config& config, WeightLoader& loader,
                            const PromptEncoder& prompts, const MaskDecoder& decoder)
-    : prompts_(prompts),
-      decoder_(decoder),
-      mask_side_(config.mask_side()) {
+    : prompts_(prompts), decoder_(decoder), mask_side_(config.mask_side()) {
   const int64_t c = config.hidden_size;
   pointer_proj_ = load_mlp(loader, "obj_ptr_proj.", {c, c, c, c});
   no_object_pointer_ = loader.f32("no_obj_ptr", {1, c})[0];
@@ -54,8 +52,7 @@ std::vector<HeadResult> TrackerHeads::run(Context& context, const HeadRequest& r
                                           const ImageFeatures& features) const {
   StageTimer timer(context, "maskDecoder");
   const int64_t batch = request.sparse.dim(0);
-  const Tensor source =
-      decoder_source(context, prompts_, request.image, request.dense, batch);
+  const Tensor source = decoder_source(context, prompts_, request.image, request.dense, batch);
   const DecoderState state =
       decoder_.transform(context, source, prompts_.image_positions(), request.sparse);
   const std::vector<float> ious = decoder_.ious(context, state).to_vector();
@@ -75,12 +72,13 @@ HeadResult TrackerHeads::choose(Context& context, const DecoderState& state, int
   HeadResult result;
   result.score = score;
   const bool present = score > 0.0f;
-  // The token handed on is that of the best candidate, or mask 0's even when another mask replaced it.
-  const int64_t best = request.multimask
-                           ? std::max_element(ious + 1, ious + MaskDecoder::kMasks) - ious
-                           : 0;
+  // The token handed on is that of the best candidate, or mask 0's even when another mask replaced
+  // it.
+  const int64_t best =
+      request.multimask ? std::max_element(ious + 1, ious + MaskDecoder::kMasks) - ious : 0;
   if (request.multimask) result.candidate_ious.assign(ious + 1, ious + MaskDecoder::kMasks);
-  // The stability of mask 0 decides which IoU is reported, so the single path always needs its masks.
+  // The stability of mask 0 decides which IoU is reported, so the single path always needs its
+  // masks.
   if (present || !request.multimask || request.all_candidates) {
     const Tensor upscaled = decoder_.upscale(context, state, index, features);
     if (request.multimask && !request.all_candidates) {
@@ -89,8 +87,8 @@ HeadResult TrackerHeads::choose(Context& context, const DecoderState& state, int
     } else {
       const std::vector<Candidate> candidates =
           decoder_.candidates(context, state, index, ious, upscaled, request.multimask);
-      const Candidate& chosen = request.multimask ? candidates[static_cast<size_t>(best - 1)]
-                                                  : candidates[0];
+      const Candidate& chosen =
+          request.multimask ? candidates[static_cast<size_t>(best - 1)] : candidates[0];
       result.low_res = chosen.logits;
       result.iou = chosen.iou;
       if (!request.multimask) result.candidate_ious = {chosen.iou};
@@ -128,23 +126,22 @@ HeadResult TrackerHeads::mask_as_output(Context& context, const Tensor& mask,
   const float* pixels = mask.data<float>();
   const bool empty =
       std::none_of(pixels, pixels + mask.numel(), [](float pixel) { return pixel > 0.0f; });
-  // The pointer comes from the decoder: features without memory, the reduced mask as prompt, and the two
-  // padding tokens that stand for "no points".
+  // The pointer comes from the decoder: features without memory, the reduced mask as prompt, and
+  // the two padding tokens that stand for "no points".
   const ModelPoint none{0.0f, 0.0f, -1};
   const Tensor sparse = prompts_.sparse(context, {&none, 1});
   HeadRequest request;
   request.image = features.vision.reshape({1, features.vision.dim(0), features.vision.dim(1)});
   request.sparse = sparse.reshape({1, sparse.dim(0), sparse.dim(1)});
-  request.dense = prompts_.dense(
-      context, reduce_mask(context, mask).reshape({1, mask_side_, mask_side_}));
+  request.dense =
+      prompts_.dense(context, reduce_mask(context, mask).reshape({1, mask_side_, mask_side_}));
   request.multimask = false;
   HeadResult result = run(context, request, features)[0];
   if (empty) result.pointer = no_object_pointer_;
   const Tensor logits = ops::affine(context, mask, kMaskScale, kMaskBias);
-  result.low_res =
-      ops::resize_antialias(context, logits.reshape({mask.dim(0), mask.dim(1), 1}), mask_side_,
-                            mask_side_)
-          .reshape({mask_side_, mask_side_});
+  result.low_res = ops::resize_antialias(context, logits.reshape({mask.dim(0), mask.dim(1), 1}),
+                                         mask_side_, mask_side_)
+                       .reshape({mask_side_, mask_side_});
   result.score = empty ? kMaskBias : kMaskScale + kMaskBias;
   result.iou = 1.0f;
   result.candidate_ious = {1.0f};

@@ -12,12 +12,12 @@ constexpr float kAbsentLogit = -1024.0f;
 
 // The tracker's view of one object on one frame.
 struct HeadResult {
-  Tensor low_res;  // [4g, 4g]
-  Tensor pointer;  // [C]
-  float score = 0.0f;  // object score logit, > 0: present
-  float iou = 0.0f;    // of the chosen mask
+  Tensor low_res;                     // [4g, 4g]
+  Tensor pointer;                     // [C]
+  float score = 0.0f;                 // object score logit, > 0: present
+  float iou = 0.0f;                   // of the chosen mask
   std::vector<float> candidate_ious;  // 3 with multimask, else 1
-  Tensor candidates;   // [candidates, 4g, 4g] when asked for
+  Tensor candidates;                  // [candidates, 4g, 4g] when asked for
 };
 
 struct HeadRequest {
@@ -59,8 +59,8 @@ class TrackerHeads {
   Conv mask_downsample_;
 };
 
-// image + dense prompt for every entry of the batch. image [g^2, C] or [B, g^2, C]; dense [B, g^2, C] or
-// empty.
+// image + dense prompt for every entry of the batch. image [g^2, C] or [B, g^2, C]; dense [B, g^2,
+// C] or empty.
 Tensor decoder_source(Context& context, const PromptEncoder& prompts, const Tensor& image,
                       const Tensor& dense, int64_t batch);
 

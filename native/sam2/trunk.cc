@@ -26,8 +26,7 @@ Tensor make_positions(const Sam2Config& config, WeightLoader& loader, Context& c
   float* out = positions.data<float>();
   for (int64_t row = 0; row < side; ++row) {
     for (int64_t column = 0; column < side; ++column) {
-      const float* in =
-          tiles.data<float>() + (row % tile * tile + column % tile) * trunk.width;
+      const float* in = tiles.data<float>() + (row % tile * tile + column % tile) * trunk.width;
       for (int64_t c = 0; c < trunk.width; ++c) *out++ += in[c];
     }
   }
@@ -42,8 +41,7 @@ Linear rows_of(const Linear& layer, int64_t begin, int64_t end) {
 // [B, N, parts * heads * D] -> part `index` as [B, N, heads, D], a view.
 Tensor part_of(const Tensor& fused, int64_t parts, int64_t index, int64_t heads) {
   const int64_t width = fused.dim(2) / parts;
-  const Tensor split =
-      fused.reshape({fused.dim(0), fused.dim(1), parts, heads, width / heads});
+  const Tensor split = fused.reshape({fused.dim(0), fused.dim(1), parts, heads, width / heads});
   return split.transpose(0, 2)[index].transpose(0, 1);
 }
 
@@ -51,8 +49,7 @@ Tensor part_of(const Tensor& fused, int64_t parts, int64_t index, int64_t heads)
 
 Trunk::Trunk(const Sam2Config& config, WeightLoader& loader, Context& context) : config_(config) {
   const int64_t width = config.trunk.width;
-  patch_embed_ =
-      load_conv(loader, concat(kPrefix, "patch_embed.proj."), {width, 3, 7, 7}, width);
+  patch_embed_ = load_conv(loader, concat(kPrefix, "patch_embed.proj."), {width, 3, 7, 7}, width);
   positions_ = make_positions(config, loader, context);
   const auto plan = plan_blocks(config);
   for (size_t i = 0; i < plan.size(); ++i) blocks_.push_back(load_block(loader, i, plan[i]));
@@ -97,8 +94,7 @@ std::array<Tensor, 4> Trunk::forward(Context& context, const Tensor& pixels) con
   return stages;
 }
 
-Tensor Trunk::run_block(Context& context, const Block& block, const Tensor& x,
-                        size_t index) const {
+Tensor Trunk::run_block(Context& context, const Block& block, const Tensor& x, size_t index) const {
   const BlockPlan& plan = block.plan;
   const Tensor normed = block.norm1(context, x);
   Tensor residual = x;
@@ -135,12 +131,10 @@ Tensor Trunk::attend(Context& context, const Block& block, const Tensor& windows
                           part_of(qkv, 3, 2, plan.heads))
         .reshape({count, height, width, plan.dim_out});
   }
-  const Tensor query =
-      ops::max_pool_2x2(context, block.query(context, tokens).reshape({count, height, width,
-                                                                       plan.dim_out}));
+  const Tensor query = ops::max_pool_2x2(
+      context, block.query(context, tokens).reshape({count, height, width, plan.dim_out}));
   const Tensor key_value = block.key_value(context, tokens);
-  const Tensor heads =
-      query.reshape({count, -1, plan.heads, plan.dim_out / plan.heads});
+  const Tensor heads = query.reshape({count, -1, plan.heads, plan.dim_out / plan.heads});
   return ops::attention(context, heads, part_of(key_value, 2, 0, plan.heads),
                         part_of(key_value, 2, 1, plan.heads))
       .reshape({count, height / 2, width / 2, plan.dim_out});

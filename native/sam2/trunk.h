@@ -13,8 +13,8 @@ class Trunk {
  public:
   Trunk(const Sam2Config& config, WeightLoader& loader, Context& context);
 
-  // pixels [1, S, S, 3], normalised -> the last block of each stage, [1, H, W, widths[stage]] at strides
-  // 4, 8, 16 and 32.
+  // pixels [1, S, S, 3], normalised -> the last block of each stage, [1, H, W, widths[stage]] at
+  // strides 4, 8, 16 and 32.
   std::array<Tensor, 4> forward(Context& context, const Tensor& pixels) const;
 
  private:
@@ -25,7 +25,7 @@ class Trunk {
     Linear qkv;               // all other blocks
     Linear proj;
     Linear mlp_in, mlp_out;
-    Linear shortcut;          // pooled blocks
+    Linear shortcut;  // pooled blocks
   };
 
   Block load_block(WeightLoader& loader, size_t index, const BlockPlan& plan) const;

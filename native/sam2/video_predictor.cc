@@ -67,7 +67,8 @@ VideoPredictor::VideoPredictor(std::shared_ptr<const Model> model, const VideoOp
          options.fill_hole_area, ".");
 }
 
-// --- objects and frames ------------------------------------------------------------------------------
+// --- objects and frames
+// ------------------------------------------------------------------------------
 
 VideoPredictor::ObjectPtr VideoPredictor::find(int64_t id) const {
   const auto at = std::ranges::find(objects_, id, &Object::id);
@@ -115,9 +116,8 @@ BankLimits VideoPredictor::limits() const {
   BankLimits limits;
   limits.memory_frames = config.max_memory_frames;
   limits.stride = options_.memory_stride;
-  limits.max_conditioning = options_.max_conditioning_frames != 0
-                                ? options_.max_conditioning_frames
-                                : config.max_conditioning_frames;
+  limits.max_conditioning = options_.max_conditioning_frames != 0 ? options_.max_conditioning_frames
+                                                                  : config.max_conditioning_frames;
   limits.pointer_frames = options_.frame_count == 0
                               ? config.max_object_pointers
                               : std::min(options_.frame_count, config.max_object_pointers);
@@ -137,15 +137,15 @@ VideoPredictor::PromptPlace VideoPredictor::place_of(const Object& object, int64
 
 FrameOutputPtr VideoPredictor::latest(const Object& object, int64_t frame,
                                       bool conditioning) const {
-  const OutputTable& pending =
-      conditioning ? object.pending_conditioning : object.pending_tracked;
+  const OutputTable& pending = conditioning ? object.pending_conditioning : object.pending_tracked;
   if (auto output = pending.find(frame)) return output;
   if (auto output = object.bank.conditioning.find(frame)) return output;
   const auto tracked = object.bank.tracked.find(frame);
   return tracked == object.bank.tracked.end() ? nullptr : tracked->second;
 }
 
-// --- one step ----------------------------------------------------------------------------------------
+// --- one step
+// ----------------------------------------------------------------------------------------
 
 Tensor VideoPredictor::conditioned(Context& context, ImageFeatures& features,
                                    const std::vector<ObjectPtr>& objects, int64_t frame,
@@ -220,17 +220,18 @@ void VideoPredictor::store_pending(const ObjectPtr& object, int64_t frame, bool 
       .set(frame, std::move(output));
 }
 
-// --- prompts -----------------------------------------------------------------------------------------
+// --- prompts
+// -----------------------------------------------------------------------------------------
 
 FrameMasks VideoPredictor::add_points(Context& context, int64_t frame, ImageFeatures& features,
                                       int64_t id, const PointPrompt& prompt, bool clear_old,
                                       const CallOptions& call) {
   check_frame(frame);
   check_features(features);
-  expect(!prompt.box || clear_old, "box: a box starts a frame's prompt over, so it needs "
-                                   "clearOldPoints = true.");
-  std::vector<ModelPoint> points =
-      model_->place_prompt(prompt, options_.width, options_.height);
+  expect(!prompt.box || clear_old,
+         "box: a box starts a frame's prompt over, so it needs "
+         "clearOldPoints = true.");
+  std::vector<ModelPoint> points = model_->place_prompt(prompt, options_.width, options_.height);
   expect(!points.empty(), "prompt: expected points or a box, got neither.");
   ObjectPtr object = find(id);
   if (!object) {
@@ -299,7 +300,8 @@ bool VideoPredictor::any_pending_conditioning(int64_t frame) const {
   });
 }
 
-// A conditioning output stays as a tracked one, and the next prompt on the frame counts as the first.
+// A conditioning output stays as a tracked one, and the next prompt on the frame counts as the
+// first.
 void VideoPredictor::erase_prompts(Object& object, int64_t frame) {
   object.points.erase(frame);
   object.masks.erase(frame);
@@ -342,7 +344,8 @@ std::vector<FrameMasks> VideoPredictor::remove_object(Context& context, int64_t 
   return results;
 }
 
-// --- propagation -------------------------------------------------------------------------------------
+// --- propagation
+// -------------------------------------------------------------------------------------
 
 std::vector<int64_t> VideoPredictor::prompted_frames() const {
   std::lock_guard lock(mutex_);
@@ -465,16 +468,15 @@ FrameMasks VideoPredictor::track(Context& context, int64_t frame, ImageFeatures*
     const ModelPoint none{0.0f, 0.0f, -1};
     const Tensor sparse = model_->prompts().sparse(context, {&none, 1});
     const Tensor one = sparse.reshape({1, sparse.dim(0), sparse.dim(1)});
-    request.sparse =
-        ops::concat(context, std::vector<Tensor>(static_cast<size_t>(batch), one), 0);
+    request.sparse = ops::concat(context, std::vector<Tensor>(static_cast<size_t>(batch), one), 0);
     const std::vector<HeadResult> results = model_->heads().run(context, request, *features);
     for (size_t i = 0; i < open.size(); ++i) {
       context.check_cancelled();
       const std::string label = label_of(frame, open[i]->id);
       auto output = finish(context, results[i], label);
       // Memory is made from the mask before hole filling.
-      output->memory = encode_memory(context, *features, results[i].low_res, results[i].score,
-                                     false, label);
+      output->memory =
+          encode_memory(context, *features, results[i].low_res, results[i].score, false, label);
       computed.push_back(std::move(output));
     }
   }
@@ -504,9 +506,7 @@ void VideoPredictor::forget(int64_t first, int64_t last) {
 }
 
 void VideoPredictor::forget_locked(int64_t first, int64_t last) {
-  const auto outside = [&](const auto& entry) {
-    return entry.first < first || entry.first > last;
-  };
+  const auto outside = [&](const auto& entry) { return entry.first < first || entry.first > last; };
   for (const ObjectPtr& object : objects_) {
     std::erase_if(object->bank.tracked, outside);
     std::erase_if(object->passed, [&](const auto& entry) {
@@ -515,7 +515,8 @@ void VideoPredictor::forget_locked(int64_t first, int64_t last) {
   }
 }
 
-// --- results -----------------------------------------------------------------------------------------
+// --- results
+// -----------------------------------------------------------------------------------------
 
 FrameMasks VideoPredictor::collect(Context& context, int64_t frame, bool conditioning,
                                    const CallOptions& call) const {

@@ -11,12 +11,13 @@
 
 namespace vmolmo::sam2 {
 
-// One clip's session: prompts on frames, propagation in both directions, corrections, objects that come
-// late. Objects are independent of each other; on a tracked frame they run as one batch. The caller brings
-// the image features of the frame that a call needs. A call that throws leaves the session as it was.
+// One clip's session: prompts on frames, propagation in both directions, corrections, objects that
+// come late. Objects are independent of each other; on a tracked frame they run as one batch. The
+// caller brings the image features of the frame that a call needs. A call that throws leaves the
+// session as it was.
 //
-// Calls that take a Context run on the engine thread. The others may come from any thread while such a
-// call runs, except forget() and reset(), which must not.
+// Calls that take a Context run on the engine thread. The others may come from any thread while
+// such a call runs, except forget() and reset(), which must not.
 class VideoPredictor {
  public:
   VideoPredictor(std::shared_ptr<const Model> model, const VideoOptions& options);
@@ -25,8 +26,8 @@ class VideoPredictor {
     bool logits = false;  // also return logits at video resolution
   };
 
-  // Prompts an object on a frame; a new object id makes a new object. With `clear_old` false the points
-  // are appended to the frame's earlier ones. Returns every object's mask on the frame.
+  // Prompts an object on a frame; a new object id makes a new object. With `clear_old` false the
+  // points are appended to the frame's earlier ones. Returns every object's mask on the frame.
   FrameMasks add_points(Context& context, int64_t frame, ImageFeatures& features, int64_t object,
                         const PointPrompt& prompt, bool clear_old, const CallOptions& call);
   // mask: u8 0/1 [h, w] of any size.
@@ -34,7 +35,8 @@ class VideoPredictor {
                       const Tensor& mask, const CallOptions& call);
   FrameMasks clear_prompts(Context& context, int64_t frame, int64_t object,
                            const CallOptions& call);
-  // The masks of the frames on which the object had prompts. Unknown ids are ignored unless `strict`.
+  // The masks of the frames on which the object had prompts. Unknown ids are ignored unless
+  // `strict`.
   std::vector<FrameMasks> remove_object(Context& context, int64_t object, bool strict,
                                         const CallOptions& call);
 
@@ -92,8 +94,8 @@ class VideoPredictor {
   // Hole filling and bookkeeping of one head result.
   std::shared_ptr<FrameOutput> finish(Context& context, const HeadResult& result,
                                       const std::string& label) const;
-  Tensor encode_memory(Context& context, ImageFeatures& features, const Tensor& logits,
-                       float score, bool binarize, const std::string& label) const;
+  Tensor encode_memory(Context& context, ImageFeatures& features, const Tensor& logits, float score,
+                       bool binarize, const std::string& label) const;
   void store_pending(const ObjectPtr& object, int64_t frame, bool conditioning,
                      FrameOutputPtr output);
   void forget_locked(int64_t first, int64_t last);
@@ -113,8 +115,8 @@ class VideoPredictor {
   std::vector<ObjectPtr> objects_;  // in order of first use
 };
 
-// [objects, H, W] in place: every pixel keeps its largest logit (ties: the first object), the others fall
-// to at most -10.
+// [objects, H, W] in place: every pixel keeps its largest logit (ties: the first object), the
+// others fall to at most -10.
 void apply_non_overlap(Context& context, Tensor& logits);
 
 }  // namespace vmolmo::sam2
