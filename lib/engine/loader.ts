@@ -1,0 +1,40 @@
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import type { Addon } from './addon.js'
+import { VideoMolmoError } from './errors.js'
+
+// This file runs from dist/lib/engine.
+const root = fileURLToPath(new URL('../../..', import.meta.url))
+
+let loaded: Addon | undefined
+
+function libc(): string {
+  if (process.platform !== 'linux') return ''
+  const report = process.report?.getReport() as
+    | { header?: { glibcVersionRuntime?: string } }
+    | undefined
+  return report?.header?.glibcVersionRuntime ? ', glibc' : ', musl'
+}
+
+/**
+ * The native engine: the build of this checkout (build/Release) or else the one that came with the package
+ * (prebuilds/). Loaded once per thread.
+ */
+export function addon(): Addon {
+  if (loaded) return loaded
+  const require = createRequire(import.meta.url)
+  try {
+    const load = require('node-gyp-build') as (folder: string) => Addon
+    loaded = load(root)
+    return loaded
+  } catch (cause) {
+    const platform = `${process.platform}-${process.arch}${libc()}, Node ${process.versions.node}`
+    const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause)
+    throw new VideoMolmoError(
+      'INTERNAL',
+      `The native engine could not be loaded (${platform}); build/Release and prebuilds/ in ${root} ` +
+        `were tried: ${reason}. Build it there with "npm run build:native".`,
+      { cause },
+    )
+  }
+}

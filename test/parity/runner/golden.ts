@@ -1,0 +1,99 @@
+import { existsSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import type { AddonTensor, AddonTensors } from '../../../lib/engine/addon.js'
+import { addon } from '../../../lib/engine/loader.js'
+
+export type Json = Record<string, unknown>
+
+/** meta.json, as far as the runner reads it. */
+export interface Meta {
+  name: string
+  what?: string
+  weights?: 'stored' | 'hash' | 'none'
+  tolerance?: Record<string, number>
+  cases?: unknown
+  ops?: Record<string, Json[]>
+  switches?: Record<string, Json>
+  samples?: Record<string, { step: number; count: number }>
+  inputs_hash?: Record<string, { shape: number[]; scale: number }>
+  weight_overrides?: Record<string, { mul?: number; add?: number }>
+  weight_shapes?: Record<string, number[]>
+  frame?: { width: number; height: number; real_previous_frames?: number }
+  prompts?: { ids: number[] }[]
+  [key: string]: unknown
+}
+
+function readJson(file: string): Json | undefined {
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Json) : undefined
+}
+
+/** A golden set: a folder of the common format (meta.json, config.json, inputs, expected, model). */
+export class GoldenSet {
+  readonly meta: Meta
+  readonly config: Json
+  /** cases.json, where the set has one. */
+  readonly cases: Json | undefined
+  readonly inputs: AddonTensors
+  readonly expected: AddonTensors
+
+  constructor(readonly folder: string) {
+    const meta = readJson(path.join(folder, 'meta.json'))
+    if (!meta) throw new Error(`${folder} is no golden set: it has no meta.json`)
+    this.meta = { name: path.basename(folder), ...meta }
+    this.config = readJson(path.join(folder, 'config.json')) ?? {}
+    this.cases = readJson(path.join(folder, 'cases.json'))
+    this.inputs = this.tensors('inputs.safetensors')
+    this.expected = this.tensors('expected.safetensors')
+  }
+
+  private tensors(file: string): AddonTensors {
+    const whole = path.join(this.folder, file)
+    return existsSync(whole) ? addon().readTensors(whole) : {}
+  }
+
+  has(file: string): boolean {
+    return existsSync(path.join(this.folder, file))
+  }
+
+  file(name: string): string {
+    return path.join(this.folder, name)
+  }
+
+  input(name: string): AddonTensor {
+    const tensor = this.inputs[name]
+    if (!tensor) throw new Error(`${this.folder}: inputs.safetensors has no tensor ${name}`)
+    return tensor
+  }
+
+  /** The case names of a set whose tensors are called <case>.<stage>; [''] when they are not. */
+  caseNames(input: string): string[] {
+    const suffix = `.${input}`
+    const names = Object.keys(this.inputs)
+      .filter(name => name.endsWith(suffix))
+      .map(name => name.slice(0, -suffix.length))
+    return names.length > 0 ? names.sort() : ['']
+  }
+
+  /**
+   * The tolerance of a tensor: keys are names, prefixes ending in * or suffixes starting with *; the longest
+   * match counts. They apply to the whole name or to the name after its case. Default 1e-4.
+   */
+  tolerance(name: string, caseName = ''): number {
+    const inCase = caseName && name.startsWith(`${caseName}.`) ? name.slice(caseName.length + 1) : name
+    let best = -1
+    let tolerance = 1e-4
+    for (const [key, value] of Object.entries(this.meta.tolerance ?? {})) {
+      if (key.length > best && (matches(key, name) || matches(key, inCase))) {
+        best = key.length
+        tolerance = value
+      }
+    }
+    return tolerance
+  }
+}
+
+function matches(key: string, name: string): boolean {
+  if (key === name) return true
+  if (key.endsWith('*') && name.startsWith(key.slice(0, -1))) return true
+  return key.startsWith('*') && name.endsWith(key.slice(1))
+}

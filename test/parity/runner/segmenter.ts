@@ -1,0 +1,26 @@
+import type { AddonSegmenter, AddonWeights } from '../../../lib/engine/addon.js'
+import { addon } from '../../../lib/engine/loader.js'
+import { Fields } from '../../../lib/hub/fields.js'
+import { sam2Config } from '../../../lib/hub/sam2-config.js'
+import type { GoldenSet } from './golden.js'
+
+/** Loads the set's model; `file` names one of several containers of the same weights. */
+export function loadSegmenter(
+  set: GoldenSet,
+  threads: number,
+  file = 'model.safetensors',
+): Promise<AddonSegmenter> {
+  const config = sam2Config(new Fields(set.config, set.file('config.json')))
+  const weights: AddonWeights =
+    set.meta.weights === 'hash'
+      ? { hash: true, adjust: set.meta.weight_overrides ?? {} }
+      : { path: set.file(file) }
+  const names =
+    weights.path &&
+    addon()
+      .listTensors(weights.path)
+      .some(({ name }) => name.startsWith('vision_encoder.'))
+      ? 'transformers'
+      : 'original'
+  return addon().loadSegmenter({ config, weights, names, dtype: 'fp32', threads })
+}
