@@ -14,11 +14,7 @@ export type Sam2Predictor = Pick<
 
 function readTrunk(backbone: Fields): AddonSam2Config['trunk'] {
   backbone.oneOf('hidden_act', ['gelu'])
-  const [height, width] = backbone.numbers(
-    'window_positional_embedding_background_size',
-    [7, 7],
-    2,
-  )
+  const [height, width] = backbone.numbers('window_positional_embedding_background_size', [7, 7], 2)
   return {
     width: backbone.integer('hidden_size', 96, 1),
     blocksPerStage: backbone.numbers('blocks_per_stage', [1, 2, 7, 2]),

@@ -26,7 +26,13 @@ export function derive(
       return expected
     case 'sample': {
       const index = set.expected[`${stage}.sample_idx`]
-      return index && f32(index.shape, Float32Array.from(integers(index), i => values[i]!))
+      return (
+        index &&
+        f32(
+          index.shape,
+          Float32Array.from(integers(index), i => values[i]!),
+        )
+      )
     }
     case 'shape':
       return i32([base.shape.length], base.shape)

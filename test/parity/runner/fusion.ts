@@ -14,7 +14,6 @@ const BRANCHES: Record<AddonFusion['branch'], number> = {
   union: 4,
 }
 
-
 export async function runFusion(set: GoldenSet): Promise<Report> {
   const report = new Report(set, 'fusion')
   const taus = set.config.tau as number[]

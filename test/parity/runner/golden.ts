@@ -79,7 +79,8 @@ export class GoldenSet {
    * match counts. They apply to the whole name or to the name after its case. Default 1e-4.
    */
   tolerance(name: string, caseName = ''): number {
-    const inCase = caseName && name.startsWith(`${caseName}.`) ? name.slice(caseName.length + 1) : name
+    const inCase =
+      caseName && name.startsWith(`${caseName}.`) ? name.slice(caseName.length + 1) : name
     let best = -1
     let tolerance = 1e-4
     for (const [key, value] of Object.entries(this.meta.tolerance ?? {})) {

@@ -41,7 +41,11 @@ function pixels(set: GoldenSet, frame: number): Float32Array {
 }
 
 async function encode(set: GoldenSet, segmenter: AddonSegmenter, frame: number) {
-  const [, height, width] = set.meta.inputs_hash![`frame${frame}`]!.shape as [number, number, number]
+  const [, height, width] = set.meta.inputs_hash![`frame${frame}`]!.shape as [
+    number,
+    number,
+    number,
+  ]
   return segmenter.encodeTensor(pixels(set, frame), { width, height }, { trace: frame === 0 })
 }
 
@@ -157,7 +161,9 @@ async function follow(
   const clicked = await video.addPoints(0, first, 1, prompt(set), options)
   keep(clicked)
   area(0, clicked)
-  const committed = (await video.commit(0, first, options)) as { tensors?: AddonTensors } | undefined
+  const committed = (await video.commit(0, first, options)) as
+    | { tensors?: AddonTensors }
+    | undefined
   keep(committed ?? {})
   for (let frame = 1; frame < count; frame++) {
     const { features } = await encode(set, segmenter, frame)

@@ -210,16 +210,15 @@ async function memoryComponents(
   }
   await memoryAttention(set, run, actual)
   if (set.expected.sine1d) {
-    const distances = f32([5], Float32Array.of(0, 1, 2, 7, 15).map(t => t / 15))
+    const distances = f32(
+      [5],
+      Float32Array.of(0, 1, 2, 7, 15).map(t => t / 15),
+    )
     await run('', 'pointer_position', { distances })
   }
 }
 
-async function memoryAttention(
-  set: GoldenSet,
-  run: RunStage,
-  actual: AddonTensors,
-): Promise<void> {
+async function memoryAttention(set: GoldenSet, run: RunStage, actual: AddonTensors): Promise<void> {
   const memory = set.inputs['memattn.memory']
   const position = set.inputs['memattn.memory_pos']
   if (!memory || !position) return
@@ -249,7 +248,8 @@ function units(set: GoldenSet, actual: AddonTensors): void {
     const x = set.inputs[`unit.${unit}.in`]
     if (!x) return
     const made = addon().runOp(op, { x }, attributes)
-    for (const [name, wanted] of Object.entries(rename)) actual[`unit.${unit}.${wanted}`] = made[name]!
+    for (const [name, wanted] of Object.entries(rename))
+      actual[`unit.${unit}.${wanted}`] = made[name]!
   }
   run('non_overlap', 'sam2_non_overlap', {})
   run('fill_holes', 'sam2_fill_holes', { area: 8 })
