@@ -124,7 +124,7 @@ export class FakeEngine implements GroundEngine {
         start = frame
         return masksOf({ start, frame, reverse: false }, features as FakeFeatures)
       },
-      commit: async () => {},
+      commit: async () => ({ times: {} }),
       planPropagation: () => [],
       track: async (frame, features, options) => {
         await checkCancel(options?.cancel)
