@@ -10,6 +10,8 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const has = program => spawnSync(program, ['--version'], { stdio: 'ignore' }).status === 0
 
 const args = ['compile', '--directory', root, '--parallel', String(availableParallelism())]
+// The native test and benchmark executables lie beside the addon.
+args.push('--CDVMOLMO_TESTS=ON', '--CDVMOLMO_BENCH=ON')
 if (process.argv.includes('--debug')) args.push('--debug')
 if (has('ccache')) {
   args.push('--CDCMAKE_CXX_COMPILER_LAUNCHER=ccache', '--CDCMAKE_CUDA_COMPILER_LAUNCHER=ccache')

@@ -1,0 +1,39 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+
+/** The package's root: this file runs from dist/test. */
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const places = ['build/Release', 'build', 'build/native']
+const found = places
+  .map(place => path.join(root, place, 'videomolmo_native_tests'))
+  .find(file => existsSync(file))
+
+function run(cpu: string, ...args: string[]) {
+  return spawnSync(found!, args, { encoding: 'utf8', env: { ...process.env, VIDEOMOLMO_CPU: cpu } })
+}
+
+if (found === undefined) {
+  t.fail(`videomolmo_native_tests is in none of ${places.join(', ')}: run npm run build first`)
+} else {
+  t.test('every native case passes', async t => {
+    const { status, stdout } = run('')
+    const results = stdout.split('\n').filter(line => /^(not )?ok /.test(line))
+    t.ok(results.length >= 15, 'the cases ran')
+    for (const line of results) t.ok(line.startsWith('ok '), line.replace(/^(not )?ok \d+ - /, ''))
+    t.equal(status, 0, stdout)
+  })
+
+  t.test('the portable kernels serve the ops when they are forced', async t => {
+    const { status, stdout } = run('portable')
+    t.equal(status, 0, stdout)
+  })
+
+  t.test('an unknown instruction set is an error that names the supported ones', async t => {
+    const { status, stdout } = run('pentium', 'linear')
+    t.not(status, 0)
+    t.match(stdout, /VIDEOMOLMO_CPU=pentium .*it supports portable/)
+  })
+}
