@@ -1,0 +1,392 @@
+"""Trains the embedded pointer from scratch; resumable.
+
+    python training/train_pointer.py --out runs/pointer --minutes 100
+    python training/train_pointer.py --out runs/pointer --minutes 10 --resume
+    python training/train_pointer.py --out runs/pointer --export assets/pointer
+
+Two stages. "vision": the ViT alone learns dense labels (colour, shape, size, offset to the centre).
+"all": everything learns to answer; the dense losses go on, also behind the projector, where the
+direction of motion is added. The auxiliary heads are dropped at export.
+"""
+
+import argparse
+import json
+import math
+import multiprocessing as mp
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+import pointer_config
+from pointer_data import WINDOW, make_sample
+from pointer_eval import evaluate, summary
+from pointer_model import VideoMolmo, preprocess
+from pointer_text import build_tokenizer, tokenizer_config
+
+# Learning rates per component (stage "all"); the paper fine-tunes and uses far smaller ones.
+RATES = {'vision': 6e-4, 'connector': 1e-3, 'language': 1e-3}
+
+
+class AuxHeads(nn.Module):
+    """Dense label heads on patch features (F wide) and on projected cells (D wide)."""
+
+    def __init__(self, features, width):
+        super().__init__()
+        # colour or background 9, shape 6, size 2, direction 5, offset 2, place 2
+        self.sizes = (9, 6, 2, 5, 2, 2)
+        self.patch = nn.Sequential(nn.LayerNorm(features), nn.Linear(features, sum(self.sizes)))
+        self.cell = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, sum(self.sizes)))
+
+    def loss(self, name, x, look, offset, place, moving=None):
+        """x [N, G, .]; look int [N, G, 4]; moving bool [N]: frames whose direction is visible."""
+        head = getattr(self, name)
+        color, shape, size, direction, way, where = head(x).float().split(self.sizes, -1)
+        owned = look[..., 0] >= 0
+        weight = owned.float() * 2 + 0.5
+        ce = F.cross_entropy(color.flatten(0, 1), (look[..., 0] + 1).flatten(), reduction='none')
+        parts = {'color': (ce * weight.flatten()).mean()}
+        own = look[owned]
+        parts['shape'] = F.cross_entropy(shape[owned], own[:, 1])
+        parts['size'] = F.cross_entropy(size[owned], own[:, 2])
+        parts['offset'] = F.smooth_l1_loss(way[owned], offset[owned], beta=0.5)
+        parts['place'] = 2 * F.smooth_l1_loss(where[owned], place[owned], beta=0.1)
+        if moving is not None:
+            seen = owned & moving[:, None]
+            if bool(seen.any()):
+                parts['motion'] = F.cross_entropy(direction[seen], look[seen][:, 3])
+        return sum(parts.values()), {f'{name}.{k}': float(v.detach()) for k, v in parts.items()}
+
+
+def sincos_positions(grid, width):
+    """2-D sine and cosine rows for a grid x grid image, [grid * grid, width]."""
+    y, x = np.mgrid[:grid, :grid].reshape(2, -1)
+    rates = np.pi / grid * (1.6 ** np.arange(width // 4))
+    rates = np.minimum(rates, np.pi)
+    angles = np.concatenate([np.sin(x[:, None] * rates), np.cos(x[:, None] * rates),
+                             np.sin(y[:, None] * rates), np.cos(y[:, None] * rates)], 1)
+    return torch.tensor(angles, dtype=torch.float32)
+
+
+def initialise(model):
+    c = model.config
+    vit = model.model.vision_backbone.image_vit
+    for name, p in model.named_parameters():
+        if name.endswith(('wo.weight', 'w2.weight', 'attn_out.weight')) or \
+                ('blocks' in name and name.endswith('ff_out.weight')):
+            depth = c['num_hidden_layers'] if 'transformer.blocks' in name \
+                else c['vision_config']['num_hidden_layers']
+            nn.init.normal_(p, std=1 / math.sqrt(p.shape[1] * 2 * depth))
+        elif p.dim() == 2 and 'embedding' not in name:
+            nn.init.normal_(p, std=1 / math.sqrt(p.shape[1]))
+        elif name.endswith('bias'):
+            nn.init.zeros_(p)
+    nn.init.normal_(vit.patch_embedding.weight, std=1 / math.sqrt(192))
+    nn.init.normal_(model.model.transformer.ff_out.weight, std=0.02)
+    wte = model.model.transformer.wte
+    nn.init.normal_(wte.embedding, std=0.5)
+    nn.init.normal_(wte.new_embedding, std=0.5)
+    with torch.no_grad():
+        vit.positional_embedding[1:] = 0.7 * sincos_positions(
+            math.isqrt(vit.positional_embedding.shape[0] - 1), vit.positional_embedding.shape[1])
+
+
+def component(name):
+    if name.startswith('model.vision_backbone.image_vit'):
+        return 'vision'
+    return 'connector' if name.startswith('model.vision_backbone') else 'language'
+
+
+def make_optimizer(model, heads):
+    groups = {}
+    for name, p in list(model.named_parameters()):
+        decay = 0.02 if p.dim() == 2 and 'embedding' not in name else 0.0
+        groups.setdefault((component(name), decay), []).append(p)
+    groups[('connector', 0.001)] = list(heads.parameters())
+    return torch.optim.AdamW([{'params': ps, 'weight_decay': d, 'part': part}
+                              for (part, d), ps in groups.items()],
+                             lr=1e-3, betas=(0.9, 0.95), eps=1e-6)
+
+
+def set_rates(optimizer, step, args):
+    """Linear warm-up and cosine to 3 %, per stage for what starts with the stage."""
+    vision, total = args.vision_steps, args.steps
+    for g in optimizer.param_groups:
+        peak, first, last = RATES[g['part']], vision, total
+        if g['part'] == 'vision' and step < vision:
+            peak, first = 1.2e-3, 0
+            g['lr'] = peak * min(1, (step + 1) / 80) * (1 - 0.5 * step / max(vision, 1))
+            continue
+        warm = min(1.0, (step - first + 1) / 150) if step >= first else 0.0
+        if g['part'] == 'connector' and step < vision:
+            warm, peak = min(1, (step + 1) / 80), 1e-3
+        share = min(max(step - first, 0) / max(last - first, 1), 1)
+        g['lr'] = peak * warm * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * share)))
+
+
+def producer(queue, stage, first_seed, stride, per_frame):
+    """Puts samples of seeds first_seed, first_seed + stride, ... into the queue, forever."""
+    torch.set_num_threads(1)
+    tokenizer = build_tokenizer()
+    config = pointer_config.make_config(tokenizer.token_to_id('<|endoftext|>'))
+    seed, parent = first_seed, os.getppid()
+    while os.getppid() == parent:
+        sample = make_sample(seed, config, tokenizer, per_frame, vision_only=stage == 'vision')
+        if sample:
+            sample['seed'] = seed
+            queue.put(sample)
+        seed += stride
+
+
+class Trainer:
+    def __init__(self, args):
+        self.args = args
+        self.tokenizer = build_tokenizer()
+        self.config = pointer_config.make_config(self.tokenizer.token_to_id('<|endoftext|>'))
+        self.device = torch.device(args.device)
+        torch.manual_seed(args.seed)
+        self.model = VideoMolmo(self.config)
+        initialise(self.model)
+        v = self.config['vision_config']
+        self.heads = AuxHeads(v['hidden_size'] * 2, self.config['hidden_size'])
+        self.model.to(self.device)
+        self.heads.to(self.device)
+        self.optimizer = make_optimizer(self.model, self.heads)
+        self.step, self.seed, self.elapsed = 0, 0, 0.0
+        pre = self.config['preprocessor']
+        self.mean = torch.tensor(pre['image_mean'], device=self.device)
+        self.std = torch.tensor(pre['image_std'], device=self.device)
+        side = pre['base_image_input_size'][0]
+        _, tokens, index = preprocess(np.zeros((side, side, 3), np.uint8), self.config)
+        self.image_tokens = torch.from_numpy(tokens).to(self.device)
+        self.index = torch.from_numpy(index.reshape(-1)).to(self.device)
+
+    # ---- state
+
+    def save(self):
+        path = Path(self.args.out) / 'checkpoint.pt'
+        state = {'model': self.model.state_dict(), 'heads': self.heads.state_dict(),
+                 'optimizer': self.optimizer.state_dict(), 'step': self.step, 'seed': self.seed,
+                 'elapsed': self.elapsed}
+        torch.save(state, str(path) + '.new')
+        os.replace(str(path) + '.new', path)
+
+    def restore(self):
+        state = torch.load(Path(self.args.out) / 'checkpoint.pt', map_location=self.device)
+        self.model.load_state_dict(state['model'])
+        self.heads.load_state_dict(state['heads'])
+        self.optimizer.load_state_dict(state['optimizer'])
+        self.step, self.seed, self.elapsed = state['step'], state['seed'], state['elapsed']
+
+    # ---- one step
+
+    def normalise(self, crops):
+        """uint8 [N, side, side, 3] to patches [N, P, values]."""
+        patch = self.config['preprocessor']['image_patch_size']
+        n, side = crops.shape[:2]
+        x = (torch.as_tensor(crops, device=self.device).float() / 255 - self.mean) / self.std
+        x = x.view(n, side // patch, patch, side // patch, patch, 3).transpose(2, 3)
+        return x.reshape(n, (side // patch) ** 2, -1)
+
+    def labels(self, samples, name, rows=None):
+        out = []
+        for key in ('look', 'offset', 'place'):
+            x = np.concatenate([s[f'{name}_{key}'] for s in samples])
+            x = x.reshape(len(x), -1, x.shape[-1])
+            x = torch.from_numpy(x if rows is None else x[rows]).to(self.device)
+            out.append(x.long() if key == 'look' else x)
+        return out
+
+    def vision_loss(self, samples):
+        features = self.model.encode(self.normalise(np.concatenate([s['crops'] for s in samples])))
+        return self.heads.loss('patch', features, *self.labels(samples, 'patch')), features
+
+    def full_loss(self, samples):
+        black = self.normalise(np.zeros((1,) + samples[0]['crops'].shape[1:], np.uint8))
+        now = self.normalise(np.concatenate([s['crops'] for s in samples]))
+        if self.step >= self.args.freeze_step:
+            with torch.no_grad():
+                features = self.model.encode(torch.cat([now, black]))
+        else:
+            features = self.model.encode(torch.cat([now, black]))
+        last = len(features) - 1
+        loss, info = 0.0, {}
+        if self.step < self.args.freeze_step:
+            loss, info = self.heads.loss('patch', features[:last], *self.labels(samples, 'patch'))
+        rows, previous, texts, moving = [], [], [], []
+        for i, s in enumerate(samples):
+            where = {}
+            for position in s['asked']:
+                where[position] = len(rows)
+                rows.append(i * WINDOW + position)
+                moving.append(s['first'] + position > 0)
+                before = [position - j for j in range(1, 5)]
+                previous.append([i * WINDOW + b if b >= 0 else last for b in before])
+            texts += [(where[p], prompt, answer, weights) for p, prompt, answer, weights in s['texts']]
+        mean = features[torch.tensor(previous)].mean(1)
+        cells = self.model.project(features[rows], mean)
+        extra, more = self.heads.loss('cell', cells, *self.labels(samples, 'cell', rows),
+                                      moving=torch.tensor(moving, device=self.device))
+        info.update(more)
+        _, cache = self.model.run_prefix(self.model.image_prefix(
+            self.image_tokens, self.index, torch.cat([cells, cells], 1)))
+        answer, parts = self.answer_loss(texts, cache)
+        info.update(parts)
+        return 0.3 * (loss + extra) + answer, info
+
+    def answer_loss(self, texts, cache, groups=3):
+        """Weighted mean cross-entropy of the answer tokens; rows of similar length run together."""
+        texts = sorted(texts, key=lambda t: len(t[1]) + len(t[2]))
+        total, weight, right, seen = 0.0, 0.0, 0, 0
+        for part in np.array_split(np.arange(len(texts)), groups):
+            rows = [texts[i] for i in part]
+            length = max(len(p) + len(a) - 1 for _, p, a, _ in rows)
+            ids = np.zeros((len(rows), length), np.int64)
+            target, w = ids.copy(), np.zeros((len(rows), length), np.float32)
+            for i, (_, p, a, ws) in enumerate(rows):
+                line = (p + a)[:-1]
+                ids[i, :len(line)] = line
+                target[i, len(p) - 1:len(line)] = a
+                w[i, len(p) - 1:len(line)] = ws
+            ids, target, w = (torch.from_numpy(t).to(self.device) for t in (ids, target, w))
+            frame = torch.tensor([r[0] for r in rows], device=self.device)
+            x = self.model.run_suffix(self.model.embed(ids), cache, frame)
+            keep = w > 0
+            logits = self.model.logits(x[keep]).float()
+            ce = F.cross_entropy(logits, target[keep], reduction='none')
+            total = total + (ce * w[keep]).sum()
+            weight = weight + w[keep].sum()
+            vital = w[keep] >= 1
+            right += int((logits.argmax(-1) == target[keep])[vital].sum())
+            seen += int(vital.sum())
+        loss = total / weight
+        return loss, {'answer': float(loss.detach()), 'vital': right / max(seen, 1)}
+
+    def train_step(self, samples, stage):
+        set_rates(self.optimizer, self.step, self.args)
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=not self.args.fp32):
+            if stage == 'vision':
+                (loss, info), _ = self.vision_loss(samples)
+            else:
+                loss, info = self.full_loss(samples)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        params = [p for g in self.optimizer.param_groups for p in g['params'] if p.grad is not None]
+        norm = float(nn.utils.clip_grad_norm_(params, 1.0))
+        if math.isfinite(norm):
+            self.optimizer.step()
+        self.step += 1
+        info['norm'] = norm
+        return info
+
+    # ---- the run
+
+    def run(self):
+        args, start = self.args, time.time()
+        log = open(Path(args.out) / 'curve.jsonl', 'a', buffering=1)
+        stage, workers, queue = None, [], None
+        sums, count, saved, tested = {}, 0, time.time(), time.time()
+        began = time.time()
+        try:
+            while self.step < args.steps and time.time() - start < args.minutes * 60:
+                want = 'vision' if self.step < args.vision_steps else 'all'
+                if want != stage:
+                    for w in workers:
+                        w.terminate()
+                    stage, queue = want, mp.Queue(maxsize=48)
+                    workers = [mp.Process(target=producer, daemon=True, args=(
+                        queue, stage, self.seed + i, args.workers, args.per_frame))
+                        for i in range(args.workers)]
+                    for w in workers:
+                        w.start()
+                samples = [queue.get() for _ in range(
+                    args.vision_clips if stage == 'vision' else args.clips)]
+                self.seed = max(self.seed, max(s['seed'] for s in samples) + 1)
+                info = self.train_step(samples, stage)
+                for k, v in info.items():
+                    sums[k] = sums.get(k, 0.0) + v
+                count += 1
+                if self.step % args.log_every == 0:
+                    spent = self.elapsed + time.time() - began
+                    row = {'step': self.step, 'stage': stage, 'seconds': round(spent),
+                           **{k: round(v / count, 4) for k, v in sums.items()}}
+                    print(json.dumps(row), flush=True)
+                    log.write(json.dumps(row) + '\n')
+                    sums, count = {}, 0
+                if time.time() - saved > 180:
+                    self.elapsed += time.time() - began
+                    began = saved = time.time()
+                    self.save()
+                if stage == 'all' and time.time() - tested > args.test_every * 60:
+                    self.validate(log)
+                    tested = time.time()
+        finally:
+            for w in workers:
+                w.terminate()
+        self.elapsed += time.time() - began
+        self.save()
+        if self.step > args.vision_steps:
+            self.validate(log)
+
+    def validate(self, log):
+        t = time.time()
+        result = summary(evaluate(self.model, self.tokenizer, count=self.args.test_clips))
+        black = summary(evaluate(self.model, self.tokenizer, count=self.args.test_clips, black=True))
+        row = {'step': self.step, 'validation': result, 'took': round(time.time() - t),
+               'black_motion': black.get('motion')}
+        log.write(json.dumps(row) + '\n')
+        for kind, r in result.items():
+            print(f'   {kind:14s}', json.dumps(r), flush=True)
+        print('   black motion  ', json.dumps(black.get('motion')), 'took', row['took'], flush=True)
+
+    def export(self, folder):
+        from safetensors.torch import save_file
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        state = {k: v.detach().to('cpu', torch.bfloat16).contiguous()
+                 for k, v in self.model.state_dict().items()}
+        save_file(state, str(folder / 'model.safetensors'), metadata={'format': 'pt'})
+        self.tokenizer.save(str(folder / 'tokenizer.json'))
+        for name, value in (('config', self.config), ('tokenizer_config', tokenizer_config()),
+                            ('preprocessor_config', pointer_config.preprocessor_config())):
+            (folder / f'{name}.json').write_text(json.dumps(value, indent=1) + '\n')
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--out', default='runs/pointer')
+    parser.add_argument('--resume', action='store_true')
+    parser.add_argument('--export', metavar='DIR', help='write the checkpoint of --out and stop')
+    parser.add_argument('--minutes', type=float, default=1e9, help='stop after this long')
+    parser.add_argument('--vision-steps', type=int, default=1000)
+    parser.add_argument('--steps', type=int, default=5000)
+    parser.add_argument('--freeze-step', type=int, default=10 ** 9, help='ViT fixed from this step')
+    parser.add_argument('--vision-clips', type=int, default=8)
+    parser.add_argument('--clips', type=int, default=4)
+    parser.add_argument('--per-frame', type=int, default=6, help='sentences per frame')
+    parser.add_argument('--workers', type=int, default=1)
+    parser.add_argument('--threads', type=int, default=1)
+    parser.add_argument('--device', default='cpu')
+    parser.add_argument('--fp32', action='store_true')
+    parser.add_argument('--seed', type=int, default=1)
+    parser.add_argument('--log-every', type=int, default=50)
+    parser.add_argument('--test-every', type=float, default=8, help='minutes')
+    parser.add_argument('--test-clips', type=int, default=20)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    Path(args.out).mkdir(parents=True, exist_ok=True)
+    trainer = Trainer(args)
+    if args.resume or args.export:
+        trainer.restore()
+    if args.export:
+        trainer.export(args.export)
+    else:
+        trainer.run()
+
+
+if __name__ == '__main__':
+    main()
