@@ -12,7 +12,7 @@ def make_config(eos_token_id):
     return {
         'architectures': ['MolmoForCausalLM'], 'model_type': 'molmo', 'torch_dtype': 'bfloat16',
         'attention_layer_norm': False, 'clip_qkv': None, 'embedding_size': EMBEDDING_SIZE,
-        'hidden_size': 192, 'initializer_range': 0.02, 'intermediate_size': 1024,
+        'hidden_size': 192, 'initializer_range': 0.02, 'intermediate_size': 768,
         'layer_norm_eps': 1e-06, 'layer_norm_type': 'rms', 'max_position_embeddings': 2048,
         'norm_after': False, 'num_attention_heads': 6, 'num_hidden_layers': 4,
         'num_key_value_heads': 2, 'qkv_bias': True, 'rope_theta': 10000.0,

@@ -13,6 +13,7 @@ SHAPE_IDS = {name: i for i, name in enumerate(SHAPES)}
 SIZE_IDS = {name: i for i, name in enumerate(SIZES)}
 DIRECTION_IDS = {name: i for i, name in enumerate(DIRECTIONS)}
 matrix = functools.lru_cache(None)(resize_matrix)
+SHORT = 0.75  # share of answers that end before the label in training
 WINDOW = 8  # frames encoded per clip
 
 
@@ -79,7 +80,8 @@ def dense_labels(clip, frames, side, grid):
     """Per patch and per pooled cell: which object owns it and what that object is like.
 
     Labels are int8 with -1 for background; `place` is the owner's visible centroid in percent / 100
-    of the frame, `offset` the way from the cell to the owner's centre in cells.
+    of the frame, `offset` the way from the cell to the owner's centre in cells, `fill` the owner's
+    mask inside the patch as 4 x 4 bits (any object's mask where nobody owns the patch).
     """
     masks = clip.masks[:, frames]
     n, t, h, w = masks.shape
@@ -100,11 +102,17 @@ def dense_labels(clip, frames, side, grid):
         g = share.shape[-1]
         owner = np.where(share.max(0) > least, share.argmax(0), -1)  # [T, g, g]
         out[f'{name}_look'] = table[owner]
+        out[f'{name}_owner'] = owner.astype(np.int8)
         axis = (np.arange(g) + 0.5) * size
         times = np.arange(t)[:, None, None]
         delta = centers[owner, times] - np.stack(np.meshgrid(axis, axis, indexing='ij'), -1)[None]
         out[f'{name}_offset'] = (delta / size).astype(np.float32)
         out[f'{name}_place'] = place[owner, times].astype(np.float32)
+    sub = coverage_of(masks, side, grid * 4).reshape(n, t, grid, 4, grid, 4).transpose(0, 1, 2, 4, 3, 5)
+    owner = out['patch_owner']
+    mine = sub[owner, np.arange(t)[:, None, None], np.arange(grid)[:, None], np.arange(grid)]
+    fill = np.where((owner >= 0)[..., None, None], mine, sub.sum(0))
+    out['patch_fill'] = (fill.reshape(t, grid, grid, 16) > 0.5).astype(np.uint8)
     return out
 
 
@@ -120,6 +128,24 @@ def token_weights(tokens):
         else:
             weights.append(0.1)
     return weights
+
+
+ALL, NOTHING = -2, -1
+
+
+def watched_objects(tokens, order):
+    """Per answer token the object it is about: an id, ALL of them (the start) or NOTHING.
+
+    `order` are the ids in the order of the answer's points.
+    """
+    watched, point, inside = [], -1, False
+    for i, token in enumerate(tokens):
+        if token == 'Ġx':
+            point, inside = point + 1, True
+        elif token == 'Ġalt':
+            inside = False
+        watched.append(order[point] if inside else ALL if order and i < 2 else NOTHING)
+    return watched
 
 
 def choose_frames(rng, total):
@@ -170,11 +196,17 @@ def make_sample(seed, config, tokenizer, per_frame=6, split='train', vision_only
             for o in ids:
                 if o not in points:
                     points[o] = sample_point(rng, clip.masks[o, f])
+            order = sorted(ids, key=lambda o: tuple(round(float(v), 1) for v in points[o]))
             sentence, label = vary(rng, query)
             answer = answer_text([points[o] for o in ids], label) if ids else NONE
             prompt = tokenizer.encode(prompt_text(sentence)).ids
             encoded = tokenizer.encode(answer)
-            eos = config['preprocessor']['eos_token_id']
-            sample['texts'].append((position, prompt, encoded.ids + [eos],
-                                    token_weights(encoded.tokens) + [0.2]))
+            answer_ids = encoded.ids + [config['preprocessor']['eos_token_id']]
+            weights = token_weights(encoded.tokens) + [0.2]
+            if ids and rng.random() < SHORT:
+                # The label only repeats the question; leaving it out mostly saves a third.
+                cut = encoded.tokens.index('Ġalt') + 1
+                answer_ids, weights = answer_ids[:cut], weights[:cut]
+            watched = watched_objects(encoded.tokens, order)[:len(answer_ids)]
+            sample['texts'].append((position, prompt, answer_ids, weights, ids, watched))
     return sample

@@ -138,11 +138,15 @@ class Node(nn.Module):
 
 
 def attend(q, k, v, mask=None):
-    """q [N, kv, G * L, d], k and v [N, kv, S, d]; mask broadcastable to [N, 1, G * L, S], True = seen."""
+    """q [N, kv, G * L, d], k and v [N, kv, S, d]; mask broadcastable to [N, 1, G * L, S], True = seen.
+
+    Returns the output and the attention shares.
+    """
     scores = torch.matmul(q * (q.shape[-1] ** -0.5), k.transpose(-1, -2))
     if mask is not None:
         scores = scores.masked_fill(~mask, -1e9)
-    return torch.matmul(torch.softmax(scores.float(), -1).to(v.dtype), v)
+    shares = torch.softmax(scores, -1)
+    return torch.matmul(shares, v), shares
 
 
 class Attention(nn.Module):
@@ -161,7 +165,7 @@ class Attention(nn.Module):
         def split(t):
             return t.reshape(t.shape[0], t.shape[1], self.heads, -1).transpose(1, 2)
 
-        out = attend(split(self.wq(query)), split(self.wk(key_value)), split(self.wv(key_value)))
+        out, _ = attend(split(self.wq(query)), split(self.wk(key_value)), split(self.wv(key_value)))
         return self.wo(out.transpose(1, 2).flatten(2))
 
 
@@ -243,15 +247,16 @@ class LlmBlock(nn.Module):
         return rotate(q, cos, sin).to(v.dtype), rotate(k, cos, sin).to(v.dtype), v
 
     def finish(self, x, q, k, v, mask):
-        """mask bool [N or 1, L, S]."""
+        """mask bool [N or 1, L, S]. Returns x and the attention shares [N, heads, L, S]."""
         n, length = x.shape[:2]
         group = self.heads // self.kv
         q = q.reshape(n, self.kv, group * length, self.dim)
         mask = mask[:, None].repeat(1, 1, group, 1)
-        out = attend(q, k, v, mask).reshape(n, self.heads, length, self.dim)
+        out, shares = attend(q, k, v, mask)
+        out = out.reshape(n, self.heads, length, self.dim)
         x = x + self.attn_out(out.transpose(1, 2).flatten(2))
         up, gate = self.ff_proj(self.ff_norm(x)).chunk(2, -1)
-        return x + self.ff_out(F.silu(gate) * up)
+        return x + self.ff_out(F.silu(gate) * up), shares.view(n, self.heads, length, -1)
 
 
 class VideoMolmo(nn.Module):
@@ -340,11 +345,14 @@ class VideoMolmo(nn.Module):
         for block in self.model.transformer.blocks:
             q, k, v = block.qkv(x, cos, sin)
             cache.append((k, v))
-            x = block.finish(x, q, k, v, mask)
+            x, _ = block.finish(x, q, k, v, mask)
         return x, cache
 
-    def run_suffix(self, x, cache, frame):
-        """Causal pass over x [N, L, D], row i following the prefix of frame[i]."""
+    def run_suffix(self, x, cache, frame, shares=None):
+        """Causal pass over x [N, L, D], row i following the prefix of frame[i].
+
+        Returns hidden [N, L, D] and, if `shares` is a list, appends every block's attention shares.
+        """
         length, start = x.shape[1], cache[0][0].shape[2]
         positions = torch.arange(start, start + length, device=x.device)[None]
         own = torch.ones(1, length, length, dtype=torch.bool, device=x.device).tril()
@@ -352,7 +360,10 @@ class VideoMolmo(nn.Module):
         cos, sin = self._rope(positions)
         for block, (pk, pv) in zip(self.model.transformer.blocks, cache):
             q, k, v = block.qkv(x, cos, sin)
-            x = block.finish(x, q, torch.cat([pk[frame], k], 2), torch.cat([pv[frame], v], 2), mask)
+            x, seen = block.finish(x, q, torch.cat([pk[frame], k], 2),
+                                   torch.cat([pv[frame], v], 2), mask)
+            if shares is not None:
+                shares.append(seen)
         return x
 
     def logits(self, x):
@@ -392,7 +403,7 @@ class VideoMolmo(nn.Module):
                 for j in range(length):
                     sk[rows, :, first + j] = k[:, :, j]
                     sv[rows, :, first + j] = v[:, :, j]
-                x = block.finish(x, q, torch.cat([pk, sk], 2), torch.cat([pv, sv], 2), mask)
+                x, _ = block.finish(x, q, torch.cat([pk, sk], 2), torch.cat([pv, sv], 2), mask)
             last = lengths - 1 if step == 0 else torch.zeros_like(lengths)
             chosen = self.logits(x[rows, last]).argmax(-1)
             first = lengths if step == 0 else first + 1

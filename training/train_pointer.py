@@ -23,13 +23,15 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 import pointer_config
-from pointer_data import WINDOW, make_sample
+from pointer_data import ALL, NOTHING, WINDOW, make_sample
 from pointer_eval import evaluate, summary
 from pointer_model import VideoMolmo, preprocess
 from pointer_text import build_tokenizer, tokenizer_config
 
 # Learning rates per component (stage "all"); the paper fine-tunes and uses far smaller ones.
 RATES = {'vision': 6e-4, 'connector': 1e-3, 'language': 1e-3}
+
+WATCHED_BLOCK = 2  # its first two heads are guided by attention_loss
 
 
 class AuxHeads(nn.Module):
@@ -40,6 +42,7 @@ class AuxHeads(nn.Module):
         # colour or background 9, shape 6, size 2, direction 5, offset 2, place 2
         self.sizes = (9, 6, 2, 5, 2, 2)
         self.patch = nn.Sequential(nn.LayerNorm(features), nn.Linear(features, sum(self.sizes)))
+        self.fill = nn.Sequential(nn.LayerNorm(features), nn.Linear(features, 16))
         self.cell = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, sum(self.sizes)))
 
     def loss(self, name, x, look, offset, place, moving=None):
@@ -175,6 +178,14 @@ class Trainer:
         torch.save(state, str(path) + '.new')
         os.replace(str(path) + '.new', path)
 
+    def warm_start(self, path):
+        """Takes the weights that fit in name and shape from another run's checkpoint."""
+        state = torch.load(path, map_location=self.device)
+        for module, name in ((self.model, 'model'), (self.heads, 'heads')):
+            own = module.state_dict()
+            fits = {k: v for k, v in state[name].items() if k in own and own[k].shape == v.shape}
+            module.load_state_dict({**own, **fits})
+
     def restore(self):
         state = torch.load(Path(self.args.out) / 'checkpoint.pt', map_location=self.device)
         self.model.load_state_dict(state['model'])
@@ -192,6 +203,18 @@ class Trainer:
         x = x.view(n, side // patch, patch, side // patch, patch, 3).transpose(2, 3)
         return x.reshape(n, (side // patch) ** 2, -1)
 
+    def patch_loss(self, features, samples):
+        loss, info = self.heads.loss('patch', features, *self.labels(samples, 'patch'))
+        fill = np.concatenate([s['patch_fill'] for s in samples])
+        fill = torch.from_numpy(fill.reshape(len(fill), -1, 16)).to(self.device).float()
+        bits = F.binary_cross_entropy_with_logits(self.heads.fill(features).float(), fill,
+                                                  reduction='none').mean(-1)
+        # Patches on an outline are few and say what the shape is.
+        edge = (fill.mean(-1) - 0.5).abs() < 0.49
+        fill_loss = (bits * (1 + 4 * edge.float())).mean()
+        info['patch.fill'] = float(fill_loss.detach())
+        return loss + 3 * fill_loss, info
+
     def labels(self, samples, name, rows=None):
         out = []
         for key in ('look', 'offset', 'place'):
@@ -203,7 +226,7 @@ class Trainer:
 
     def vision_loss(self, samples):
         features = self.model.encode(self.normalise(np.concatenate([s['crops'] for s in samples])))
-        return self.heads.loss('patch', features, *self.labels(samples, 'patch')), features
+        return self.patch_loss(features, samples)
 
     def full_loss(self, samples):
         black = self.normalise(np.zeros((1,) + samples[0]['crops'].shape[1:], np.uint8))
@@ -216,7 +239,7 @@ class Trainer:
         last = len(features) - 1
         loss, info = 0.0, {}
         if self.step < self.args.freeze_step:
-            loss, info = self.heads.loss('patch', features[:last], *self.labels(samples, 'patch'))
+            loss, info = self.patch_loss(features[:last], samples)
         rows, previous, texts, moving = [], [], [], []
         for i, s in enumerate(samples):
             where = {}
@@ -226,7 +249,7 @@ class Trainer:
                 moving.append(s['first'] + position > 0)
                 before = [position - j for j in range(1, 5)]
                 previous.append([i * WINDOW + b if b >= 0 else last for b in before])
-            texts += [(where[p], prompt, answer, weights) for p, prompt, answer, weights in s['texts']]
+            texts += [(where[t[0]],) + t[1:] for t in s['texts']]
         mean = features[torch.tensor(previous)].mean(1)
         cells = self.model.project(features[rows], mean)
         extra, more = self.heads.loss('cell', cells, *self.labels(samples, 'cell', rows),
@@ -234,27 +257,60 @@ class Trainer:
         info.update(more)
         _, cache = self.model.run_prefix(self.model.image_prefix(
             self.image_tokens, self.index, torch.cat([cells, cells], 1)))
-        answer, parts = self.answer_loss(texts, cache)
+        owners = np.concatenate([s['cell_owner'] for s in samples])
+        owners = owners.reshape(len(owners), -1)[rows]
+        answer, parts = self.answer_loss(texts, cache, owners)
         info.update(parts)
         return 0.3 * (loss + extra) + answer, info
 
-    def answer_loss(self, texts, cache, groups=3):
+    def attention_loss(self, rows, shares, owners):
+        """-log of the attention that two heads of one block pay to the object being answered.
+
+        An auxiliary loss: at the tokens of a point's coordinates the heads should look at the cells
+        of that object, at the start of the answer at those of all objects asked for.
+        """
+        line, column, wanted = [], [], []
+        for i, (frame, prompt, _, _, ids, watched) in enumerate(rows):
+            marks = [(len(prompt) - 1, ALL if ids else NOTHING)]
+            marks += [(len(prompt) + j, o) for j, o in enumerate(watched[:-1])]
+            for position, o in marks:
+                if o == NOTHING:
+                    continue
+                mask = np.isin(owners[frame], ids) if o == ALL else owners[frame] == o
+                if mask.any():
+                    line.append(i)
+                    column.append(position)
+                    wanted.append(mask)
+        if not wanted:
+            return None
+        cells = self.index + 1
+        mask = torch.from_numpy(np.stack(wanted)).to(self.device).float()
+        picked = shares[line, :2, column][:, :, cells].float()
+        mass = (picked * torch.cat([mask, mask], 1)[:, None]).sum(-1)
+        return -torch.log(mass + 1e-3).mean(1).sum(), len(wanted), float(mass.detach().sum() / 2)
+
+    def answer_loss(self, texts, cache, owners, groups=3):
         """Weighted mean cross-entropy of the answer tokens; rows of similar length run together."""
+        looked, looks, mass = 0.0, 0, 0.0
         texts = sorted(texts, key=lambda t: len(t[1]) + len(t[2]))
         total, weight, right, seen = 0.0, 0.0, 0, 0
         for part in np.array_split(np.arange(len(texts)), groups):
             rows = [texts[i] for i in part]
-            length = max(len(p) + len(a) - 1 for _, p, a, _ in rows)
+            length = max(len(t[1]) + len(t[2]) - 1 for t in rows)
             ids = np.zeros((len(rows), length), np.int64)
             target, w = ids.copy(), np.zeros((len(rows), length), np.float32)
-            for i, (_, p, a, ws) in enumerate(rows):
+            for i, (_, p, a, ws, _, _) in enumerate(rows):
                 line = (p + a)[:-1]
                 ids[i, :len(line)] = line
                 target[i, len(p) - 1:len(line)] = a
                 w[i, len(p) - 1:len(line)] = ws
             ids, target, w = (torch.from_numpy(t).to(self.device) for t in (ids, target, w))
             frame = torch.tensor([r[0] for r in rows], device=self.device)
-            x = self.model.run_suffix(self.model.embed(ids), cache, frame)
+            shares = []
+            x = self.model.run_suffix(self.model.embed(ids), cache, frame, shares)
+            look = self.attention_loss(rows, shares[WATCHED_BLOCK], owners)
+            if look:
+                looked, looks, mass = looked + look[0], looks + look[1], mass + look[2]
             keep = w > 0
             logits = self.model.logits(x[keep]).float()
             ce = F.cross_entropy(logits, target[keep], reduction='none')
@@ -264,13 +320,15 @@ class Trainer:
             right += int((logits.argmax(-1) == target[keep])[vital].sum())
             seen += int(vital.sum())
         loss = total / weight
-        return loss, {'answer': float(loss.detach()), 'vital': right / max(seen, 1)}
+        info = {'answer': float(loss.detach()), 'vital': right / max(seen, 1),
+                'attention': mass / max(looks, 1)}
+        return loss + self.args.attention * looked / max(looks, 1), info
 
     def train_step(self, samples, stage):
         set_rates(self.optimizer, self.step, self.args)
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=not self.args.fp32):
             if stage == 'vision':
-                (loss, info), _ = self.vision_loss(samples)
+                loss, info = self.vision_loss(samples)
             else:
                 loss, info = self.full_loss(samples)
         self.optimizer.zero_grad(set_to_none=True)
@@ -360,6 +418,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--out', default='runs/pointer')
     parser.add_argument('--resume', action='store_true')
+    parser.add_argument('--init', metavar='CHECKPOINT', help='start from the weights of another run')
     parser.add_argument('--export', metavar='DIR', help='write the checkpoint of --out and stop')
     parser.add_argument('--minutes', type=float, default=1e9, help='stop after this long')
     parser.add_argument('--vision-steps', type=int, default=1000)
@@ -367,7 +426,8 @@ def main():
     parser.add_argument('--freeze-step', type=int, default=10 ** 9, help='ViT fixed from this step')
     parser.add_argument('--vision-clips', type=int, default=8)
     parser.add_argument('--clips', type=int, default=4)
-    parser.add_argument('--per-frame', type=int, default=6, help='sentences per frame')
+    parser.add_argument('--per-frame', type=int, default=8, help='sentences per frame')
+    parser.add_argument('--attention', type=float, default=0.3, help='weight of attention_loss')
     parser.add_argument('--workers', type=int, default=1)
     parser.add_argument('--threads', type=int, default=1)
     parser.add_argument('--device', default='cpu')
@@ -382,6 +442,8 @@ def main():
     trainer = Trainer(args)
     if args.resume or args.export:
         trainer.restore()
+    elif args.init:
+        trainer.warm_start(args.init)
     if args.export:
         trainer.export(args.export)
     else:
