@@ -89,6 +89,13 @@ def initialise(model):
         elif name.endswith('bias'):
             nn.init.zeros_(p)
     nn.init.normal_(vit.patch_embedding.weight, std=1 / math.sqrt(192))
+    # The ViT's features have no final norm and an rms of about 3.
+    vision = model.model.vision_backbone
+    for part in (vision.adapter, vision.image_pooling_2d):
+        for linear in (part.wq, part.wk, part.wv):
+            nn.init.normal_(linear.weight, std=1 / (3 * math.sqrt(linear.weight.shape[1])))
+    for linear in (vision.adapter.wo, vision.image_pooling_2d.wo, vision.image_projector.w2):
+        nn.init.normal_(linear.weight, std=1 / math.sqrt(linear.weight.shape[1]))
     nn.init.normal_(model.model.transformer.ff_out.weight, std=0.02)
     wte = model.model.transformer.wte
     nn.init.normal_(wte.embedding, std=0.5)
@@ -120,6 +127,8 @@ def set_rates(optimizer, step, args):
     vision, total = args.vision_steps, args.steps
     for g in optimizer.param_groups:
         peak, first, last = RATES[g['part']], vision, total
+        if g['part'] == 'vision':
+            first = max(vision, args.thaw_step)
         if g['part'] == 'vision' and step < vision:
             peak, first = 1.2e-3, 0
             g['lr'] = peak * min(1, (step + 1) / 80) * (1 - 0.5 * step / max(vision, 1))
@@ -203,10 +212,11 @@ class Trainer:
         x = x.view(n, side // patch, patch, side // patch, patch, 3).transpose(2, 3)
         return x.reshape(n, (side // patch) ** 2, -1)
 
-    def patch_loss(self, features, samples):
-        loss, info = self.heads.loss('patch', features, *self.labels(samples, 'patch'))
+    def patch_loss(self, features, samples, rows=None):
+        loss, info = self.heads.loss('patch', features, *self.labels(samples, 'patch', rows))
         fill = np.concatenate([s['patch_fill'] for s in samples])
-        fill = torch.from_numpy(fill.reshape(len(fill), -1, 16)).to(self.device).float()
+        fill = fill.reshape(len(fill), -1, 16)[slice(None) if rows is None else rows]
+        fill = torch.from_numpy(fill).to(self.device).float()
         bits = F.binary_cross_entropy_with_logits(self.heads.fill(features).float(), fill,
                                                   reduction='none').mean(-1)
         # Patches on an outline are few and say what the shape is.
@@ -228,24 +238,35 @@ class Trainer:
         features = self.model.encode(self.normalise(np.concatenate([s['crops'] for s in samples])))
         return self.patch_loss(features, samples)
 
+    def encode_clips(self, samples, frozen):
+        """Features [samples * WINDOW + 1, P, F]; the last row is the black frame's.
+
+        Only the frames asked about get gradients: their neighbours look almost the same.
+        """
+        black = np.zeros((1,) + samples[0]['crops'].shape[1:], np.uint8)
+        crops = self.normalise(np.concatenate([s['crops'] for s in samples] + [black]))
+        asked = [i * WINDOW + p for i, s in enumerate(samples) for p in s['asked']]
+        others = sorted(set(range(len(crops))) - set(asked))
+        with torch.no_grad():
+            passive = self.model.encode(crops if frozen else crops[others])
+        if frozen:
+            return passive, asked, None
+        active = self.model.encode(crops[asked])
+        order = torch.empty(len(crops), dtype=torch.long)
+        order[torch.tensor(asked + others)] = torch.arange(len(crops))
+        return torch.cat([active, passive.to(active.dtype)])[order], asked, active
+
     def full_loss(self, samples):
-        black = self.normalise(np.zeros((1,) + samples[0]['crops'].shape[1:], np.uint8))
-        now = self.normalise(np.concatenate([s['crops'] for s in samples]))
-        if self.step >= self.args.freeze_step:
-            with torch.no_grad():
-                features = self.model.encode(torch.cat([now, black]))
-        else:
-            features = self.model.encode(torch.cat([now, black]))
+        features, rows, active = self.encode_clips(samples, self.step < self.args.thaw_step)
         last = len(features) - 1
         loss, info = 0.0, {}
-        if self.step < self.args.freeze_step:
-            loss, info = self.patch_loss(features[:last], samples)
-        rows, previous, texts, moving = [], [], [], []
+        if active is not None:
+            loss, info = self.patch_loss(active, samples, rows)
+        previous, texts, moving = [], [], []
         for i, s in enumerate(samples):
             where = {}
             for position in s['asked']:
-                where[position] = len(rows)
-                rows.append(i * WINDOW + position)
+                where[position] = len(moving)
                 moving.append(s['first'] + position > 0)
                 before = [position - j for j in range(1, 5)]
                 previous.append([i * WINDOW + b if b >= 0 else last for b in before])
@@ -423,7 +444,8 @@ def main():
     parser.add_argument('--minutes', type=float, default=1e9, help='stop after this long')
     parser.add_argument('--vision-steps', type=int, default=1000)
     parser.add_argument('--steps', type=int, default=5000)
-    parser.add_argument('--freeze-step', type=int, default=10 ** 9, help='ViT fixed from this step')
+    parser.add_argument('--thaw-step', type=int, default=0,
+                        help='in stage "all" the ViT stays fixed before this step')
     parser.add_argument('--vision-clips', type=int, default=8)
     parser.add_argument('--clips', type=int, default=4)
     parser.add_argument('--per-frame', type=int, default=8, help='sentences per frame')
