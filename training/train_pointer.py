@@ -14,6 +14,7 @@ import json
 import math
 import multiprocessing as mp
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -143,6 +144,8 @@ def set_rates(optimizer, step, args):
 def producer(queue, stage, first_seed, stride, per_frame):
     """Puts samples of seeds first_seed, first_seed + stride, ... into the queue, forever."""
     torch.set_num_threads(1)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     tokenizer = build_tokenizer()
     config = pointer_config.make_config(tokenizer.token_to_id('<|endoftext|>'))
     seed, parent = first_seed, os.getppid()
@@ -366,12 +369,15 @@ class Trainer:
 
     def run(self):
         args, start = self.args, time.time()
+        stopped = []
+        for name in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(name, lambda *_: stopped.append(True))  # save, then leave
         log = open(Path(args.out) / 'curve.jsonl', 'a', buffering=1)
         stage, workers, queue = None, [], None
         sums, count, saved, tested = {}, 0, time.time(), time.time()
         began = time.time()
         try:
-            while self.step < args.steps and time.time() - start < args.minutes * 60:
+            while self.step < args.steps and time.time() - start < args.minutes * 60 and not stopped:
                 want = 'vision' if self.step < args.vision_steps else 'all'
                 if want != stage:
                     for w in workers:
@@ -408,7 +414,7 @@ class Trainer:
                 w.terminate()
         self.elapsed += time.time() - began
         self.save()
-        if self.step > args.vision_steps:
+        if self.step > args.vision_steps and not stopped:
             self.validate(log)
 
     def validate(self, log):
