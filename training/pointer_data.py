@@ -14,7 +14,8 @@ SIZE_IDS = {name: i for i, name in enumerate(SIZES)}
 DIRECTION_IDS = {name: i for i, name in enumerate(DIRECTIONS)}
 matrix = functools.lru_cache(None)(resize_matrix)
 SHORT = 0.75  # share of answers that end before the label in training
-WINDOW = 8  # frames encoded per clip
+WINDOW = 6  # frames encoded per clip, of which ASKED are asked about
+ASKED = 2
 
 
 def boundary_distance(mask):
@@ -149,13 +150,13 @@ def watched_objects(tokens, order):
 
 
 def choose_frames(rng, total):
-    """The WINDOW frames to encode and which of them (positions) are asked about."""
+    """The WINDOW consecutive frames to encode and which of them (positions) are asked about."""
     if rng.random() < 0.3:
         start = 0
-        asked = sorted(rng.choice(WINDOW, 4, replace=False).tolist())
+        asked = sorted(rng.choice(WINDOW, ASKED, replace=False).tolist())
     else:
         start = int(rng.integers(1, total - WINDOW + 1))
-        asked = list(range(4, WINDOW))
+        asked = list(range(WINDOW - ASKED, WINDOW))
     return start, asked
 
 

@@ -30,7 +30,7 @@ from pointer_model import VideoMolmo, preprocess
 from pointer_text import build_tokenizer, tokenizer_config
 
 # Learning rates per component (stage "all"); the paper fine-tunes and uses far smaller ones.
-RATES = {'vision': 6e-4, 'connector': 1e-3, 'language': 1e-3}
+RATES = {'vision': 2.5e-4, 'connector': 1e-3, 'language': 1e-3}
 
 WATCHED_BLOCK = 2  # its first two heads are guided by attention_loss
 
@@ -62,7 +62,7 @@ class AuxHeads(nn.Module):
         if moving is not None:
             seen = owned & moving[:, None]
             if bool(seen.any()):
-                parts['motion'] = F.cross_entropy(direction[seen], look[seen][:, 3])
+                parts['motion'] = 2 * F.cross_entropy(direction[seen], look[seen][:, 3])
         return sum(parts.values()), {f'{name}.{k}': float(v.detach()) for k, v in parts.items()}
 
 
