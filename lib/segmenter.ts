@@ -7,8 +7,15 @@ import type {
   AddonSegmenter,
 } from './engine/addon.js'
 import { linkCancel } from './engine/cancel.js'
-import { DisposedError, InvalidArgumentError, typed } from './engine/errors.js'
+import {
+  DisposedError,
+  InvalidArgumentError,
+  typed,
+  UnsupportedModelError,
+} from './engine/errors.js'
+import { addon } from './engine/loader.js'
 import { Mask } from './formats/mask.js'
+import { cancellable, EMBEDDED, type LoadOptions, loadSettings, readCheckpoint } from './load.js'
 import { type PromptBox, type PromptPoint, toAddonBox, toAddonPoints } from './prompts.js'
 import type { ClipSource } from './video/frame.js'
 import { readImage } from './video/images.js'
@@ -72,6 +79,31 @@ export class Segmenter implements AsyncDisposable {
   constructor(engine: AddonSegmenter, createCancel: () => AddonCancel) {
     this.engine = engine
     this.#createCancel = createCancel
+  }
+
+  /**
+   * Loads SAM 2 or 2.1 from a checkpoint folder (config.json and safetensors, in the original names or those
+   * of transformers); without a path, the embedded one.
+   *
+   * @throws MODEL_NOT_FOUND, CHECKPOINT_INVALID (naming the file or tensor), UNSUPPORTED_MODEL,
+   * OUT_OF_MEMORY, DEVICE_UNAVAILABLE, INVALID_ARGUMENT, ABORTED.
+   */
+  static async load(
+    path: string = EMBEDDED.segmenter,
+    options: LoadOptions = {},
+  ): Promise<Segmenter> {
+    const settings = loadSettings(options)
+    const checkpoint = await readCheckpoint(path)
+    if (checkpoint.kind !== 'segmenter') {
+      throw new UnsupportedModelError(`${path}: expected a SAM 2 checkpoint`)
+    }
+    const { config, names, folder } = checkpoint
+    const native = addon()
+    const weights = { path: folder }
+    const engine = await cancellable(options, cancel =>
+      native.loadSegmenter({ ...settings, ...cancel, config, names, weights }),
+    )
+    return new Segmenter(engine, () => native.createCancel())
   }
 
   get info(): AddonModelInfo {

@@ -11,6 +11,7 @@ import { DisposedError, InvalidArgumentError, typed } from './engine/errors.js'
 import { Mask } from './formats/mask.js'
 import { type PromptBox, type PromptPoint, toAddonBox, toAddonPoints } from './prompts.js'
 import type { Frame } from './video/frame.js'
+import type { RgbImage } from './video/pixels.js'
 import type { FrameReader } from './video/reader.js'
 
 /** Frames whose image features are kept, the last used. */
@@ -62,6 +63,8 @@ export interface SegmentedFrame {
   timeNs: bigint
   width: number
   height: number
+  /** The frame's pixels, packed RGB. */
+  image: RgbImage
   objects: SegmentedObject[]
 }
 
@@ -300,14 +303,14 @@ export class SegmentVideo implements Disposable {
     const { frameIndex, objectIds, masks, ious, objectScores } = found
     const { width, height } = this
     const names = new Map([...this.#numbers].map(([name, number]) => [number, name]))
-    const { timeNs } = await this.#reader.get(frameIndex)
+    const { timeNs, data } = await this.#reader.get(frameIndex)
     const objects = objectIds.map((number, i) => ({
       objectId: names.get(number)!,
       mask: new Mask(masks[i]!, width, height),
       score: ious[i]!,
       visible: objectScores[i]! > 0,
     }))
-    return { frameIndex, timeNs, width, height, objects }
+    return { frameIndex, timeNs, width, height, image: { data, width, height }, objects }
   }
 
   async #call<T>(

@@ -57,17 +57,21 @@ function fusePair(
   return new Mask(data, width, height)
 }
 
+/** Union over the objects of one direction. */
+export function unionMask(estimate: Estimate | null, size: Size): Mask | null {
+  const data = unionOf(estimate?.masks ?? [])
+  return data && new Mask(data, size.width, size.height)
+}
+
 /** The frame's mask as the paper has it: union over the objects per direction, then fused. */
-export function fuseUnion(
+export function fuseDirections(
   engine: GroundEngine['masks'],
-  forward: Estimate | null,
-  backward: Estimate | null,
+  directions: { forward: Mask | null; backward: Mask | null },
   size: Size,
   options: FusionOptions,
 ): Mask {
-  const left = unionOf(forward?.masks ?? [])
-  const right = unionOf(backward?.masks ?? [])
-  return fusePair(engine, left, right, size, options)
+  const { forward, backward } = directions
+  return fusePair(engine, forward?.data, backward?.data, size, options)
 }
 
 /** Every object of either direction, the two sides of one object fused. */

@@ -40,6 +40,11 @@ export interface GroundResult {
    * can differ from the union of `objects`, which are fused one by one.
    */
   mask: Mask
+  /**
+   * What each direction alone says of the frame, the union over its objects, before fusion; null where
+   * nothing arrived. Null as a whole on an answered keyframe, which keeps its own masks.
+   */
+  directions: { forward: Mask | null; backward: Mask | null } | null
   /** False for a first estimate of a 'lag' session that a fused result will replace. */
   final: boolean
   timings: Timings

@@ -4,10 +4,11 @@ import type { Frame } from '../video/frame.js'
 import type { GroundEngine, Point, PointAnswer, PointingStream } from './engine.js'
 import {
   type FusionOptions,
+  fuseDirections,
   fuseObjects,
-  fuseUnion,
   type NamedEstimate,
   pointedObjects,
+  unionMask,
   unionOf,
 } from './fuse.js'
 import { linkObjects } from './link.js'
@@ -257,9 +258,13 @@ export class GroundRun {
     const since = performance.now()
     const masks = this.#engine.masks
     const objects = fuseObjects(masks, forward, backward, slot.frame, this.#fusion)
-    const mask = fuseUnion(masks, forward, backward, slot.frame, this.#fusion)
+    const directions = {
+      forward: unionMask(forward, slot.frame),
+      backward: unionMask(backward, slot.frame),
+    }
+    const mask = fuseDirections(masks, directions, slot.frame, this.#fusion)
     addTimes(slot.timings, { fuse: performance.now() - since })
-    return toResult(slot, answer, objects, mask, final)
+    return { ...toResult(slot, answer, objects, mask, final), directions }
   }
 
   #provisional(slot: FrameSlot): GroundResult {
@@ -295,6 +300,7 @@ function toResult(
     answer: answer?.text ?? null,
     objects,
     mask,
+    directions: null,
     final,
     timings: { ...slot.timings },
   }

@@ -1,0 +1,107 @@
+import { cpus, totalmem } from 'node:os'
+import { performance } from 'node:perf_hooks'
+import { InvalidArgumentError } from '../engine/errors.js'
+import { addon } from '../engine/loader.js'
+import { benchGround } from './ground.js'
+import { benchDecode, benchVit } from './pointer.js'
+import { benchSam2 } from './sam2.js'
+
+export interface BenchOptions {
+  /** 0: one per core. */
+  threads: number
+  rounds: number
+  dtype: 'fp32' | 'bf16'
+  json?: boolean
+}
+
+/** One measured quantity. */
+export interface BenchRow {
+  name: string
+  /** Milliseconds per repetition. */
+  times: number[]
+  /** What one repetition does, for a rate. */
+  work?: { amount: number; unit: 'GFLOP' | 'GB' | 'frames' }
+}
+
+const RUNNERS = {
+  vit: benchVit,
+  decode: benchDecode,
+  sam2: benchSam2,
+  ground: benchGround,
+} as const
+
+export type BenchName = keyof typeof RUNNERS
+
+export const BENCHMARKS = Object.keys(RUNNERS) as BenchName[]
+
+/** Runs `work` a first time unmeasured, then `rounds` times. */
+export async function repeat(rounds: number, work: () => Promise<unknown>): Promise<number[]> {
+  await work()
+  const times: number[] = []
+  for (let i = 0; i < rounds; i++) {
+    const since = performance.now()
+    await work()
+    times.push(performance.now() - since)
+  }
+  return times
+}
+
+function median(sorted: readonly number[]): number {
+  const middle = sorted.length >> 1
+  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+}
+
+function machine(options: BenchOptions) {
+  const { selected, cores } = addon().cpu()
+  return {
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cores,
+    kernels: selected,
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    threads: options.threads || cores,
+    dtype: options.dtype,
+    node: process.version,
+  }
+}
+
+function summarize({ name, times, work }: BenchRow) {
+  const sorted = times.toSorted((a, b) => a - b)
+  const middle = median(sorted)
+  const rate = work ? { value: (work.amount / middle) * 1000, unit: `${work.unit}/s` } : null
+  return { name, medianMs: middle, leastMs: sorted[0]!, mostMs: sorted.at(-1)!, rate }
+}
+
+/** Prints the machine and, per quantity, median, spread and rate. */
+export async function runBenchmark(
+  name: BenchName,
+  options: BenchOptions,
+  print: (text: string) => void,
+): Promise<void> {
+  const runner = RUNNERS[name]
+  if (!runner) {
+    throw new InvalidArgumentError(
+      `benchmark must be one of ${BENCHMARKS.join(', ')}, got ${JSON.stringify(name)}`,
+    )
+  }
+  if (options.rounds < 1) {
+    throw new InvalidArgumentError(`rounds must be at least 1, got ${options.rounds}`)
+  }
+  const about = machine(options)
+  if (!options.json)
+    print(
+      Object.entries(about)
+        .map(([k, v]) => `${k}: ${v}`)
+        .join(', '),
+    )
+  const rows = (await runner(options)).map(summarize)
+  if (options.json) {
+    print(JSON.stringify({ benchmark: name, machine: about, rows }))
+    return
+  }
+  for (const row of rows) {
+    const rate = row.rate ? `  ${row.rate.value.toFixed(2)} ${row.rate.unit}` : ''
+    const spread = `${row.leastMs.toFixed(1)} .. ${row.mostMs.toFixed(1)}`
+    print(`${row.name.padEnd(34)} ${row.medianMs.toFixed(1).padStart(9)} ms  (${spread})${rate}`)
+  }
+  print(`peak memory ${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MiB`)
+}

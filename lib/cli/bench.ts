@@ -1,0 +1,26 @@
+import { type Command, Option } from 'commander'
+import { BENCHMARKS, type BenchName, runBenchmark } from '../bench/run.js'
+import type { CommandContext } from './context.js'
+import { parseInteger, withJson } from './options.js'
+
+interface BenchFlags {
+  threads?: number
+  rounds: number
+  dtype: 'fp32' | 'bf16'
+  json?: boolean
+}
+
+export function addBenchCommand(program: Command, context: CommandContext): void {
+  const command = program
+    .command('bench')
+    .description('measures the engine on this machine, with generated weights of real sizes')
+    .argument('<name>', BENCHMARKS.join(', '))
+    .option('--rounds <count>', 'measured repetitions', parseInteger, 5)
+    .option('--threads <count>', 'threads (default: one per core)', parseInteger)
+    .addOption(
+      new Option('--dtype <type>', 'of matrices').choices(['fp32', 'bf16']).default('fp32'),
+    )
+  withJson(command).action((name: string, flags: BenchFlags) =>
+    runBenchmark(name as BenchName, { ...flags, threads: flags.threads ?? 0 }, context.print),
+  )
+}

@@ -1,0 +1,78 @@
+import { access } from 'node:fs/promises'
+import type { Command } from 'commander'
+import { addon } from '../engine/loader.js'
+import { EMBEDDED, packageVersion } from '../load.js'
+import { libav } from '../video/libav.js'
+import { type CommandContext, EXIT } from './context.js'
+import { withJson } from './options.js'
+
+interface Finding {
+  name: string
+  ok: boolean
+  detail: string
+}
+
+export function addDoctorCommand(program: Command, context: CommandContext): void {
+  withJson(
+    program.command('doctor').description('checks what the library needs on this machine'),
+  ).action((flags: { json?: boolean }) => doctor(flags, context))
+}
+
+async function attempt(name: string, check: () => Promise<string> | string): Promise<Finding> {
+  try {
+    return { name, ok: true, detail: await check() }
+  } catch (error) {
+    return { name, ok: false, detail: (error as Error).message }
+  }
+}
+
+function describeCuda(): string {
+  const { built, devices, driverVersion, reason } = addon().cuda()
+  if (!built) return 'this build has no CUDA part'
+  if (devices.length === 0) return `none (${reason ?? 'no device'})`
+  const names = devices.map(
+    ({ name, totalBytes }) => `${name}, ${(totalBytes / 2 ** 30).toFixed(0)} GiB`,
+  )
+  return `${names.join('; ')}; driver ${driverVersion}`
+}
+
+async function findings(): Promise<Finding[]> {
+  return [
+    await attempt('package', async () => `videomolmo ${await packageVersion()}`),
+    await attempt('node', () => `${process.version}, ${process.platform}-${process.arch}`),
+    await attempt('engine', () => {
+      const { selected, available, cores } = addon().cpu()
+      return `${addon().version()}, CPU kernels ${selected} of ${available.join(', ')}, ${cores} cores`
+    }),
+    await attempt('cuda', describeCuda),
+    await attempt('video', async () => {
+      const av = await libav()
+      return `FFmpeg through node-av, H.264 encoder ${av.Codec.findEncoderByName('libx264' as never) ? 'found' : 'missing, overlays are MPEG-4'}`
+    }),
+    await attempt(
+      'pictures',
+      async () => `sharp ${(await import('sharp')).default.versions.sharp}`,
+    ),
+    await attempt('embedded models', async () => {
+      await Promise.all(Object.values(EMBEDDED).map(path => access(path)))
+      return Object.values(EMBEDDED).join(', ')
+    }),
+  ]
+}
+
+const ADVICE = `
+The embedded models are there for trying and testing the library: they know drawn shapes on plain
+backgrounds and nothing else. For real videos bring checkpoints:
+  videomolmo ground clip.mp4 "..." --pointer <VideoMolmo folder> --segmenter <SAM 2.1 folder>
+docs/checkpoints.md says which files these folders hold.`
+
+async function doctor(flags: { json?: boolean }, { print }: CommandContext): Promise<void> {
+  const found = await findings()
+  if (flags.json) print(JSON.stringify(found))
+  else {
+    for (const { name, ok, detail } of found)
+      print(`${ok ? 'ok  ' : 'FAIL'}  ${name.padEnd(16)} ${detail}`)
+    print(ADVICE)
+  }
+  if (found.some(({ ok }) => !ok)) process.exitCode = EXIT.failed
+}

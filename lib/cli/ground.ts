@@ -1,0 +1,98 @@
+import type { Command } from 'commander'
+import { Option } from 'commander'
+import { AbortedError } from '../engine/errors.js'
+import { OutputWriter } from '../formats/outputs.js'
+import { FUSION_STRATEGIES, type GroundOptions } from '../ground/options.js'
+import { PICTURE_FRAME_RATE } from '../video/images.js'
+import { openClip } from '../video/source.js'
+import { VideoMolmo } from '../videomolmo.js'
+import type { CommandContext } from './context.js'
+import {
+  loadOptions,
+  type ModelFlags,
+  parseInteger,
+  parseNumber,
+  withJson,
+  withModelOptions,
+} from './options.js'
+import { ProgressBar } from './progress.js'
+
+interface GroundFlags extends ModelFlags, Omit<GroundOptions, 'signal' | 'onProgress'> {
+  output: string
+  json?: boolean
+}
+
+export function addGroundCommand(program: Command, context: CommandContext): void {
+  const command = program
+    .command('ground')
+    .description('masks and points of what a sentence names, for every frame of a clip')
+    .argument('<source>', 'video file, folder of pictures or picture')
+    .argument('<sentence>', 'what to look for')
+    .option('-o, --output <folder>', 'where to write', 'out')
+    .option('-k, --keyframe-every <frames>', 'ask the pointer on every k-th frame', parseInteger)
+    .option('--tau <iou>', 'IoU from which both directions are intersected', parseNumber)
+    .option('--context-frames <count>', 'previous frames for the pointer', parseInteger)
+    .option('--max-new-tokens <count>', 'longest answer', parseInteger)
+    .option('--max-frames <count>', 'frames to read at most', parseInteger)
+    .addOption(
+      new Option('--fusion <strategy>', 'how both directions become one').choices(
+        FUSION_STRATEGIES,
+      ),
+    )
+  withJson(withModelOptions(command, ['pointer', 'segmenter'])).action(
+    (source: string, sentence: string, flags: GroundFlags) =>
+      ground(source, sentence, flags, context),
+  )
+}
+
+function groundOptions(flags: GroundFlags): GroundOptions {
+  const { keyframeEvery, tau, contextFrames, maxNewTokens, maxFrames, fusion } = flags
+  return Object.fromEntries(
+    Object.entries({ keyframeEvery, tau, contextFrames, maxNewTokens, maxFrames, fusion }).filter(
+      ([, value]) => value !== undefined,
+    ),
+  )
+}
+
+async function ground(
+  source: string,
+  sentence: string,
+  flags: GroundFlags,
+  { signal, print, note }: CommandContext,
+): Promise<void> {
+  const { pointer, segmenter } = flags
+  const models = { ...(pointer ? { pointer } : {}), ...(segmenter ? { segmenter } : {}) }
+  await using vm = await VideoMolmo.load({ ...models, ...loadOptions(flags, signal) })
+  const { frameRate } = await openClip(source)
+  const writer = await OutputWriter.open(flags.output, sentence, frameRate ?? PICTURE_FRAME_RATE)
+  const bar = new ProgressBar(!flags.json)
+  const options = { ...groundOptions(flags), signal, onProgress: bar.update }
+  const since = performance.now()
+  let [frames, visible] = [0, 0]
+  let interrupted = false
+  try {
+    for await (const result of vm.ground(source, sentence, options)) {
+      await writer.write(result)
+      frames++
+      if (result.mask.area > 0) visible++
+    }
+  } catch (error) {
+    if (!(error instanceof AbortedError)) throw error
+    interrupted = true
+  } finally {
+    bar.stop()
+    await writer.close()
+  }
+  const seconds = (performance.now() - since) / 1000
+  const { paths } = writer
+  if (flags.json) print(JSON.stringify({ frames, visible, seconds, interrupted, outputs: paths }))
+  else {
+    print(`${frames} frames in ${seconds.toFixed(1)} s (${(frames / seconds).toFixed(2)} frames/s)`)
+    print(`something was found in ${visible} of them`)
+    for (const [name, path] of Object.entries(paths)) print(`${name.padEnd(8)} ${path}`)
+  }
+  if (interrupted) {
+    note(`interrupted after ${frames} frames; they are kept`)
+    throw new AbortedError()
+  }
+}

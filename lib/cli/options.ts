@@ -1,0 +1,63 @@
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { DEVICES, DTYPES, type LoadOptions } from '../load.js'
+
+export interface ModelFlags {
+  pointer?: string
+  segmenter?: string
+  tokenizer?: string
+  device?: string
+  dtype?: string
+  threads?: number
+}
+
+export function parseInteger(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isInteger(value)) {
+    throw new InvalidArgumentError('expected an integer.')
+  }
+  return value
+}
+
+export function parseNumber(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isFinite(value)) {
+    throw new InvalidArgumentError('expected a number.')
+  }
+  return value
+}
+
+/** Numbers between commas. */
+export function parseNumbers(text: string): number[] {
+  return text.split(',').map(parseNumber)
+}
+
+/** Options that say which models run and how. */
+export function withModelOptions(command: Command, models: ('pointer' | 'segmenter')[]): Command {
+  if (models.includes('pointer')) {
+    command
+      .option('--pointer <folder>', 'VideoMolmo or Molmo checkpoint (default: the embedded one)')
+      .option('--tokenizer <folder>', 'folder with tokenizer.json, if the checkpoint has none')
+  }
+  if (models.includes('segmenter')) {
+    command.option('--segmenter <path>', 'SAM 2 checkpoint (default: the embedded one)')
+  }
+  return command
+    .addOption(new Option('--device <name>', 'where to compute').choices(DEVICES))
+    .addOption(new Option('--dtype <type>', 'how matrices are held').choices(DTYPES))
+    .option('--threads <count>', 'threads per model (default: one per core)', parseInteger)
+}
+
+export const withJson = (command: Command): Command =>
+  command.option('--json', 'write results as JSON')
+
+/** The load options that the flags name. */
+export function loadOptions(flags: ModelFlags, signal: AbortSignal): LoadOptions {
+  const { device, dtype, threads, tokenizer } = flags
+  return {
+    signal,
+    ...(device === undefined ? {} : { device: device as LoadOptions['device'] }),
+    ...(dtype === undefined ? {} : { dtype: dtype as LoadOptions['dtype'] }),
+    ...(threads === undefined ? {} : { threads }),
+    ...(tokenizer === undefined ? {} : { tokenizer }),
+  } as LoadOptions
+}

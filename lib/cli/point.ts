@@ -1,0 +1,65 @@
+import type { Command } from 'commander'
+import { toJson } from '../formats/outputs.js'
+import type { PointOptions } from '../ground/options.js'
+import { Pointer } from '../pointer.js'
+import type { CommandContext } from './context.js'
+import {
+  loadOptions,
+  type ModelFlags,
+  parseInteger,
+  withJson,
+  withModelOptions,
+} from './options.js'
+
+interface PointFlags extends ModelFlags {
+  keyframeEvery?: number
+  contextFrames?: number
+  maxFrames?: number
+  json?: boolean
+}
+
+export function addPointCommand(program: Command, context: CommandContext): void {
+  const command = program
+    .command('point')
+    .description('points at what a sentence names')
+    .argument('<source>', 'video file, folder of pictures or picture')
+    .argument('<sentence>', 'what to look for')
+    .option(
+      '-k, --keyframe-every <frames>',
+      'look at every k-th frame (default: all)',
+      parseInteger,
+    )
+    .option('--context-frames <count>', 'previous frames for the pointer', parseInteger)
+    .option('--max-frames <count>', 'frames to read at most', parseInteger)
+  withJson(withModelOptions(command, ['pointer'])).action(
+    (source: string, sentence: string, flags: PointFlags) =>
+      point(source, sentence, flags, context),
+  )
+}
+
+export function pointOptions(flags: PointFlags, signal: AbortSignal): PointOptions {
+  const { keyframeEvery, contextFrames, maxFrames } = flags
+  return {
+    signal,
+    ...(keyframeEvery === undefined ? {} : { keyframeEvery }),
+    ...(contextFrames === undefined ? {} : { contextFrames }),
+    ...(maxFrames === undefined ? {} : { maxFrames }),
+  }
+}
+
+async function point(
+  source: string,
+  sentence: string,
+  flags: PointFlags,
+  { signal, print }: CommandContext,
+): Promise<void> {
+  await using pointer = await Pointer.load(flags.pointer, loadOptions(flags, signal))
+  for await (const result of pointer.point(source, sentence, pointOptions(flags, signal))) {
+    const { frameIndex: frame, timeNs: tNs, points, answer } = result
+    if (flags.json) print(toJson({ frame, tNs, points, answer }))
+    else {
+      const list = points.map(({ x, y }) => `(${x}, ${y})`).join(' ')
+      print(`frame ${frame}: ${list || answer.trim()}`)
+    }
+  }
+}

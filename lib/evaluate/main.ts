@@ -1,0 +1,184 @@
+import { writeFile } from 'node:fs/promises'
+import { Command } from 'commander'
+import { parseInteger } from '../cli/options.js'
+import { addon } from '../engine/loader.js'
+import { VideoMolmo } from '../videomolmo.js'
+import { CachedEngine } from './cached-engine.js'
+import { type DrawnClip, findClips, readDrawnClip } from './clips.js'
+import {
+  DEFAULT_CHOICE,
+  type FusionChoice,
+  groundQuery,
+  type MaskRecord,
+  mean,
+  measureMasks,
+  measurePoints,
+  type PointRecord,
+  STRATEGY_CHOICES,
+  type Subject,
+} from './drawn.js'
+import { figure, maskFigures, maskTable, pointTable, sweepTable, table } from './report.js'
+
+/**
+ * Measures models on clips of training/make_clips.py and prints Markdown:
+ *
+ *     npm run evaluate -- clips/eval [--sweep] [--clips 60] [--output figures.md]
+ */
+interface Flags {
+  pointer?: string
+  segmenter?: string
+  clips?: number
+  keyframeEvery: number
+  sweep?: boolean
+  sweepClips: number
+  output?: string
+}
+
+const TAUS = [0, 0.3, 0.5, 0.7, 0.9, 1]
+const RATES = [1, 3, 5, 10, 15]
+
+/** Records of everything that was measured, by setting. */
+interface Records {
+  points: PointRecord[]
+  motionReal: PointRecord[]
+  motionBlack: PointRecord[]
+  /** By strategy at the default tau. */
+  strategies: Map<string, MaskRecord[]>
+  taus: Map<string, MaskRecord[]>
+  rates: Map<string, MaskRecord[]>
+  contexts: Map<string, MaskRecord[]>
+  contextPoints: Map<string, PointRecord[]>
+}
+
+function append<T>(map: Map<string, T[]>, key: string, record: T): void {
+  const list = map.get(key) ?? []
+  map.set(key, list)
+  list.push(record)
+}
+
+async function measureClip(subject: Subject, clip: DrawnClip, records: Records, flags: Flags) {
+  const { keyframeEvery } = flags
+  for (const query of clip.queries) {
+    const said = await measurePoints(subject, clip, query, { keyframeEvery })
+    records.points.push(said)
+    if (query.motion && query.objects.length > 0) {
+      const black = { keyframeEvery, blackContext: true }
+      records.motionReal.push(said)
+      records.motionBlack.push(await measurePoints(subject, clip, query, black))
+    }
+    const results = await groundQuery(subject, clip, query, { keyframeEvery })
+    for (const choice of STRATEGY_CHOICES) {
+      const record = measureMasks(subject, clip, query, results, choice)
+      append(records.strategies, choice.strategy, record)
+    }
+  }
+}
+
+async function sweepClip(subject: Subject, clip: DrawnClip, records: Records, flags: Flags) {
+  const { keyframeEvery } = flags
+  for (const query of clip.queries) {
+    const score = async (rate: number, contextFrames: number, choices: FusionChoice[]) => {
+      const options = { keyframeEvery: rate, contextFrames }
+      const results = await groundQuery(subject, clip, query, options)
+      return choices.map(choice => measureMasks(subject, clip, query, results, choice))
+    }
+    const choices = TAUS.map(tau => ({ ...DEFAULT_CHOICE, tau }))
+    const byTau = await score(keyframeEvery, subject.previousFrames, choices)
+    for (const [i, tau] of TAUS.entries()) append(records.taus, String(tau), byTau[i]!)
+    for (const rate of RATES) {
+      const [record] = await score(rate, subject.previousFrames, [DEFAULT_CHOICE])
+      append(records.rates, String(rate), record!)
+    }
+    for (let frames = 0; frames <= subject.previousFrames; frames++) {
+      const [record] = await score(keyframeEvery, frames, [DEFAULT_CHOICE])
+      append(records.contexts, String(frames), record!)
+      const options = { keyframeEvery, contextFrames: frames }
+      const said = await measurePoints(subject, clip, query, options)
+      append(records.contextPoints, String(frames), said)
+    }
+  }
+}
+
+const rowsOf = (map: Map<string, MaskRecord[]>) =>
+  [...map].map(([label, masks]) => ({ label, masks }))
+
+function report(records: Records, clips: number, flags: Flags): string {
+  const { points, motionReal, motionBlack, strategies } = records
+  const f1 = (list: PointRecord[]) => figure(mean(list.map(r => r.f1)))
+  const parts = [
+    `${clips} clips, ${points.length} sentences, a keyframe every ${flags.keyframeEvery} frames.`,
+    `### Points and counts\n\n${pointTable(points)}`,
+    `### Masks\n\n${maskTable(strategies.get('bidirectional')!)}`,
+    `### Motion sentences: what the previous frames are worth\n\n${table(
+      ['previous frames', 'sentences', 'F1'],
+      [
+        ['real', String(motionReal.length), f1(motionReal)],
+        ['black', String(motionBlack.length), f1(motionBlack)],
+      ],
+    )}`,
+    `### Fusion strategies (table 5)\n\n${sweepTable('strategy', rowsOf(strategies))}`,
+  ]
+  if (flags.sweep) {
+    const contextRows = [...records.contextPoints].map(([label, list]) => [
+      label,
+      f1(list),
+      ...maskFigures(records.contexts.get(label)!).map(figure),
+    ])
+    parts.push(
+      `Sweeps over the first ${Math.min(clips, flags.sweepClips)} clips:`,
+      `### Previous frames l (table 6)\n\n${table(['l', 'F1', 'J', 'F', 'J&F'], contextRows)}`,
+      `### Threshold tau (table 9)\n\n${sweepTable('tau', rowsOf(records.taus))}`,
+      `### Sampling rate k (table 10)\n\n${sweepTable('k', rowsOf(records.rates))}`,
+    )
+  }
+  return `${parts.join('\n\n')}\n`
+}
+
+async function evaluate(folder: string, flags: Flags): Promise<void> {
+  const { pointer, segmenter } = flags
+  const models = { ...(pointer ? { pointer } : {}), ...(segmenter ? { segmenter } : {}) }
+  await using vm = await VideoMolmo.load(models)
+  const native = addon()
+  const folders = (await findClips(folder)).slice(0, flags.clips)
+  const records: Records = {
+    points: [],
+    motionReal: [],
+    motionBlack: [],
+    strategies: new Map(),
+    taus: new Map(),
+    rates: new Map(),
+    contexts: new Map(),
+    contextPoints: new Map(),
+  }
+  const engine = {
+    openPointing: (capacity: number) => vm.pointer.openPointing(capacity),
+    segmenter: vm.segmenter.engine,
+    masks: native,
+  }
+  for (const [i, path] of folders.entries()) {
+    const clip = await readDrawnClip(path)
+    const cached = new CachedEngine(engine, clip.frames.length)
+    const { previousFrames } = vm.pointer
+    const subject = { engine: cached, previousFrames, createCancel: () => native.createCancel() }
+    await measureClip(subject, clip, records, flags)
+    if (flags.sweep && i < flags.sweepClips) await sweepClip(subject, clip, records, flags)
+    cached.dispose()
+    process.stderr.write(`\r${i + 1}/${folders.length} clips`)
+  }
+  process.stderr.write('\n')
+  const text = report(records, folders.length, flags)
+  process.stdout.write(text)
+  if (flags.output) await writeFile(flags.output, text)
+}
+
+await new Command('evaluate')
+  .argument('<folder>', 'clips written by training/make_clips.py')
+  .option('--pointer <folder>', 'another pointer than the embedded one')
+  .option('--segmenter <path>', 'another segmenter than the embedded one')
+  .option('--clips <count>', 'clips to use at most', parseInteger)
+  .option('-k, --keyframe-every <frames>', 'sampling rate', parseInteger, 5)
+  .option('--sweep', 'also sweep l, tau and k')
+  .option('--sweep-clips <count>', 'clips of the sweeps', parseInteger, 20)
+  .option('-o, --output <file>', 'also write the Markdown there')
+  .action(evaluate)
+  .parseAsync()

@@ -1,0 +1,64 @@
+/**
+ * videomolmo: give it a video and a sentence, get points and masks, frame by frame.
+ *
+ *     import { VideoMolmo } from 'videomolmo'
+ *
+ *     await using vm = await VideoMolmo.load()
+ *     for await (const frame of vm.ground('clip.mp4', 'the red square')) {
+ *       console.log(frame.frameIndex, frame.objects.length, frame.mask.area)
+ *     }
+ */
+export type { AddonModelInfo as ModelInfo } from './engine/addon.js'
+export {
+  AbortedError,
+  CheckpointError,
+  DecodeError,
+  DeviceUnavailableError,
+  DisposedError,
+  type ErrorCode,
+  InternalError,
+  InvalidArgumentError,
+  ModelNotFoundError,
+  OutOfMemoryError,
+  UnsupportedModelError,
+  VideoMolmoError,
+} from './engine/errors.js'
+export { type Box, Mask } from './formats/mask.js'
+export type { Polygon } from './formats/polygons.js'
+export { type CocoRle, decodeRle, encodeRle } from './formats/rle.js'
+export type { CountOptions, CountResult, CountRule } from './ground/count.js'
+export type { Point, Timings } from './ground/engine.js'
+export type {
+  FusionStrategy,
+  GroundOptions,
+  GroundProgress,
+  PointOptions,
+} from './ground/options.js'
+export type { PointResult } from './ground/point.js'
+export type { GroundedObject, GroundResult, MaskSource } from './ground/result.js'
+export { GroundSession, type SessionMode, type SessionOptions } from './ground/session.js'
+export { EMBEDDED, type LoadOptions } from './load.js'
+export { type FuseOptions, fuseMasks } from './masks.js'
+export { Pointer, type PointerLoadOptions } from './pointer.js'
+export type { PromptBox, PromptPoint } from './prompts.js'
+export {
+  type EncodedImage,
+  type ImageSource,
+  Segmenter,
+  type SegmentOptions,
+  type SegmentPrompt,
+  type SegmentResult,
+} from './segmenter.js'
+export type { ClipSource } from './video/frame.js'
+export type { PixelFormat, RawFrame, RgbImage } from './video/pixels.js'
+export { VideoWriter } from './video/writer.js'
+export {
+  type ObjectId,
+  type PromptOptions,
+  type PropagateOptions,
+  type SegmentedFrame,
+  type SegmentedObject,
+  SegmentVideo,
+  type SegmentVideoOptions,
+} from './video-segmenter.js'
+export { VideoMolmo, type VideoMolmoLoadOptions } from './videomolmo.js'

@@ -1,0 +1,32 @@
+import { InvalidArgumentError, toTypedError } from './engine/errors.js'
+import { addon } from './engine/loader.js'
+import { Mask } from './formats/mask.js'
+import type { FusionStrategy } from './ground/options.js'
+
+export interface FuseOptions {
+  /** IoU from which the masks are intersected, else united. 0 .. 1, default 0.7. */
+  tau?: number
+  /** Default 'bidirectional': equations 5 and 6 of the paper. */
+  strategy?: FusionStrategy
+}
+
+/**
+ * Fuses the two estimates of a frame's mask, the one that was propagated forward and the one that was propagated
+ * backward; null or an empty mask stands for a direction that has nothing to say, and the other one is taken.
+ *
+ * @throws INVALID_ARGUMENT for masks of different sizes, two nulls or a tau outside 0..1.
+ */
+export function fuseMasks(
+  forward: Mask | null,
+  backward: Mask | null,
+  { tau = 0.7, strategy = 'bidirectional' }: FuseOptions = {},
+): Mask {
+  const known = forward ?? backward
+  if (!known) throw new InvalidArgumentError('one of the two masks must be given')
+  try {
+    const { data } = addon().fuseMasks(forward, backward, { tau, strategy })
+    return new Mask(data, known.width, known.height)
+  } catch (error) {
+    throw toTypedError(error)
+  }
+}

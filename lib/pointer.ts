@@ -1,0 +1,211 @@
+import type { AddonCancel, AddonModelInfo, AddonMolmoConfig, AddonPointer } from './engine/addon.js'
+import { DisposedError, toTypedError, typed, UnsupportedModelError } from './engine/errors.js'
+import { addon } from './engine/loader.js'
+import {
+  type CountOptions,
+  type CountResult,
+  checkCountRule,
+  combineCounts,
+} from './ground/count.js'
+import type { AnswerOptions, Point, PointAnswer, PointingStream } from './ground/engine.js'
+import { checkQuery, type PointOptions, pointSettings } from './ground/options.js'
+import { type PointResult, pointClip } from './ground/point.js'
+import { cancellable, EMBEDDED, type LoadOptions, loadSettings, readCheckpoint } from './load.js'
+import { parseAnswer } from './text/answer.js'
+import { promptText } from './text/prompt.js'
+import { TextTokenizer } from './text/tokenizer.js'
+import type { ClipSource } from './video/frame.js'
+import type { RgbImage } from './video/pixels.js'
+import { openClip } from './video/source.js'
+
+/** How a pointer's sentences and answers are written. */
+export interface PointerText {
+  /** Token ids of the prompt for a sentence, without BOS and image tokens. */
+  encodePrompt(query: string): Int32Array
+  /** The text of an answer. */
+  decode(ids: Int32Array): string
+  /** Points of an answer in pixels, inside the frame. */
+  parse(answer: string, width: number, height: number): Point[]
+}
+
+/** What a pointer is made of; see `Pointer.load`. */
+export interface PointerParts {
+  engine: AddonPointer
+  text: PointerText
+  /** Previous frames that the model looks at (l). */
+  previousFrames: number
+  createCancel: () => AddonCancel
+}
+
+export interface PointerLoadOptions extends LoadOptions {
+  /** Folder with tokenizer.json, for a checkpoint that has none of its own. */
+  tokenizer?: string
+}
+
+/** VideoMolmo and Molmo: frames and a sentence in, points out. */
+export class Pointer implements AsyncDisposable {
+  /** Engine handle; what it does is documented in the addon's types. */
+  readonly engine: AddonPointer
+  /** Previous frames that the model looks at; 0 for Molmo. */
+  readonly previousFrames: number
+  readonly #text: PointerText
+  readonly #createCancel: () => AddonCancel
+  #disposed = false
+
+  /** Use `Pointer.load`. */
+  constructor({ engine, text, previousFrames, createCancel }: PointerParts) {
+    this.engine = engine
+    this.previousFrames = previousFrames
+    this.#text = text
+    this.#createCancel = createCancel
+  }
+
+  /**
+   * Loads a pointer from a checkpoint folder as it is on Hugging Face (config.json, safetensors,
+   * tokenizer.json); without a path, the embedded one.
+   *
+   * @throws MODEL_NOT_FOUND, CHECKPOINT_INVALID (naming the file or tensor), UNSUPPORTED_MODEL,
+   * OUT_OF_MEMORY, DEVICE_UNAVAILABLE, INVALID_ARGUMENT, ABORTED.
+   */
+  static async load(
+    path: string = EMBEDDED.pointer,
+    options: PointerLoadOptions = {},
+  ): Promise<Pointer> {
+    const settings = loadSettings(options)
+    const checkpoint = await readCheckpoint(path)
+    if (checkpoint.kind !== 'pointer') {
+      throw new UnsupportedModelError(`${path}: expected a Molmo or VideoMolmo checkpoint`)
+    }
+    const { config, folder } = checkpoint
+    const tokenizer = await loadTokenizer(folder, options.tokenizer, config)
+    const native = addon()
+    const engine = await cancellable(options, cancel =>
+      native.loadPointer({ ...settings, ...cancel, config, weights: { path: folder } }),
+    )
+    return new Pointer({
+      engine,
+      text: textOf(tokenizer),
+      previousFrames: config.previousFrames,
+      createCancel: () => native.createCancel(),
+    })
+  }
+
+  get info(): AddonModelInfo {
+    this.#checkAlive()
+    return this.engine.info()
+  }
+
+  /**
+   * Points at what a sentence names, on every k-th frame of a clip (default: every frame).
+   *
+   * @throws INVALID_ARGUMENT for a bad option or an empty sentence, DECODE_FAILED for a clip that cannot be
+   * read, ABORTED, DISPOSED.
+   */
+  async *point(
+    source: ClipSource,
+    query: string,
+    options: PointOptions = {},
+  ): AsyncGenerator<PointResult> {
+    this.#checkAlive()
+    const settings = pointSettings(options, this.previousFrames, 1)
+    const text = checkQuery(query)
+    const clip = await openClip(source)
+    try {
+      yield* pointClip(this, this.#createCancel, clip, text, settings)
+    } catch (error) {
+      throw toTypedError(error)
+    }
+  }
+
+  /**
+   * Counts what a sentence names: points on every k-th frame (default 10), combined by `rule`.
+   */
+  async count(source: ClipSource, query: string, options: CountOptions = {}): Promise<CountResult> {
+    const rule = checkCountRule(options.rule)
+    const frames: CountResult['frames'] = []
+    const sampled = { ...options, keyframeEvery: options.keyframeEvery ?? 10 }
+    for await (const { frameIndex, timeNs, points } of this.point(source, query, sampled)) {
+      frames.push({ frameIndex, timeNs, count: points.length })
+    }
+    const count = combineCounts(
+      frames.map(frame => frame.count),
+      rule,
+    )
+    return { count, frames }
+  }
+
+  /** A ring of encoded frames of one clip, for callers that sample frames themselves. */
+  openPointing(capacity: number): PointingStream {
+    this.#checkAlive()
+    const stream = this.engine.openStream({ capacity })
+    const sizes = new Map<number, { width: number; height: number }>()
+    return {
+      encode: async (frameIndex: number, image: RgbImage, cancel: AddonCancel) => {
+        const { data, width, height } = image
+        sizes.set(frameIndex, { width, height })
+        sizes.delete(frameIndex - capacity)
+        const picture = { data, width, height }
+        const { times } = await typed(stream.encode(frameIndex, picture, { cancel }))
+        return times
+      },
+      answer: async (frameIndex, query, options): Promise<PointAnswer> => {
+        const promptIds = this.#text.encodePrompt(query)
+        const [answer] = await typed(stream.answer([{ frameIndex, promptIds }], pick(options)))
+        const text = this.#text.decode(answer!.ids)
+        const { width, height } = sizes.get(frameIndex)!
+        const points = this.#text.parse(text, width, height)
+        return { frameIndex, points, text, timings: answer!.times }
+      },
+      dispose: () => stream.dispose(),
+    }
+  }
+
+  #checkAlive(): void {
+    if (this.#disposed) throw new DisposedError('the pointer was disposed')
+  }
+
+  /** Frees the model; running calls settle with ABORTED. A second call does nothing. */
+  async dispose(): Promise<void> {
+    if (this.#disposed) return
+    this.#disposed = true
+    await this.engine.dispose()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose()
+  }
+}
+
+function loadTokenizer(
+  folder: string,
+  second: string | undefined,
+  config: AddonMolmoConfig,
+): Promise<TextTokenizer> {
+  const { tokens, decoder, eos } = config
+  return TextTokenizer.load(second === undefined ? [folder] : [folder, second], {
+    embeddingRows: decoder.vocabSize + decoder.extraVocabSize,
+    special: {
+      '<im_start>': tokens.start,
+      '<im_end>': tokens.end,
+      '<im_patch>': tokens.patch,
+      '<im_col>': tokens.col,
+    },
+    eos,
+  })
+}
+
+function textOf(tokenizer: TextTokenizer): PointerText {
+  return {
+    encodePrompt: query => Int32Array.from(tokenizer.encode(promptText(query))),
+    decode: ids => tokenizer.decode(ids),
+    parse: (answer, width, height) =>
+      parseAnswer(answer, width, height).points.map(({ x, y }) => ({ x, y })),
+  }
+}
+
+const pick = ({ contextFrames, blackContext, maxNewTokens, cancel }: AnswerOptions) => ({
+  contextFrames,
+  blackContext,
+  maxNewTokens,
+  cancel,
+})

@@ -1,0 +1,149 @@
+import type { Addon, AddonCancel } from './engine/addon.js'
+import { DisposedError, toTypedError } from './engine/errors.js'
+import { addon } from './engine/loader.js'
+import type { CountOptions, CountResult } from './ground/count.js'
+import type { GroundEngine } from './ground/engine.js'
+import { groundClip } from './ground/ground.js'
+import {
+  checkQuery,
+  type GroundOptions,
+  groundSettings,
+  type PointOptions,
+} from './ground/options.js'
+import type { PointResult } from './ground/point.js'
+import type { GroundResult } from './ground/result.js'
+import { GroundSession, type SessionOptions } from './ground/session.js'
+import { Pointer, type PointerLoadOptions } from './pointer.js'
+import { Segmenter } from './segmenter.js'
+import type { ClipSource } from './video/frame.js'
+import { openClip } from './video/source.js'
+
+export interface VideoMolmoLoadOptions extends PointerLoadOptions {
+  /** A checkpoint folder or a loaded pointer, which stays the caller's. Default: the embedded one. */
+  pointer?: string | Pointer
+  /** A checkpoint folder or a loaded segmenter, which stays the caller's. Default: the embedded one. */
+  segmenter?: string | Segmenter
+}
+
+/** Points, masks and tracks for a sentence: a pointer and a segmenter together. */
+export class VideoMolmo implements AsyncDisposable {
+  readonly pointer: Pointer
+  readonly segmenter: Segmenter
+  readonly #masks: Pick<Addon, 'fuseMasks' | 'maskOverlap'>
+  readonly #createCancel: () => AddonCancel
+  readonly #owned: readonly AsyncDisposable[]
+  #disposed = false
+
+  /**
+   * Use `VideoMolmo.load`.
+   *
+   * @param owned models that `dispose` frees; models that the caller brought stay the caller's.
+   */
+  constructor(
+    pointer: Pointer,
+    segmenter: Segmenter,
+    addon: Pick<Addon, 'fuseMasks' | 'maskOverlap' | 'createCancel'>,
+    owned: readonly AsyncDisposable[],
+  ) {
+    this.pointer = pointer
+    this.segmenter = segmenter
+    this.#masks = addon
+    this.#createCancel = () => addon.createCancel()
+    this.#owned = owned
+  }
+
+  /**
+   * Loads a pointer and a segmenter; without arguments the embedded models, which know drawn shapes only.
+   *
+   * @throws what `Pointer.load` and `Segmenter.load` throw.
+   */
+  static async load(options: VideoMolmoLoadOptions = {}): Promise<VideoMolmo> {
+    const { pointer, segmenter } = options
+    const owned: AsyncDisposable[] = []
+    try {
+      const points = pointer instanceof Pointer ? pointer : await Pointer.load(pointer, options)
+      if (points !== pointer) owned.push(points)
+      const masks =
+        segmenter instanceof Segmenter ? segmenter : await Segmenter.load(segmenter, options)
+      if (masks !== segmenter) owned.push(masks)
+      return new VideoMolmo(points, masks, addon(), owned)
+    } catch (error) {
+      await Promise.all(owned.map(model => model[Symbol.asyncDispose]()))
+      throw error
+    }
+  }
+
+  /**
+   * Masks, points and object ids for every frame of a clip, in order: the pointer is asked on every k-th frame,
+   * its points become masks, the masks are propagated from both neighbouring keyframes and fused (section 4.2
+   * of the paper). Memory does not grow with the clip.
+   *
+   * @throws INVALID_ARGUMENT for a bad option or an empty sentence, DECODE_FAILED for a clip that cannot be
+   * read, ABORTED, DISPOSED.
+   */
+  async *ground(
+    source: ClipSource,
+    query: string,
+    options: GroundOptions = {},
+  ): AsyncGenerator<GroundResult> {
+    this.#checkAlive()
+    const settings = groundSettings(options, this.pointer.previousFrames)
+    const text = checkQuery(query)
+    const clip = await openClip(source)
+    try {
+      yield* groundClip(this.#engine(), this.#createCancel, clip, text, settings)
+    } catch (error) {
+      throw toTypedError(error)
+    }
+  }
+
+  /** Points alone; see `Pointer.point`. */
+  point(
+    source: ClipSource,
+    query: string,
+    options: PointOptions = {},
+  ): AsyncGenerator<PointResult> {
+    return this.pointer.point(source, query, options)
+  }
+
+  /** Counts; see `Pointer.count`. */
+  count(source: ClipSource, query: string, options: CountOptions = {}): Promise<CountResult> {
+    return this.pointer.count(source, query, options)
+  }
+
+  /** Grounding of frames that are pushed one by one; see `GroundSession`. */
+  openSession(query: string, options: SessionOptions = {}): GroundSession {
+    this.#checkAlive()
+    const { mode, signal: _, ...rest } = options
+    const settings = groundSettings(rest, this.pointer.previousFrames)
+    const text = checkQuery(query)
+    const engine = this.#engine()
+    return new GroundSession((source, signal) => {
+      const run = { ...settings, signal }
+      return groundClip(engine, this.#createCancel, source, text, run, mode === 'lag')
+    }, options)
+  }
+
+  #engine(): GroundEngine {
+    return {
+      openPointing: capacity => this.pointer.openPointing(capacity),
+      segmenter: this.segmenter.engine,
+      masks: this.#masks,
+    }
+  }
+
+  #checkAlive(): void {
+    if (this.#disposed) throw new DisposedError('the model was disposed')
+  }
+
+  /** Frees the models that `load` loaded; running calls settle with ABORTED. */
+  async dispose(): Promise<void> {
+    if (this.#disposed) return
+    this.#disposed = true
+    await Promise.all(this.#owned.map(model => model[Symbol.asyncDispose]()))
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose()
+  }
+}
