@@ -32,7 +32,7 @@ async function results(set: GoldenSet, threads: number, file: string): Promise<A
   const segmenter = await loadSegmenter(set, threads, file)
   try {
     const picture = image(set.input('image.rgb'))
-    const { features, tensors } = await segmenter.encode(picture, { trace: true })
+    const { features, tensors } = await segmenter.encode(picture, { mode: 'image', trace: true })
     const points = set.inputs.points ?? set.input('point_coords')
     const labels = set.inputs.labels ?? set.input('point_labels')
     const prompt = { points: floats(points), labels: integers(labels) }

@@ -161,10 +161,7 @@ async function follow(
   const clicked = await video.addPoints(0, first, 1, prompt(set), options)
   keep(clicked)
   area(0, clicked)
-  const committed = (await video.commit(0, first, options)) as
-    | { tensors?: AddonTensors }
-    | undefined
-  keep(committed ?? {})
+  keep(await video.commit(0, first, options))
   for (let frame = 1; frame < count; frame++) {
     const { features } = await encode(set, segmenter, frame)
     const tracked = await video.track(frame, features, options)

@@ -40,7 +40,10 @@ async function encode(
   const picture = image(set.input('image.rgb'))
   const small = set.inputs['image_small.rgb']
   if (small) {
-    const { features, tensors } = await segmenter.encode(image(small), { trace: true })
+    const { features, tensors } = await segmenter.encode(image(small), {
+      mode: 'image',
+      trace: true,
+    })
     actual['prep.image_predictor_small'] = tensors!['prep.image_predictor']!
     features.dispose()
   }
@@ -170,10 +173,15 @@ async function decoderComponents(set: GoldenSet, run: RunStage): Promise<void> {
   })
   await run('heads.pts1', 'heads', points(1), { multimask: true })
   await run('heads.pts3', 'heads', points(3), { multimask: false })
-  await run('heads.no_prompt', 'heads', points(0), { multimask: true })
+  // The tracker's heads take "no prompt" for one point with label -1.
+  const none: AddonTensors = {
+    coords: f32([1, 1, 2], new Float32Array(2)),
+    labels: { dtype: 'I32', shape: [1, 1], data: Int32Array.of(-1) },
+  }
+  await run('heads.no_prompt', 'heads', none, { multimask: true })
   const negative = set.inputs['heads.neg_features']
   if (negative) {
-    const inputs = { ...points(0), features: negative }
+    const inputs = { ...none, features: negative }
     await run('heads.no_prompt_neg', 'heads', inputs, { multimask: true })
   }
   const previous = set.inputs['heads.pts1_prev.prev_logits']

@@ -171,10 +171,8 @@ class Replay {
   }
 
   async #commit(frame: number, features: AddonImageFeatures): Promise<void> {
-    const result = (await this.#video.commit(frame, features, { trace: true })) as
-      | { tensors?: AddonTensors }
-      | undefined
-    for (const [name, tensor] of Object.entries(result?.tensors ?? {})) this.#put(name, tensor)
+    const result = await this.#video.commit(frame, features, { trace: true })
+    for (const [name, tensor] of Object.entries(result.tensors ?? {})) this.#put(name, tensor)
   }
 
   #masks(frame: string, result: AddonFrameMasks): void {
