@@ -61,9 +61,10 @@ int run_attention(const Options& options) {
         2.0 * share * double(c.batch * c.heads * c.nq) * double(c.nk * (c.d + c.dv));
     std::printf(
         "%-22s B%-4ld Nq %5ld Nk %5ld H %2ld/%-2ld D %3ld Dv %3ld  %9.3f ms [%.3f-%.3f] %7.1f "
-        "GFLOP/s\n",
+        "GFLOP/s  cpu %9.3f ms %7.1f GFLOP/s\n",
         c.name, long(c.batch), long(c.nq), long(c.nk), long(c.heads), long(c.kv_heads), long(c.d),
-        long(c.dv), t[0].median * 1e3, t[0].low * 1e3, t[0].high * 1e3, flops / t[0].median / 1e9);
+        long(c.dv), t[0].median * 1e3, t[0].low * 1e3, t[0].high * 1e3, flops / t[0].median / 1e9,
+        t[0].cpu * 1e3, flops / t[0].cpu / 1e9);
     std::fflush(stdout);
   }
   return 0;

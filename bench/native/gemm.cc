@@ -78,13 +78,15 @@ void run_case(const Case& c, const Options& options, ThreadPool& threads, Alloca
   const auto t = measure(candidates, options.rounds);
   const double scale = 1.0 / repeats;
   const double weight_gb = double(c.n) * double(c.k) * (c.bf16 ? 2.0 : 4.0) / 1e9;
-  std::printf("%-20s %6ldx%5ldx%5ld %s  %9.3f ms [%.3f-%.3f] %7.1f GFLOP/s %6.1f GB/s", c.name,
-              long(c.m), long(c.n), long(c.k), c.bf16 ? "bf16" : "f32 ", t[0].median * scale * 1e3,
-              t[0].low * scale * 1e3, t[0].high * scale * 1e3, flops / (t[0].median * scale) / 1e9,
-              weight_gb / (t[0].median * scale));
+  std::printf(
+      "%-20s %6ldx%5ldx%5ld %s  %9.3f ms [%.3f-%.3f] %7.1f GFLOP/s %6.1f GB/s  cpu %7.1f GFLOP/s",
+      c.name, long(c.m), long(c.n), long(c.k), c.bf16 ? "bf16" : "f32 ", t[0].median * scale * 1e3,
+      t[0].low * scale * 1e3, t[0].high * scale * 1e3, flops / (t[0].median * scale) / 1e9,
+      weight_gb / (t[0].median * scale), flops / (t[0].cpu * scale) / 1e9);
   if (blas.loaded()) {
-    std::printf("  openblas(f32) %9.3f ms %7.1f GFLOP/s  share %.2f", t[1].median * scale * 1e3,
-                flops / (t[1].median * scale) / 1e9, t[1].median / t[0].median);
+    std::printf("  openblas(f32) %9.3f ms %7.1f GFLOP/s cpu %7.1f GFLOP/s  share %.2f cpu %.2f",
+                t[1].median * scale * 1e3, flops / (t[1].median * scale) / 1e9,
+                flops / (t[1].cpu * scale) / 1e9, t[1].median / t[0].median, t[1].cpu / t[0].cpu);
   }
   std::printf("\n");
   std::fflush(stdout);

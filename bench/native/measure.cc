@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <fstream>
 
 #include "native/base/thread_pool.h"
@@ -11,10 +12,18 @@
 namespace vmolmo::bench {
 namespace {
 
-double seconds_of(const std::function<void()>& body) {
+double processor_seconds() { return double(std::clock()) / CLOCKS_PER_SEC; }
+
+struct Sample {
+  double wall, cpu;
+};
+
+Sample time_once(const std::function<void()>& body) {
+  const double cpu = processor_seconds();
   const auto start = std::chrono::steady_clock::now();
   body();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const auto end = std::chrono::steady_clock::now();
+  return {std::chrono::duration<double>(end - start).count(), processor_seconds() - cpu};
 }
 
 std::string processor_name() {
@@ -28,18 +37,21 @@ std::string processor_name() {
 }  // namespace
 
 std::vector<Timing> measure(const std::vector<std::function<void()>>& candidates, int rounds) {
-  std::vector<std::vector<double>> seconds(candidates.size());
+  std::vector<std::vector<double>> wall(candidates.size()), cpu(candidates.size());
   for (int round = 0; round <= rounds; ++round) {
     for (size_t i = 0; i < candidates.size(); ++i) {
-      const double s = seconds_of(candidates[i]);
-      if (round > 0) seconds[i].push_back(s);
+      const Sample sample = time_once(candidates[i]);
+      if (round == 0) continue;
+      wall[i].push_back(sample.wall);
+      cpu[i].push_back(sample.cpu);
     }
   }
   std::vector<Timing> timings;
-  for (auto& values : seconds) {
-    std::sort(values.begin(), values.end());
-    const size_t n = values.size();
-    timings.push_back({values[n / 2], values[n / 4], values[n - 1 - n / 4]});
+  for (size_t i = 0; i < candidates.size(); ++i) {
+    std::sort(wall[i].begin(), wall[i].end());
+    std::sort(cpu[i].begin(), cpu[i].end());
+    const size_t n = wall[i].size();
+    timings.push_back({wall[i][n / 2], wall[i][n / 4], wall[i][n - 1 - n / 4], cpu[i][n / 2]});
   }
   return timings;
 }

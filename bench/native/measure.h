@@ -17,6 +17,7 @@ struct Timing {
   double median = 0.0;
   double low = 0.0;   // first quartile
   double high = 0.0;  // third quartile
+  double cpu = 0.0;   // median of the processor time of all threads: steadier on a busy machine
 };
 
 // Times the candidates in turn, round after round, so that a disturbance of the machine hits all of

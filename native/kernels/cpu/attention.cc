@@ -46,6 +46,10 @@ class Runner {
     return s.nq * s.nk * (shape_.d + shape_.dv) * group_ + packed_floats(s) * 4;
   }
 
+  int64_t direct_work(const AttentionSequence& s) const {
+    return 4 * s.nq * s.nk * (shape_.d + shape_.dv);
+  }
+
   // Packs the keys [begin, end) of a unit; begin is a multiple of mr. Values are packed whole, by
   // whoever packs key 0: their panels run over all keys.
   void pack_keys(const Unit& unit, int64_t begin, int64_t end) const {
@@ -98,12 +102,17 @@ class Runner {
   int64_t group_;
 };
 
-void run_direct(const Runner& runner, ThreadPool& threads, const AttentionHeads& shape,
-                const AttentionSequence& s) {
-  const int64_t count = shape.heads * s.nq;
-  const int64_t grain = 1 + kSerialWork / (4 * s.nk * (shape.d + shape.dv) + 1);
-  threads.parallel_for(count, grain, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) runner.attend_direct(s, i / s.nq, i % s.nq);
+struct DirectTask {
+  const AttentionSequence* sequence;
+  int64_t head;
+};
+
+void run_direct(const Runner& runner, ThreadPool& threads, std::span<const DirectTask> tasks) {
+  const int64_t grain = 1 + kSerialWork / (runner.direct_work(*tasks[0].sequence) + 1);
+  threads.parallel_for(int64_t(tasks.size()), grain, [&](int64_t begin, int64_t end) {
+    for (const auto& [s, head] : tasks.subspan(size_t(begin), size_t(end - begin))) {
+      for (int64_t query = 0; query < s->nq; ++query) runner.attend_direct(*s, head, query);
+    }
   });
 }
 
@@ -173,19 +182,21 @@ void attention(const Kernels& kernels, ThreadPool& threads, Allocator& memory,
                const AttentionHeads& shape, std::span<const AttentionSequence> sequences) {
   const Runner runner(kernels, shape);
   std::vector<Unit> local, shared;
+  std::vector<DirectTask> direct;
   for (const AttentionSequence& s : sequences) {
     if (s.nq == 0) continue;
     if (s.nk == 0) {
       std::fill_n(s.out, s.nq * shape.heads * shape.dv, 0.0f);
       continue;
     }
-    if (s.nq <= kDirectQueries && sequences.size() == 1) {
-      run_direct(runner, threads, shape, s);
+    if (s.nq <= kDirectQueries) {
+      for (int64_t head = 0; head < shape.heads; ++head) direct.push_back({&s, head});
       continue;
     }
     auto& units = runner.packed_floats(s) <= kLocalFloats ? local : shared;
     for (int64_t head = 0; head < shape.kv_heads; ++head) units.push_back({&s, head});
   }
+  if (!direct.empty()) run_direct(runner, threads, direct);
   if (!local.empty()) run_local(runner, threads, local);
   for (size_t begin = 0; begin < shared.size();) {
     int64_t floats = 0;
