@@ -3,7 +3,7 @@ import { VideoMolmo } from '../videomolmo.js'
 import type { BenchOptions, BenchRow } from './run.js'
 
 /** The clip that comes with the package. */
-export const DEMO_CLIP = fileURLToPath(new URL('../../../assets/demo/frames', import.meta.url))
+export const DEMO_CLIP = fileURLToPath(new URL('../../../assets/demo/clip.mp4', import.meta.url))
 
 /** The whole way with the embedded models on the demo clip. */
 export async function benchGround({ dtype, threads, rounds }: BenchOptions): Promise<BenchRow[]> {

@@ -52,7 +52,8 @@ export class CachedEngine implements GroundEngine {
   /** Runs dispose of features when they are done with a frame; here that has to wait. */
   #keep(data: Uint8Array, features: AddonImageFeatures): void {
     this.#frees.push(features.dispose.bind(features))
-    features.dispose = () => {}
+    // The prototype's method is read-only, so plain assignment would fail.
+    Object.defineProperty(features, 'dispose', { value: () => {} })
     this.#features.set(data, features)
   }
 

@@ -1,0 +1,28 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+/**
+ * npm run bench -- <name> [options]: the native kernels (gemm, attention) through their own executable,
+ * everything else through `videomolmo bench`.
+ */
+const root = new URL('../../', import.meta.url)
+const NATIVE = ['gemm', 'attention']
+
+const [name = '', ...options] = process.argv.slice(2)
+const native = fileURLToPath(new URL('build/Release/videomolmo_bench', root))
+if (NATIVE.includes(name) && !existsSync(native)) {
+  console.error(`${native} is missing: build it with "npm run build"`)
+  process.exit(1)
+}
+const command = NATIVE.includes(name)
+  ? [native, name, ...options]
+  : [
+      process.execPath,
+      fileURLToPath(new URL('dist/lib/cli/main.js', root)),
+      'bench',
+      name,
+      ...options,
+    ]
+const { status } = spawnSync(command[0]!, command.slice(1), { stdio: 'inherit' })
+process.exitCode = status ?? 1
