@@ -1,0 +1,3 @@
+import { checkSets } from './check.js'
+
+checkSets('videomolmo-real-widths-hash')

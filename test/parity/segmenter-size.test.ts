@@ -1,0 +1,3 @@
+import { checkSets } from './check.js'
+
+checkSets('sam2.1-hiera-tiny-hash')
