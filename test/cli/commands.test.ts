@@ -1,0 +1,86 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { EMBEDDED } from '../../lib/load.js'
+import { demoFolder, run } from '../support/cli.js'
+
+const clip = join(demoFolder, 'clip.mp4')
+
+t.test('point and count speak JSON', async t => {
+  const pointed = await run('point', clip, 'all shapes', '-k', '8', '--json')
+  t.equal(pointed.code, 0, pointed.stderr)
+  const lines = pointed.stdout.trim().split('\n')
+  const frames = lines.map(line => JSON.parse(line) as { frame: number })
+  t.same(
+    frames.map(({ frame }) => frame),
+    [0, 8],
+  )
+  t.match(frames[1], { tNs: 800_000_000, points: Array, answer: String })
+  const counted = await run('count', clip, 'all shapes', '-k', '8', '--json', '--rule', 'max')
+  t.equal(counted.code, 0, counted.stderr)
+  const { count, frames: sampled } = JSON.parse(counted.stdout)
+  t.equal(count, Math.max(...sampled.map((frame: { count: number }) => frame.count)))
+})
+
+t.test('point and count speak to people', async t => {
+  const pointed = await run('point', clip, 'all shapes', '--max-frames', '2')
+  t.match(pointed.stdout, /^frame 0: .+\nframe 1: .+\n$/)
+  const counted = await run('count', clip, 'all shapes', '-k', '8')
+  t.match(counted.stdout, /^\d+\n$/)
+})
+
+t.test('segment follows clicks in both directions', async t => {
+  const folder = join(t.testdir(), 'out')
+  const click = ['-p', '1:60,60', '-b', '2:20,20,70,70', '-f', '3', '--max-frames', '2']
+  const { code, stdout, stderr } = await run('segment', clip, ...click, '-o', folder, '--json')
+  t.equal(code, 0, stderr)
+  t.match(JSON.parse(stdout), { frames: 5, interrupted: false })
+  t.same(
+    readdirSync(join(folder, 'masks')),
+    [1, 2, 3, 4, 5].map(i => `0000${i}.png`),
+  )
+  const { frames } = JSON.parse(readFileSync(join(folder, 'masks.json'), 'utf8'))
+  t.same(
+    frames[2].objects.map((object: { objectId: number }) => object.objectId),
+    [1, 2],
+  )
+})
+
+t.test('inspect and doctor', async t => {
+  const inspected = await run('inspect', EMBEDDED.pointer, '--json')
+  t.equal(inspected.code, 0, inspected.stderr)
+  t.match(JSON.parse(inspected.stdout), { kind: 'pointer', parameters: Number, tensors: Array })
+  const readable = await run('inspect', EMBEDDED.segmenter)
+  t.match(readable.stdout, /^segmenter: \d+ parameters in \d+ tensors\n {2}stored/)
+  const doctor = await run('doctor')
+  t.match(doctor.stdout, /drawn shapes/)
+  t.match(doctor.stdout, /embedded models/)
+})
+
+t.test('wrong usage ends with 2, failures with 1', async t => {
+  const codes: [string[], number][] = [
+    [['--help'], 0],
+    [['--version'], 0],
+    [['nonsense'], 2],
+    [['ground', clip], 2],
+    [['ground', clip, 'x', '--fusion', 'both'], 2],
+    [['ground', clip, 'x', '-k', 'often'], 2],
+    [['point', clip, 'x', '-k', '0'], 2],
+    [['point', clip, ''], 2],
+    [['segment', clip], 2],
+    [['segment', clip, '-p', '1,2,3,4'], 2],
+    [['bench', 'nonsense'], 2],
+    [['point', 'no such file.mp4', 'x'], 1],
+    [['inspect', 'no such folder'], 1],
+    [['point', clip, 'x', '--pointer', 'no such folder'], 1],
+  ]
+  for (const [args, expected] of codes) {
+    const { code, stderr } = await run(...args)
+    t.equal(code, expected, `${args.join(' ')}: ${stderr}`)
+  }
+})
+
+t.test('errors speak JSON too', async t => {
+  const { stderr } = await run('point', 'no such file.mp4', 'x', '--json')
+  t.match(JSON.parse(stderr), { error: { code: 'DECODE_FAILED', message: /no such file/ } })
+})
