@@ -484,8 +484,9 @@ def parse_args():
     p.add_argument('--out', default='training/runs/segmenter')
     p.add_argument('--resume', action='store_true', help='go on from OUT/checkpoint.pt')
     p.add_argument('--minutes', type=float, default=1e9, help='stop after so many minutes')
-    p.add_argument('--steps', type=int, default=2600)
+    p.add_argument('--steps', type=int, default=2700)
     p.add_argument('--image-steps', type=int, default=600, help='steps of pictures only')
+    p.add_argument('--pictures', type=float, default=0.45, help='share of picture steps later on')
     p.add_argument('--clips', type=int, default=2, help='clips in a video step of 6 frames')
     p.add_argument('--images', type=int, default=4, help='pictures in a picture step')
     p.add_argument('--repeat', type=int, default=3, help='prompts per object in a picture step')
@@ -508,7 +509,7 @@ def one_step(model, extra, args, step):
     rng = np.random.default_rng([args.seed, 7, step])
     balance = 0.2 * max(0.0, 1 - step / args.image_steps)
     seed = step * 16 + args.seed * 10 ** 7
-    if step < args.image_steps or rng.random() < 0.2:
+    if step < args.image_steps or rng.random() < args.pictures:
         return image_step(model, extra, rng, range(seed, seed + args.images), args.repeat,
                           balance)
     length, clips = [(4, args.clips + 1), (6, args.clips), (10, max(1, args.clips - 1))][
