@@ -8,11 +8,11 @@ import {
   combineCounts,
 } from './ground/count.js'
 import type { AnswerOptions, Point, PointAnswer, PointingStream } from './ground/engine.js'
-import { checkQuery, type PointOptions, pointSettings } from './ground/options.js'
+import { type PointOptions, pointSettings } from './ground/options.js'
 import { type PointResult, pointClip } from './ground/point.js'
 import { cancellable, EMBEDDED, type LoadOptions, loadSettings, readCheckpoint } from './load.js'
 import { parseAnswer } from './text/answer.js'
-import { promptText } from './text/prompt.js'
+import { checkSentence, promptText } from './text/prompt.js'
 import { TextTokenizer } from './text/tokenizer.js'
 import type { ClipSource } from './video/frame.js'
 import type { RgbImage } from './video/pixels.js'
@@ -108,10 +108,10 @@ export class Pointer implements AsyncDisposable {
   ): AsyncGenerator<PointResult> {
     this.#checkAlive()
     const settings = pointSettings(options, this.previousFrames, 1)
-    const text = checkQuery(query)
+    checkSentence(query)
     const clip = await openClip(source)
     try {
-      yield* pointClip(this, this.#createCancel, clip, text, settings)
+      yield* pointClip(this, this.#createCancel, clip, query, settings)
     } catch (error) {
       throw toTypedError(error)
     }

@@ -4,17 +4,13 @@ import { addon } from './engine/loader.js'
 import type { CountOptions, CountResult } from './ground/count.js'
 import type { GroundEngine } from './ground/engine.js'
 import { groundClip } from './ground/ground.js'
-import {
-  checkQuery,
-  type GroundOptions,
-  groundSettings,
-  type PointOptions,
-} from './ground/options.js'
+import { type GroundOptions, groundSettings, type PointOptions } from './ground/options.js'
 import type { PointResult } from './ground/point.js'
 import type { GroundResult } from './ground/result.js'
 import { GroundSession, type SessionOptions } from './ground/session.js'
 import { Pointer, type PointerLoadOptions } from './pointer.js'
 import { Segmenter } from './segmenter.js'
+import { checkSentence } from './text/prompt.js'
 import type { ClipSource } from './video/frame.js'
 import { openClip } from './video/source.js'
 
@@ -88,10 +84,10 @@ export class VideoMolmo implements AsyncDisposable {
   ): AsyncGenerator<GroundResult> {
     this.#checkAlive()
     const settings = groundSettings(options, this.pointer.previousFrames)
-    const text = checkQuery(query)
+    checkSentence(query)
     const clip = await openClip(source)
     try {
-      yield* groundClip(this.#engine(), this.#createCancel, clip, text, settings)
+      yield* groundClip(this.#engine(), this.#createCancel, clip, query, settings)
     } catch (error) {
       throw toTypedError(error)
     }
@@ -116,11 +112,11 @@ export class VideoMolmo implements AsyncDisposable {
     this.#checkAlive()
     const { mode, signal: _, ...rest } = options
     const settings = groundSettings(rest, this.pointer.previousFrames)
-    const text = checkQuery(query)
+    checkSentence(query)
     const engine = this.#engine()
     return new GroundSession((source, signal) => {
       const run = { ...settings, signal }
-      return groundClip(engine, this.#createCancel, source, text, run, mode === 'lag')
+      return groundClip(engine, this.#createCancel, source, query, run, mode === 'lag')
     }, options)
   }
 

@@ -13,9 +13,6 @@ export const FUSION_STRATEGIES: readonly FusionStrategy[] = [
   'smaller',
 ]
 
-/** Longest sentence, in characters; a longer one cannot fit the model's positions. */
-export const MAX_QUERY_LENGTH = 4000
-
 /** Counts of work done, for progress bars. */
 export interface GroundProgress {
   /** Frames whose final result was given out. */
@@ -118,17 +115,4 @@ export function groundSettings(options: GroundOptions, previousFrames: number): 
     )
   }
   return { ...pointSettings(options, previousFrames, 5), tau, fusion }
-}
-
-/** @throws INVALID_ARGUMENT for an empty sentence or one of more than 4000 characters. */
-export function checkQuery(query: string): string {
-  if (typeof query !== 'string' || query.trim() === '') {
-    throw new InvalidArgumentError('query must be a sentence, got an empty one')
-  }
-  if (query.length > MAX_QUERY_LENGTH) {
-    throw new InvalidArgumentError(
-      `query must have at most ${MAX_QUERY_LENGTH} characters, got ${query.length}`,
-    )
-  }
-  return query
 }

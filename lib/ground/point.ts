@@ -38,7 +38,7 @@ export async function* pointClip(
       const { index, width, height, timeNs } = frame
       const next = Math.ceil(index / keyframeEvery) * keyframeEvery
       const seen = next - index <= (blackContext ? 0 : contextFrames)
-      const comes = next < Math.min(maxFrames, frameCount ?? maxFrames)
+      const comes = index === next || next < Math.min(maxFrames, frameCount ?? maxFrames)
       addTimes(timings, { decode: frame.decodeMs })
       if (seen && comes) addTimes(timings, await stream.encode(index, frame, cancel))
       if (index === next) {

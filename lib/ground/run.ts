@@ -17,6 +17,9 @@ import type { GroundResult } from './result.js'
 import { addTimes, FrameSlot } from './slot.js'
 import { type Estimate, Tracker } from './tracker.js'
 
+/** Object pointers that SAM 2's memory attention reads, at most. */
+const POINTER_FRAMES = 16
+
 /** A keyframe and what was found on it. */
 interface Keyframe {
   slot: FrameSlot
@@ -187,7 +190,10 @@ export class GroundRun {
     const { settings, frameCount, cancel } = this.#options
     // Twice the interval: a tracker may have to cross an unanswered keyframe.
     const reach = 2 * settings.keyframeEvery
-    const options = { reverse, frameCount: frameCount ?? 0, reach, cancel }
+    // The length matters to SAM 2 only for clips shorter than its object pointers; for others it is left
+    // out, since what a container says of it may be wrong.
+    const short = frameCount !== null && frameCount < POINTER_FRAMES
+    const options = { reverse, frameCount: short ? frameCount : 0, reach, cancel }
     const started = await Tracker.start(this.#engine.segmenter, slot, points, options)
     this.#trackers.add(started.tracker)
     return started

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { checkQuery, groundSettings, pointSettings } from '../../lib/ground/options.js'
+import { groundSettings, pointSettings } from '../../lib/ground/options.js'
 
 t.test('defaults are those of the paper', async t => {
   t.match(groundSettings({}, 4), {
@@ -29,12 +29,4 @@ t.test('bad options are named', async t => {
   for (const [options, message] of bad) {
     t.throws(() => groundSettings(options, 4), { code: 'INVALID_ARGUMENT', message })
   }
-})
-
-t.test('sentences', async t => {
-  t.equal(checkQuery('the dog'), 'the dog')
-  t.throws(() => checkQuery(''), { code: 'INVALID_ARGUMENT' })
-  t.throws(() => checkQuery('  \n'), { code: 'INVALID_ARGUMENT' })
-  t.throws(() => checkQuery('x'.repeat(100_000)), { code: 'INVALID_ARGUMENT', message: /100000/ })
-  t.throws(() => checkQuery(undefined as unknown as string), { code: 'INVALID_ARGUMENT' })
 })
