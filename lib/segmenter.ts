@@ -136,9 +136,9 @@ export class Segmenter implements AsyncDisposable {
     try {
       const { width, height } = encoded
       const engine = list.map((prompt, i) => toAddonPrompt(prompt, width, height, `prompt ${i}`))
-      const { signal, ...flags } = options
+      const { signal, multimask = false, ...flags } = options
       const found = await this.#run(signal, call =>
-        this.engine.segment(encoded.features, engine, { ...flags, ...call }),
+        this.engine.segment(encoded.features, engine, { ...flags, multimask, ...call }),
       )
       return list.map((_, i) => toSegmentResult(found, i, width, height))
     } finally {

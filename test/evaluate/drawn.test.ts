@@ -1,0 +1,122 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import sharp from 'sharp'
+import t from 'tap'
+import { CachedEngine } from '../../lib/evaluate/cached-engine.js'
+import { findClips, readDrawnClip } from '../../lib/evaluate/clips.js'
+import {
+  DEFAULT_CHOICE,
+  groundQuery,
+  measureMasks,
+  measurePoints,
+  STRATEGY_CHOICES,
+} from '../../lib/evaluate/drawn.js'
+import { maskTable, pointTable } from '../../lib/evaluate/report.js'
+import { encodeLabelPng } from '../../lib/formats/png.js'
+import { FakeEngine } from '../support/fake-engine.js'
+import { center, drawFrame, truth, twoBoxes } from '../support/scene.js'
+
+const scene = twoBoxes(12)
+
+const queries = [
+  { text: 'the red box', kind: 'color', objects: [0], motion: false },
+  { text: 'all boxes', kind: 'plural', objects: [0, 1], motion: false },
+  { text: 'the box moving left', kind: 'motion', objects: [1], motion: true },
+  { text: 'the green box', kind: 'absent', objects: [], motion: false },
+]
+
+/** Writes the scene in the layout of training/make_clips.py. */
+async function writeClip(folder: string): Promise<void> {
+  await mkdir(join(folder, 'frames'), { recursive: true })
+  await mkdir(join(folder, 'truth'))
+  const { width, height, frames } = scene
+  for (let frame = 0; frame < frames; frame++) {
+    const name = `${String(frame).padStart(5, '0')}.png`
+    const { data } = drawFrame(scene, frame)
+    const picture = await sharp(data, { raw: { width, height, channels: 3 } })
+      .png()
+      .toBuffer()
+    await writeFile(join(folder, 'frames', name), picture)
+    const labels = new Uint8Array(width * height)
+    for (const [o, object] of scene.objects.entries()) {
+      for (const [at, set] of truth(scene, object, frame).entries()) if (set) labels[at] = o + 1
+    }
+    await writeFile(join(folder, 'truth', name), await encodeLabelPng(labels, width, height))
+  }
+  await writeFile(join(folder, 'clip.json'), JSON.stringify({ width, height, frames, queries }))
+}
+
+/** A pointer that knows the sentences, and a SAM 2 that knows the colours. */
+function perfect() {
+  const fake = new FakeEngine({
+    answer: (frame, text) => {
+      const query = queries.find(each => each.text === text)!
+      if (query.motion && frame === 0) return []
+      return query.objects.map(object => center(scene.objects[object]!, frame))
+    },
+  })
+  const engine = new CachedEngine(fake, scene.frames)
+  return { fake, subject: { engine, previousFrames: 4, createCancel: fake.createCancel } }
+}
+
+t.test('a perfect model has perfect scores', async t => {
+  const folder = t.testdir()
+  await writeClip(join(folder, 'one'))
+  const [path] = await findClips(folder)
+  t.same(await findClips(path!), [path])
+  const clip = await readDrawnClip(path!)
+  const { fake, subject } = perfect()
+  for (const query of clip.queries) {
+    const said = await measurePoints(subject, clip, query, { keyframeEvery: 5 })
+    t.ok(said.precision > 0.999 && said.recall > 0.999 && said.f1 > 0.999, query.text)
+    t.ok(said.countExact, query.text)
+    const results = await groundQuery(subject, clip, query, { keyframeEvery: 5 })
+    for (const choice of STRATEGY_CHOICES) {
+      const masks = measureMasks(subject, clip, query, results, choice)
+      t.same([masks.j, masks.f], [1, 1], `${query.text}, ${choice.strategy}`)
+    }
+  }
+  t.equal(fake.encodedImages, clip.frames.length, 'frames are encoded once for all sentences')
+  t.equal(fake.liveFeatures, clip.frames.length)
+  subject.engine.dispose()
+  t.same([fake.liveFeatures, fake.streamsOpen], [0, 0])
+})
+
+t.test('a wrong model has the scores it deserves', async t => {
+  const folder = t.testdir()
+  await writeClip(folder)
+  const clip = await readDrawnClip(folder)
+  // Points at the red box whatever is asked.
+  const fake = new FakeEngine({ answer: frame => [center(scene.objects[0]!, frame)] })
+  const subject = { engine: fake, previousFrames: 4, createCancel: fake.createCancel }
+  const [red, both, moving, absent] = await Promise.all(
+    clip.queries.map(query => measurePoints(subject, clip, query, { keyframeEvery: 5 })),
+  )
+  t.match([red!.precision, red!.recall, red!.countExact], [1, 1, true])
+  t.match([both!.precision, both!.recall, both!.countExact], [1, 0.5, false])
+  t.match([moving!.precision, moving!.recall, moving!.countExact], [0, 0, true])
+  t.match([absent!.precision, absent!.recall, absent!.countExact], [0, 0, false])
+  const query = clip.queries[1]!
+  const results = await groundQuery(subject, clip, query, {})
+  const { j } = measureMasks(subject, clip, query, results, DEFAULT_CHOICE)
+  t.ok(Math.abs(j - 0.5) < 1e-9, `both boxes are 120 pixels each, J ${j}`)
+})
+
+t.test('reports have one row per kind and one for all', async t => {
+  const scores = { precision: 1, recall: 0.5, f1: 0.667, countExact: true }
+  const text = pointTable([
+    { kind: 'color', ...scores },
+    { kind: 'plural', ...scores, countExact: false },
+  ])
+  t.match(text, /\| color \| 1 \| 1\.000 \| 0\.500 \| 0\.667 \| 1\.000 \|/)
+  t.match(text, /\| \*\*all\*\* \| 2 \| 1\.000 \| 0\.500 \| 0\.667 \| 0\.500 \|$/)
+  t.match(
+    maskTable([{ kind: 'color', j: 0.5, f: 1 }]),
+    /\| color \| 1 \| 0\.500 \| 1\.000 \| 0\.750 \|/,
+  )
+})
+
+t.test('broken clips are named', async t => {
+  const folder = t.testdir({ empty: {} })
+  await t.rejects(readDrawnClip(join(folder, 'empty')), { code: 'DECODE_FAILED', message: /empty/ })
+})
