@@ -25,7 +25,10 @@ export function derive(
     case 'sample_idx':
       return expected
     case 'sample': {
-      const index = set.expected[`${stage}.sample_idx`]
+      // Variants of a stage are sampled where the plain one is.
+      const index =
+        set.expected[`${stage}.sample_idx`] ??
+        set.expected[`${stage.slice(prefix.length)}.sample_idx`]
       return (
         index &&
         f32(
