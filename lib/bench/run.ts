@@ -64,10 +64,30 @@ function machine(options: BenchOptions) {
   }
 }
 
-function summarize({ name, times, work }: BenchRow) {
+/** What this machine does at best, measured now: an f32 matrix product and reading memory. */
+interface Limits {
+  gflops: number
+  gigabytes: number
+}
+
+function measureLimits(threads: number): Limits {
+  const { limits } = addon().runOp('measure_limits', {}, { threads })
+  const [gflops, gigabytes] = limits!.data as Float32Array
+  return { gflops: gflops!, gigabytes: gigabytes! }
+}
+
+function limitOf(unit: string, limits: Limits): number | undefined {
+  if (unit === 'GFLOP') return limits.gflops
+  return unit === 'GB' ? limits.gigabytes : undefined
+}
+
+function summarize({ name, times, work }: BenchRow, limits: Limits) {
   const sorted = times.toSorted((a, b) => a - b)
   const middle = median(sorted)
-  const rate = work ? { value: (work.amount / middle) * 1000, unit: `${work.unit}/s` } : null
+  const value = work ? (work.amount / middle) * 1000 : 0
+  const limit = work && limitOf(work.unit, limits)
+  const share = limit === undefined ? {} : { shareOfLimit: value / limit }
+  const rate = work ? { value, unit: `${work.unit}/s`, ...share } : null
   return { name, medianMs: middle, leastMs: sorted[0]!, mostMs: sorted.at(-1)!, rate }
 }
 
@@ -93,13 +113,20 @@ export async function runBenchmark(
         .map(([k, v]) => `${k}: ${v}`)
         .join(', '),
     )
-  const rows = (await runner(options)).map(summarize)
+  const limits = measureLimits(options.threads)
+  const rows = (await runner(options)).map(row => summarize(row, limits))
   if (options.json) {
-    print(JSON.stringify({ benchmark: name, machine: about, rows }))
+    print(JSON.stringify({ benchmark: name, machine: about, limits, rows }))
     return
   }
+  print(
+    `measured limits: ${limits.gflops.toFixed(0)} GFLOP/s (f32 matrix product), ` +
+      `${limits.gigabytes.toFixed(1)} GB/s (reading memory)`,
+  )
   for (const row of rows) {
-    const rate = row.rate ? `  ${row.rate.value.toFixed(2)} ${row.rate.unit}` : ''
+    const share = row.rate?.shareOfLimit
+    const ofLimit = share === undefined ? '' : ` (${(share * 100).toFixed(0)} % of the limit)`
+    const rate = row.rate ? `  ${row.rate.value.toFixed(2)} ${row.rate.unit}${ofLimit}` : ''
     const spread = `${row.leastMs.toFixed(1)} .. ${row.mostMs.toFixed(1)}`
     print(`${row.name.padEnd(34)} ${row.medianMs.toFixed(1).padStart(9)} ms  (${spread})${rate}`)
   }

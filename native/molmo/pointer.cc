@@ -106,6 +106,7 @@ std::unique_ptr<Pointer> Pointer::load(const PointerLoadOptions& options) {
   const CallScope scope(impl->context, {options.cancel, nullptr});
   WeightLoader weights(options.weights_path.empty() ? hash_weights()
                                                     : open_safetensors(options.weights_path));
+  weights.set_cancel(options.cancel);
   weights.widen(options.dtype == WeightDType::kF32);
   weights.narrow(options.dtype == WeightDType::kBF16);
   impl->model = std::make_unique<VideoMolmo>(impl->context, options.config, weights);

@@ -30,6 +30,7 @@ bool WeightLoader::has(const std::string& name) const {
 }
 
 Tensor WeightLoader::take(const std::string& name, const Shape& shape) {
+  if (cancel_) cancel_->check();
   const std::string stored = rename_ ? rename_(name) : name;
   Tensor tensor = source_->get(stored, shape);
   require(is_floating(tensor.dtype()), Code::kCheckpointInvalid, "The tensor ", stored,

@@ -5,8 +5,10 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "videomolmo/cancel.h"
 #include "videomolmo/tensor.h"
 
 namespace vmolmo {
@@ -50,6 +52,8 @@ class WeightLoader {
   // Everything is rounded to bf16 (nearest even) as a bf16 checkpoint has it, and matrices stay
   // bf16, when true. Default false.
   void narrow(bool on) { narrow_ = on; }
+  // Checked before every tensor, so that a long load can be stopped. May be null.
+  void set_cancel(std::shared_ptr<const CancelFlag> cancel) { cancel_ = std::move(cancel); }
   void finish() const;
 
   // Bytes of tensors handed out so far.
@@ -62,6 +66,7 @@ class WeightLoader {
 
   std::shared_ptr<WeightSource> source_;
   std::function<std::string(const std::string&)> rename_;
+  std::shared_ptr<const CancelFlag> cancel_;
   std::vector<std::string> taken_;
   bool widen_ = false;
   bool narrow_ = false;
