@@ -10,7 +10,8 @@ import {
 import type { AnswerOptions, Point, PointAnswer, PointingStream } from './ground/engine.js'
 import { type PointOptions, pointSettings } from './ground/options.js'
 import { type PointResult, pointClip } from './ground/point.js'
-import { cancellable, EMBEDDED, type LoadOptions, loadSettings, readCheckpoint } from './load.js'
+import { readCheckpoint } from './hub/checkpoint.js'
+import { cancellable, EMBEDDED, type LoadOptions, loadSettings } from './load.js'
 import { parseAnswer } from './text/answer.js'
 import { checkSentence, promptText } from './text/prompt.js'
 import { TextTokenizer } from './text/tokenizer.js'
@@ -80,7 +81,7 @@ export class Pointer implements AsyncDisposable {
     const tokenizer = await loadTokenizer(folder, options.tokenizer, config)
     const native = addon()
     const engine = await cancellable(options, cancel =>
-      native.loadPointer({ ...settings, ...cancel, config, weights: { path: folder } }),
+      native.loadPointer({ ...settings, ...cancel, config, weights: { path: checkpoint.weights } }),
     )
     return new Pointer({
       engine,

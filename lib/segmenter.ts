@@ -15,7 +15,8 @@ import {
 } from './engine/errors.js'
 import { addon } from './engine/loader.js'
 import { Mask } from './formats/mask.js'
-import { cancellable, EMBEDDED, type LoadOptions, loadSettings, readCheckpoint } from './load.js'
+import { readCheckpoint } from './hub/checkpoint.js'
+import { cancellable, EMBEDDED, type LoadOptions, loadSettings } from './load.js'
 import { type PromptBox, type PromptPoint, toAddonBox, toAddonPoints } from './prompts.js'
 import type { ClipSource } from './video/frame.js'
 import { readImage } from './video/images.js'
@@ -97,9 +98,9 @@ export class Segmenter implements AsyncDisposable {
     if (checkpoint.kind !== 'segmenter') {
       throw new UnsupportedModelError(`${path}: expected a SAM 2 checkpoint`)
     }
-    const { config, names, folder } = checkpoint
+    const { config, names } = checkpoint
     const native = addon()
-    const weights = { path: folder }
+    const weights = { path: checkpoint.weights }
     const engine = await cancellable(options, cancel =>
       native.loadSegmenter({ ...settings, ...cancel, config, names, weights }),
     )

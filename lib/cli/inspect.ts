@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { type Checkpoint, readCheckpoint } from '../load.js'
+import { type Checkpoint, readCheckpoint } from '../hub/checkpoint.js'
 import type { CommandContext } from './context.js'
 import { withJson } from './options.js'
 

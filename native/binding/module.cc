@@ -5,6 +5,7 @@
 #include "native/binding/errors.h"
 #include "native/binding/handle.h"
 #include "native/binding/registry.h"
+#include "native/kernels/cpu/kernels.h"
 
 #ifndef VMOLMO_VERSION
 #define VMOLMO_VERSION "0.0.0"
@@ -22,6 +23,21 @@ namespace {
 
 Napi::Value version(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), VMOLMO_VERSION);
+}
+
+Napi::Value cpu(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const Napi::Env env = info.Env();
+    auto available = Napi::Array::New(env);
+    for (const cpu::Kernels* table : cpu::supported_kernels()) {
+      available.Set(available.Length(), table->name);
+    }
+    auto result = Napi::Object::New(env);
+    result.Set("selected", cpu::kernels().name);
+    result.Set("available", available);
+    result.Set("cores", available_cores());
+    return result;
+  });
 }
 
 Napi::Value cuda(const Napi::CallbackInfo& info) {
@@ -58,6 +74,7 @@ Napi::Value cuda(const Napi::CallbackInfo& info) {
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new AddonData);
   exports.Set("version", Napi::Function::New(env, version, "version"));
+  exports.Set("cpu", Napi::Function::New(env, cpu, "cpu"));
   exports.Set("cuda", Napi::Function::New(env, cuda, "cuda"));
   Registration::run_all(env, exports);
   return exports;

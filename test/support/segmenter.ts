@@ -6,7 +6,8 @@ import type {
   AddonVideo,
 } from '../../lib/engine/addon.js'
 import { addon } from '../../lib/engine/loader.js'
-import { EMBEDDED, readCheckpoint } from '../../lib/load.js'
+import { readCheckpoint } from '../../lib/hub/checkpoint.js'
+import { EMBEDDED } from '../../lib/load.js'
 
 export const FRAME = { width: 96, height: 64 }
 
