@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 /**
- * npm run bench -- <name> [options]: the native kernels (gemm, attention) through their own executable,
- * everything else through `videomolmo bench`.
+ * npm run bench -- <name> [options]: the native kernels (gemm, attention) through their own
+ * executable, everything else through `videomolmo bench`.
  */
 const root = new URL('../../', import.meta.url)
 const NATIVE = ['gemm', 'attention']

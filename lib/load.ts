@@ -17,7 +17,9 @@ export interface LoadOptions {
   signal?: AbortSignal
 }
 
-/** The models that come with the package. They know drawn shapes only; see docs/embedded-models.md. */
+/**
+ * The models that come with the package. They know drawn shapes only; see docs/embedded-models.md.
+ */
 export const EMBEDDED = {
   pointer: fileURLToPath(new URL('../../assets/pointer', import.meta.url)),
   segmenter: fileURLToPath(new URL('../../assets/segmenter', import.meta.url)),

@@ -11,8 +11,9 @@ export interface FuseOptions {
 }
 
 /**
- * Fuses the two estimates of a frame's mask, the one that was propagated forward and the one that was propagated
- * backward; null or an empty mask stands for a direction that has nothing to say, and the other one is taken.
+ * Fuses the two estimates of a frame's mask, the one that was propagated forward and the one that
+ * was propagated backward; null or an empty mask stands for a direction that has nothing to say,
+ * and the other one is taken.
  *
  * @throws INVALID_ARGUMENT for masks of different sizes, two nulls or a tau outside 0..1.
  */

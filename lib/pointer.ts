@@ -99,8 +99,8 @@ export class Pointer implements AsyncDisposable {
   /**
    * Points at what a sentence names, on every k-th frame of a clip (default: every frame).
    *
-   * @throws INVALID_ARGUMENT for a bad option or an empty sentence, DECODE_FAILED for a clip that cannot be
-   * read, ABORTED, DISPOSED.
+   * @throws INVALID_ARGUMENT for a bad option or an empty sentence, DECODE_FAILED for a clip that
+   * cannot be read, ABORTED, DISPOSED.
    */
   async *point(
     source: ClipSource,

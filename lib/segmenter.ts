@@ -83,8 +83,8 @@ export class Segmenter implements AsyncDisposable {
   }
 
   /**
-   * Loads SAM 2 or 2.1 from a checkpoint folder (config.json and safetensors, in the original names or those
-   * of transformers); without a path, the embedded one.
+   * Loads SAM 2 or 2.1 from a checkpoint folder (config.json and safetensors, in the original names
+   * or those of transformers); without a path, the embedded one.
    *
    * @throws MODEL_NOT_FOUND, CHECKPOINT_INVALID (naming the file or tensor), UNSUPPORTED_MODEL,
    * OUT_OF_MEMORY, DEVICE_UNAVAILABLE, INVALID_ARGUMENT, ABORTED.

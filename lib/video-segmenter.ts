@@ -26,8 +26,8 @@ export interface SegmentVideoOptions {
   /** Give every pixel to at most one object. Default false. */
   nonOverlapMasks?: boolean
   /**
-   * Keep a correction when a later pass crosses its frame. Default true; false is what the reference does,
-   * where a correction only influences frames that are tracked from there.
+   * Keep a correction when a later pass crosses its frame. Default true; false is what the
+   * reference does, where a correction only influences frames that are tracked from there.
    */
   keepCorrections?: boolean
   signal?: AbortSignal
@@ -42,7 +42,9 @@ export interface PromptOptions {
 export interface PropagateOptions {
   /** Default: the first prompted frame. */
   startFrame?: number
-  /** Frames to go from the start at most; one more is given, the start itself. Default: to the end. */
+  /**
+   * Frames to go from the start at most; one more is given, the start itself. Default: to the end.
+   */
   maxFrames?: number
   /** 'both': forward to the end, then backward from the start. Default 'forward'. */
   direction?: 'forward' | 'backward' | 'both'
@@ -69,8 +71,8 @@ export interface SegmentedFrame {
 }
 
 /**
- * One video with its objects, in the words of SAM 2: prompts on any frame, then `propagate`. Frames are read
- * and encoded as they are needed; the last few stay encoded.
+ * One video with its objects, in the words of SAM 2: prompts on any frame, then `propagate`. Frames
+ * are read and encoded as they are needed; the last few stay encoded.
  */
 export class SegmentVideo implements Disposable {
   readonly frameCount: number

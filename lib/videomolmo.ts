@@ -15,9 +15,13 @@ import type { ClipSource } from './video/frame.js'
 import { openClip } from './video/source.js'
 
 export interface VideoMolmoLoadOptions extends PointerLoadOptions {
-  /** A checkpoint folder or a loaded pointer, which stays the caller's. Default: the embedded one. */
+  /**
+   * A checkpoint folder or a loaded pointer, which stays the caller's. Default: the embedded one.
+   */
   pointer?: string | Pointer
-  /** A checkpoint folder or a loaded segmenter, which stays the caller's. Default: the embedded one. */
+  /**
+   * A checkpoint folder or a loaded segmenter, which stays the caller's. Default: the embedded one.
+   */
   segmenter?: string | Segmenter
 }
 
@@ -49,7 +53,8 @@ export class VideoMolmo implements AsyncDisposable {
   }
 
   /**
-   * Loads a pointer and a segmenter; without arguments the embedded models, which know drawn shapes only.
+   * Loads a pointer and a segmenter; without arguments the embedded models, which know drawn shapes
+   * only.
    *
    * @throws what `Pointer.load` and `Segmenter.load` throw.
    */
@@ -70,12 +75,12 @@ export class VideoMolmo implements AsyncDisposable {
   }
 
   /**
-   * Masks, points and object ids for every frame of a clip, in order: the pointer is asked on every k-th frame,
-   * its points become masks, the masks are propagated from both neighbouring keyframes and fused (section 4.2
-   * of the paper). Memory does not grow with the clip.
+   * Masks, points and object ids for every frame of a clip, in order: the pointer is asked on every
+   * k-th frame, its points become masks, the masks are propagated from both neighbouring keyframes
+   * and fused (section 4.2 of the paper). Memory does not grow with the clip.
    *
-   * @throws INVALID_ARGUMENT for a bad option or an empty sentence, DECODE_FAILED for a clip that cannot be
-   * read, ABORTED, DISPOSED.
+   * @throws INVALID_ARGUMENT for a bad option or an empty sentence, DECODE_FAILED for a clip that
+   * cannot be read, ABORTED, DISPOSED.
    */
   async *ground(
     source: ClipSource,

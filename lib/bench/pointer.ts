@@ -74,8 +74,8 @@ const BLOCKS = 2
 const NEW_TOKENS = 17
 
 /**
- * Prefill and decoding after the prompt of a 640x480 frame, two blocks of Qwen2-7B: one sequence, and eight side by
- * side (every step reads the weights once for all of them).
+ * Prefill and decoding after the prompt of a 640x480 frame, two blocks of Qwen2-7B: one sequence,
+ * and eight side by side (every step reads the weights once for all of them).
  */
 export async function benchDecode(options: BenchOptions): Promise<BenchRow[]> {
   const model = await load(benchConfig(1, BLOCKS), options)

@@ -68,7 +68,8 @@ async function trackFrames(
       await typed(video.track(frame, features))
       continue
     }
-    // A frame's features keep what the tracker derived from them, so a measured frame needs its own.
+    // A frame's features keep what the tracker derived from them, so a measured frame needs its
+    // own.
     const picture = testPicture(SIZE.width, SIZE.height)
     const { features: fresh } = await typed(model.encode(picture, { mode: 'video' }))
     const since = performance.now()

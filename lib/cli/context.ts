@@ -13,7 +13,9 @@ export interface CommandContext {
   note: (text: string) => void
 }
 
-/** A failure's exit code: wrong options and arguments are 2, an interruption 130, anything else 1. */
+/**
+ * A failure's exit code: wrong options and arguments are 2, an interruption 130, anything else 1.
+ */
 export function exitCodeOf(error: unknown): number {
   if (!(error instanceof VideoMolmoError)) return EXIT.failed
   if (error.code === 'ABORTED') return EXIT.interrupted

@@ -17,8 +17,8 @@ function libc(): string {
 }
 
 /**
- * The native engine: the build of this checkout (build/Release) or else the one that came with the package
- * (prebuilds/). Loaded once per thread.
+ * The native engine: the build of this checkout (build/Release) or else the one that came with the
+ * package (prebuilds/). Loaded once per thread.
  */
 export function addon(): Addon {
   if (loaded) return loaded

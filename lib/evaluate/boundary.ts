@@ -17,8 +17,9 @@ export interface BoundaryScore {
 }
 
 /**
- * The line along a mask: a pixel differs from its right, lower or lower-right neighbour. In the last row and
- * column only the neighbour inside the frame counts; nothing is compared with the outside.
+ * The line along a mask: a pixel differs from its right, lower or lower-right neighbour. In the
+ * last row and column only the neighbour inside the frame counts; nothing is compared with the
+ * outside.
  */
 export function boundaryMap(mask: ScoredMask, ignored?: Uint8Array): Uint8Array {
   const { data, width, height } = mask
@@ -38,7 +39,9 @@ export function boundaryMap(mask: ScoredMask, ignored?: Uint8Array): Uint8Array 
   return line
 }
 
-/** Half width of a disk of radius r in its row dy: the largest dx with dx * dx + dy * dy <= r * r. */
+/**
+ * Half width of a disk of radius r in its row dy: the largest dx with dx * dx + dy * dy <= r * r.
+ */
 export function diskHalfWidths(radius: number): number[] {
   return Array.from({ length: radius + 1 }, (_, dy) => Math.floor(Math.sqrt(radius ** 2 - dy ** 2)))
 }

@@ -2,8 +2,9 @@ import type { AddonImageFeatures } from '../engine/addon.js'
 import type { GroundEngine, PointAnswer, PointingStream } from '../ground/engine.js'
 
 /**
- * An engine for asking many things about one clip: image features, the pointer's features and its answers are
- * computed once and kept until `dispose`. Frames must be given as the same buffers each time.
+ * An engine for asking many things about one clip: image features, the pointer's features and its
+ * answers are computed once and kept until `dispose`. Frames must be given as the same buffers each
+ * time.
  */
 export class CachedEngine implements GroundEngine {
   readonly masks: GroundEngine['masks']

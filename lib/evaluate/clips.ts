@@ -33,7 +33,9 @@ interface ClipDescription {
   queries: ClipQuery[]
 }
 
-/** Reads clip.json, frames/ and truth/ of a folder; the layout is described in training/README.md. */
+/**
+ * Reads clip.json, frames/ and truth/ of a folder; the layout is described in training/README.md.
+ */
 export async function readDrawnClip(folder: string): Promise<DrawnClip> {
   const text = await readFile(join(folder, 'clip.json'), 'utf8').catch(cause => {
     throw new DecodeError(`${folder}: clip.json cannot be read`, { cause })

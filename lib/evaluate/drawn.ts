@@ -65,8 +65,9 @@ export const mean = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length
 
 /**
- * Point precision, recall and F1 by Molmo's protocol, means over the sampled frames of the clip, and whether
- * the most frequent number of points (without frame 0 for motions) is the number of objects.
+ * Point precision, recall and F1 by Molmo's protocol, means over the sampled frames of the clip,
+ * and whether the most frequent number of points (without frame 0 for motions) is the number of
+ * objects.
  */
 export async function measurePoints(
   subject: Subject,

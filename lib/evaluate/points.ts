@@ -39,8 +39,8 @@ function withoutObjectsOrPoints(points: number, objects: number): PointScore | n
 }
 
 /**
- * Molmo's protocol: points and reference points are paired one to one with the least total distance, and a
- * pair counts when its point lies in the object's mask.
+ * Molmo's protocol: points and reference points are paired one to one with the least total
+ * distance, and a pair counts when its point lies in the object's mask.
  *
  * @param references one reference point per mask, in pixels.
  */
@@ -60,8 +60,8 @@ export function scorePoints(
 }
 
 /**
- * The paper's wording, without an assignment: precision is the share of points in any object's mask, recall
- * the share of objects that any point hits.
+ * The paper's wording, without an assignment: precision is the share of points in any object's
+ * mask, recall the share of objects that any point hits.
  */
 export function scorePointsAny(
   points: readonly ScoredPoint[],

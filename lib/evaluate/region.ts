@@ -12,7 +12,9 @@ export interface PixelCounts {
   union: number
 }
 
-/** @throws INVALID_ARGUMENT unless all masks have one size: scores of resized masks mean nothing. */
+/**
+ * @throws INVALID_ARGUMENT unless all masks have one size: scores of resized masks mean nothing.
+ */
 export function checkSameSize(a: ScoredMask, b: ScoredMask): void {
   if (a.width !== b.width || a.height !== b.height) {
     throw new InvalidArgumentError(

@@ -54,8 +54,8 @@ export function pointLines(result: GroundResult): string {
 }
 
 /**
- * Object numbers as palette indices, [height, width]; 0 is background. Where objects overlap the lowest number
- * shows. Numbers beyond 255 start again at 1.
+ * Object numbers as palette indices, [height, width]; 0 is background. Where objects overlap the
+ * lowest number shows. Numbers beyond 255 start again at 1.
  */
 export function labelMap(result: GroundResult): Uint8Array {
   const labels = new Uint8Array(result.width * result.height)
@@ -92,9 +92,9 @@ export interface OutputPaths {
 }
 
 /**
- * Writes what grounding finds into a folder, as it comes: points.jsonl, masks/00000.png (indexed), masks.json
- * (COCO run lengths) and overlay.mp4. `close` completes the files; frames written before are kept whatever
- * happens afterwards.
+ * Writes what grounding finds into a folder, as it comes: points.jsonl, masks/00000.png (indexed),
+ * masks.json (COCO run lengths) and overlay.mp4. `close` completes the files; frames written before
+ * are kept whatever happens afterwards.
  */
 export class OutputWriter {
   readonly paths: OutputPaths
@@ -120,7 +120,8 @@ export class OutputWriter {
   }
 
   /**
-   * Opens the outputs in a folder, making it where needed. Masks of an earlier run there are removed.
+   * Opens the outputs in a folder, making it where needed. Masks of an earlier run there are
+   * removed.
    *
    * @param frameRate of overlay.mp4, frames per second.
    */

@@ -3,8 +3,8 @@ import { crc32, deflate, inflateSync } from 'node:zlib'
 import { DecodeError, InvalidArgumentError } from '../engine/errors.js'
 
 /**
- * Indexed and gray PNG files whose stored values are what counts: masks and label maps. Pictures go through
- * sharp, which shows colours and not indices.
+ * Indexed and gray PNG files whose stored values are what counts: masks and label maps. Pictures go
+ * through sharp, which shows colours and not indices.
  */
 export interface LabelImage {
   /** Palette indices or gray values as stored, [height, width]. */

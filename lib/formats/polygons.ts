@@ -10,8 +10,8 @@ const STEP_X = [1, 0, -1, 0]
 const STEP_Y = [0, 1, 0, -1]
 
 /**
- * Pixel edges with the object on their right-hand side, as bits 1 << direction of the corner where each
- * begins; [height + 1, width + 1].
+ * Pixel edges with the object on their right-hand side, as bits 1 << direction of the corner where
+ * each begins; [height + 1, width + 1].
  */
 function boundaryEdges(data: Uint8Array, width: number, height: number): Uint8Array {
   const edges = new Uint8Array((width + 1) * (height + 1))
@@ -30,8 +30,8 @@ function boundaryEdges(data: Uint8Array, width: number, height: number): Uint8Ar
 }
 
 /**
- * Walks the outline that leaves `start` to the right, removing its edges. Right turns come first, so that
- * regions which touch only at a corner stay apart.
+ * Walks the outline that leaves `start` to the right, removing its edges. Right turns come first,
+ * so that regions which touch only at a corner stay apart.
  */
 function walk(edges: Uint8Array, row: number, start: number): [number, number][] {
   const at = (corner: number): [number, number] => [corner % row, Math.floor(corner / row)]
@@ -61,7 +61,8 @@ function signedArea(points: readonly [number, number][]): number {
 }
 
 /**
- * Outlines of a mask, exact: filling them with the even-odd rule at pixel centres gives the mask back.
+ * Outlines of a mask, exact: filling them with the even-odd rule at pixel centres gives the mask
+ * back.
  *
  * @param data u8, non-zero = object, [height, width] row-major.
  */

@@ -1,8 +1,8 @@
 import { InvalidArgumentError } from '../engine/errors.js'
 
 /**
- * COCO run lengths of a mask. `size` is [height, width]; `counts` is the compressed string that pycocotools
- * reads and writes.
+ * COCO run lengths of a mask. `size` is [height, width]; `counts` is the compressed string that
+ * pycocotools reads and writes.
  */
 export interface CocoRle {
   size: [number, number]
@@ -52,7 +52,10 @@ export function decodeCounts(counts: readonly number[], width: number, height: n
   return data
 }
 
-/** Counts from the fourth on are written as differences to the count two before, in groups of five bits. */
+/**
+ * Counts from the fourth on are written as differences to the count two before, in groups of five
+ * bits.
+ */
 export function compressCounts(counts: readonly number[]): string {
   let text = ''
   for (const [i, count] of counts.entries()) {

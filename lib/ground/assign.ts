@@ -1,6 +1,7 @@
 /**
- * One-to-one assignment of rows to columns with the least total cost (shortest augmenting paths, also known as
- * the Hungarian or Jonker-Volgenant method). Rectangular tables pair min(rows, columns).
+ * One-to-one assignment of rows to columns with the least total cost (shortest augmenting paths,
+ * also known as the Hungarian or Jonker-Volgenant method). Rectangular tables pair min(rows,
+ * columns).
  *
  * @param cost finite numbers, [rows][columns].
  * @returns the column of every row, -1 for a row without one.

@@ -2,8 +2,8 @@ import { InvalidArgumentError } from '../engine/errors.js'
 import type { PointOptions } from './options.js'
 
 /**
- * How the counts of the sampled frames become one: the most frequent (the larger on a tie), the largest, the
- * median (the larger middle one) or that of the first frame.
+ * How the counts of the sampled frames become one: the most frequent (the larger on a tie), the
+ * largest, the median (the larger middle one) or that of the first frame.
  */
 export type CountRule = 'mode' | 'max' | 'median' | 'first'
 

@@ -2,8 +2,8 @@ import type { Mask } from '../formats/mask.js'
 import type { Point } from './engine.js'
 
 /**
- * A pixel deep inside a mask: the one farthest from the mask's rim in city-block steps (the first in reading
- * order on a tie). Null for an empty mask.
+ * A pixel deep inside a mask: the one farthest from the mask's rim in city-block steps (the first
+ * in reading order on a tie). Null for an empty mask.
  */
 export function interiorPoint(mask: Mask): Point | null {
   const { box, data, width } = mask

@@ -20,8 +20,8 @@ function holdsPoint(mask: AddonMask, points: LinkObject['points']): boolean {
 }
 
 /**
- * Finds the same objects in two sets of masks of one frame: the one-to-one assignment with the largest total
- * of mask IoU, plus a bonus where a new object's point lies in the old object's mask.
+ * Finds the same objects in two sets of masks of one frame: the one-to-one assignment with the
+ * largest total of mask IoU, plus a bonus where a new object's point lies in the old object's mask.
  *
  * @returns for every entry of `current` its place in `known`, or -1 for a new object.
  */

@@ -25,8 +25,8 @@ export interface PointOptions {
   /** Every how many frames the pointer is asked (k). Integer >= 1. */
   keyframeEvery?: number
   /**
-   * Previous frames that the pointer looks at (l), 0 .. the model's own number. Default: the model's own.
-   * Missing ones, as at the start of the clip, are black frames.
+   * Previous frames that the pointer looks at (l), 0 .. the model's own number. Default: the
+   * model's own. Missing ones, as at the start of the clip, are black frames.
    */
   contextFrames?: number
   /** Replace the previous frames by black ones, to measure what they are worth. Default false. */
@@ -41,7 +41,10 @@ export interface PointOptions {
 }
 
 export interface GroundOptions extends PointOptions {
-  /** IoU from which the two directions are intersected, else united (equation 5). 0 .. 1, default 0.7. */
+  /**
+   * IoU from which the two directions are intersected, else united (equation 5). 0 .. 1, default
+   * 0.7.
+   */
   tau?: number
   /** How the two directions become one mask. Default 'bidirectional'. */
   fusion?: FusionStrategy

@@ -3,15 +3,18 @@ import type { RgbImage } from '../video/pixels.js'
 import type { Point, Timings } from './engine.js'
 
 /**
- * Where an object's mask in a frame comes from: from the pointer's own point ('point', keyframes), from one
- * neighbouring keyframe ('propagated') or from both ('fused').
+ * Where an object's mask in a frame comes from: from the pointer's own point ('point', keyframes),
+ * from one neighbouring keyframe ('propagated') or from both ('fused').
  */
 export type MaskSource = 'point' | 'propagated' | 'fused'
 
 export interface GroundedObject {
   /** From 1; the same object keeps its number across keyframes. */
   objectId: number
-  /** The pointer's points on a keyframe; elsewhere one point deep inside the mask (none if it is empty). */
+  /**
+   * The pointer's points on a keyframe; elsewhere one point deep inside the mask (none if it is
+   * empty).
+   */
   points: Point[]
   mask: Mask
   box: Box | null
@@ -36,13 +39,13 @@ export interface GroundResult {
   answer: string | null
   objects: GroundedObject[]
   /**
-   * The frame's mask as the paper evaluates it: the union over the objects of each direction, then fused. It
-   * can differ from the union of `objects`, which are fused one by one.
+   * The frame's mask as the paper evaluates it: the union over the objects of each direction, then
+   * fused. It can differ from the union of `objects`, which are fused one by one.
    */
   mask: Mask
   /**
-   * What each direction alone says of the frame, the union over its objects, before fusion; null where
-   * nothing arrived. Null as a whole on an answered keyframe, which keeps its own masks.
+   * What each direction alone says of the frame, the union over its objects, before fusion; null
+   * where nothing arrived. Null as a whole on an answered keyframe, which keeps its own masks.
    */
   directions: { forward: Mask | null; backward: Mask | null } | null
   /** False for a first estimate of a 'lag' session that a fused result will replace. */

@@ -45,12 +45,12 @@ export interface RunOptions {
 }
 
 /**
- * Grounding of one clip, frame by frame (section 4.2 of the paper). Holds the frames from the last keyframe
- * on, one tracker per direction and nothing else, however long the clip is.
+ * Grounding of one clip, frame by frame (section 4.2 of the paper). Holds the frames from the last
+ * keyframe on, one tracker per direction and nothing else, however long the clip is.
  *
- * An answered keyframe keeps its own masks. A keyframe without an answer is treated like the frames around it:
- * it takes what arrives from its two neighbours, and in the tail of the clip the left neighbour's objects are
- * followed across it.
+ * An answered keyframe keeps its own masks. A keyframe without an answer is treated like the frames
+ * around it: it takes what arrives from its two neighbours, and in the tail of the clip the left
+ * neighbour's objects are followed across it.
  */
 export class GroundRun {
   readonly #engine: GroundEngine
@@ -190,8 +190,8 @@ export class GroundRun {
     const { settings, frameCount, cancel } = this.#options
     // Twice the interval: a tracker may have to cross an unanswered keyframe.
     const reach = 2 * settings.keyframeEvery
-    // The length matters to SAM 2 only for clips shorter than its object pointers; for others it is left
-    // out, since what a container says of it may be wrong.
+    // The length matters to SAM 2 only for clips shorter than its object pointers; for others it is
+    // left out, since what a container says of it may be wrong.
     const short = frameCount !== null && frameCount < POINTER_FRAMES
     const options = { reverse, frameCount: short ? frameCount : 0, reach, cancel }
     const started = await Tracker.start(this.#engine.segmenter, slot, points, options)
@@ -199,7 +199,9 @@ export class GroundRun {
     return started
   }
 
-  /** Numbers of the objects of an estimate: those of the known objects that they are, else new ones. */
+  /**
+   * Numbers of the objects of an estimate: those of the known objects that they are, else new ones.
+   */
   #identify(
     slot: FrameSlot,
     points: readonly Point[] | null,
@@ -249,7 +251,9 @@ export class GroundRun {
     return estimates
   }
 
-  /** Across an unanswered keyframe, objects are recognised on that keyframe, where both sides meet. */
+  /**
+   * Across an unanswered keyframe, objects are recognised on that keyframe, where both sides meet.
+   */
   #relink(left: Keyframe, right: Keyframe, atLeft: Estimate): void {
     right.own!.objectIds = this.#identify(left.slot, null, atLeft, left.arrived)
   }

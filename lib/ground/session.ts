@@ -6,8 +6,8 @@ import type { GroundOptions } from './options.js'
 import type { GroundResult } from './result.js'
 
 /**
- * 'offline': final results, in order. 'lag': a first estimate of every frame at once (`final: false`), the
- * fused result of the frame at most keyframeEvery frames later (`final: true`).
+ * 'offline': final results, in order. 'lag': a first estimate of every frame at once (`final:
+ * false`), the fused result of the frame at most keyframeEvery frames later (`final: true`).
  */
 export type SessionMode = 'offline' | 'lag'
 
@@ -22,8 +22,8 @@ export interface SessionOptions extends GroundOptions {
 export type RunSession = (source: FrameSource, signal: AbortSignal) => AsyncGenerator<GroundResult>
 
 /**
- * Frames in, results out, in constant memory. Push frames and iterate the results at the same time: `push`
- * waits while the queue is full, and the work is done as results are pulled.
+ * Frames in, results out, in constant memory. Push frames and iterate the results at the same time:
+ * `push` waits while the queue is full, and the work is done as results are pulled.
  */
 export class GroundSession implements AsyncIterable<GroundResult> {
   readonly #run: RunSession
@@ -59,8 +59,8 @@ export class GroundSession implements AsyncIterable<GroundResult> {
   }
 
   /**
-   * Hands over a frame. It is checked and copied at once, so its buffer may be used again after the call; the
-   * promise settles when the queue has room.
+   * Hands over a frame. It is checked and copied at once, so its buffer may be used again after the
+   * call; the promise settles when the queue has room.
    *
    * @throws DISPOSED after `dispose`, INVALID_ARGUMENT after `end`.
    */
@@ -82,7 +82,9 @@ export class GroundSession implements AsyncIterable<GroundResult> {
     if (this.#ended) throw new InvalidArgumentError('no frame can be pushed after end()')
   }
 
-  /** No more frames will come; the results of the last ones are given out and the iteration ends. */
+  /**
+   * No more frames will come; the results of the last ones are given out and the iteration ends.
+   */
   end(): void {
     this.#ended = true
     this.#renew()

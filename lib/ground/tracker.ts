@@ -22,7 +22,8 @@ export interface TrackerOptions {
 }
 
 /**
- * One direction of propagation from one keyframe: its own memory, so that nothing of the other side leaks in.
+ * One direction of propagation from one keyframe: its own memory, so that nothing of the other side
+ * leaks in.
  */
 export class Tracker {
   readonly #video: TrackingVideo

@@ -1,4 +1,7 @@
-/** Colours of objects in overlays, in order of object number; distinct and readable on most pictures. */
+/**
+ * Colours of objects in overlays, in order of object number; distinct and readable on most
+ * pictures.
+ */
 export const OBJECT_COLORS: readonly (readonly [number, number, number])[] = [
   [230, 57, 70],
   [46, 134, 222],

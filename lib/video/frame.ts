@@ -15,7 +15,10 @@ export type ClipSource = string | URL | RawFrame | Iterable<RawFrame> | AsyncIte
 
 /** Frames in order. Iterate once; `reopen` starts again where the source allows it. */
 export interface FrameSource extends AsyncIterable<Frame> {
-  /** As the container or folder says it, null when unknown. The real end is the end of the iteration. */
+  /**
+   * As the container or folder says it, null when unknown. The real end is the end of the
+   * iteration.
+   */
   readonly frameCount: number | null
   /** Frames per second, null when unknown. */
   readonly frameRate: number | null

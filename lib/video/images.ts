@@ -14,8 +14,8 @@ export const PICTURE_FRAME_RATE = 30
 export const isImagePath = (path: string) => IMAGE_ENDINGS.includes(extname(path).toLowerCase())
 
 /**
- * Decodes a picture to packed 8-bit RGB as PIL's `convert('RGB')` does: alpha is dropped, palette and gray are
- * expanded, the EXIF orientation is not applied.
+ * Decodes a picture to packed 8-bit RGB as PIL's `convert('RGB')` does: alpha is dropped, palette
+ * and gray are expanded, the EXIF orientation is not applied.
  *
  * @throws DECODE_FAILED for a missing or broken file, or one whose sides exceed 16384 pixels.
  */

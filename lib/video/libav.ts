@@ -1,8 +1,9 @@
 import { DecodeError } from '../engine/errors.js'
 
 /**
- * The one door to FFmpeg. Only the low-level part of node-av is used: its higher layers are written for newer
- * Node versions than 20. Loaded at the first use, so that pictures and raw frames work without it.
+ * The one door to FFmpeg. Only the low-level part of node-av is used: its higher layers are written
+ * for newer Node versions than 20. Loaded at the first use, so that pictures and raw frames work
+ * without it.
  */
 export type Libav = typeof import('node-av/lib') & typeof import('node-av/constants')
 

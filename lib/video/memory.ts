@@ -13,7 +13,8 @@ function frameTime(raw: RawFrame, index: number): bigint {
 }
 
 /**
- * Frames from memory. Every frame is checked and copied as it is taken, so that a camera may reuse its buffer.
+ * Frames from memory. Every frame is checked and copied as it is taken, so that a camera may reuse
+ * its buffer.
  */
 async function* converted(
   raws: Iterable<RawFrame> | AsyncIterable<RawFrame>,

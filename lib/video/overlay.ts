@@ -77,7 +77,10 @@ function drawNumber(image: RgbImage, x: number, y: number, value: number, scale:
   }
 }
 
-/** The frame with every object's mask tinted and its points and number drawn; the input stays as it is. */
+/**
+ * The frame with every object's mask tinted and its points and number drawn; the input stays as it
+ * is.
+ */
 export function drawOverlay(frame: RgbImage, objects: readonly OverlayObject[]): RgbImage {
   const image = { data: frame.data.slice(), width: frame.width, height: frame.height }
   const scale = Math.max(1, Math.round(Math.min(image.width, image.height) / 240))

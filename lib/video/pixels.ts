@@ -1,8 +1,9 @@
 import { InvalidArgumentError } from '../engine/errors.js'
 
 /**
- * How the bytes of a raw frame are laid out. Interleaved 8-bit channels in the named order; `nv12` is a full
- * luma plane followed by a half-size plane of interleaved Cb, Cr (BT.601, limited range, as cameras give it).
+ * How the bytes of a raw frame are laid out. Interleaved 8-bit channels in the named order; `nv12`
+ * is a full luma plane followed by a half-size plane of interleaved Cb, Cr (BT.601, limited range,
+ * as cameras give it).
  */
 export type PixelFormat = 'rgb' | 'bgr' | 'rgba' | 'bgra' | 'gray' | 'nv12'
 
@@ -96,7 +97,8 @@ function checkRawFrame(frame: RawFrame, what: string): { format: PixelFormat; st
 }
 
 /**
- * Checks a raw frame and copies it to packed RGB. Alpha is dropped, gray is repeated in the three channels.
+ * Checks a raw frame and copies it to packed RGB. Alpha is dropped, gray is repeated in the three
+ * channels.
  *
  * @param what names the frame in error messages.
  * @throws INVALID_ARGUMENT for an unknown format, a bad size or stride, a short or detached buffer.

@@ -6,9 +6,9 @@ import { openClip } from './source.js'
 const KEPT_FRAMES = 32
 
 /**
- * Frames of a clip by number. Reads forward and keeps the last few frames; a frame further back is reached by
- * decoding again from the start, so memory stays bounded however long the clip is. Frames that can be read
- * only once (a generator) are all kept.
+ * Frames of a clip by number. Reads forward and keeps the last few frames; a frame further back is
+ * reached by decoding again from the start, so memory stays bounded however long the clip is.
+ * Frames that can be read only once (a generator) are all kept.
  */
 export class FrameReader {
   readonly #kept = new Map<number, Frame>()

@@ -43,11 +43,12 @@ const isIterable = (value: object): value is Iterable<RawFrame> | AsyncIterable<
   Symbol.iterator in value || Symbol.asyncIterator in value
 
 /**
- * Opens a clip: the path or file URL of a video, a picture or a folder of pictures; one raw frame; or an
- * iterable of raw frames.
+ * Opens a clip: the path or file URL of a video, a picture or a folder of pictures; one raw frame;
+ * or an iterable of raw frames.
  *
- * @throws DECODE_FAILED for a missing, unreadable or empty file; INVALID_ARGUMENT for anything else that is no
- * clip. Broken or resized frames and empty videos raise their errors during the iteration.
+ * @throws DECODE_FAILED for a missing, unreadable or empty file; INVALID_ARGUMENT for anything else
+ * that is no clip. Broken or resized frames and empty videos raise their errors during the
+ * iteration.
  */
 export async function openClip(source: ClipSource): Promise<FrameSource> {
   if (typeof source === 'string') return nonEmpty(await openPath(source))

@@ -18,9 +18,9 @@ const ENCODERS = [
 ]
 
 /**
- * Writes RGB frames to an MP4 file (H.264, else MPEG-4 part 2; 4:2:0, BT.709). The file is written beside its
- * place and renamed by `close`, so a whole file or none is seen. An odd last row or column is repeated once,
- * since 4:2:0 needs even sides.
+ * Writes RGB frames to an MP4 file (H.264, else MPEG-4 part 2; 4:2:0, BT.709). The file is written
+ * beside its place and renamed by `close`, so a whole file or none is seen. An odd last row or
+ * column is repeated once, since 4:2:0 needs even sides.
  */
 export class VideoWriter {
   readonly #av: Libav

@@ -36,8 +36,8 @@ export interface FakeEngineOptions {
 }
 
 /**
- * An engine that sees colours: a point names the colour under it, and masks are the pixels of that colour. It
- * records what the pipeline asked of it.
+ * An engine that sees colours: a point names the colour under it, and masks are the pixels of that
+ * colour. It records what the pipeline asked of it.
  */
 export class FakeEngine implements GroundEngine {
   readonly encodedForPointer: number[] = []
