@@ -167,8 +167,8 @@ class Auxiliary(nn.Module):
 
     Pictures: shapes against background at every scale, and the position code of the centre of the
     shape under each coarse cell. Prompts: the coarse mask from the image side of each decoder layer
-    and from the memory-conditioned features, the code of the object's centre and its size from the
-    mask tokens. Without them the decoder stays on blobs around the click for a long time."""
+    and from the memory-conditioned features, the code of the object's centre, its size and its colour
+    from the mask tokens; colours under every pixel of a shape. Without them the decoder stays on blobs around the click for a long time."""
 
     def __init__(self, model):
         super().__init__()
@@ -177,6 +177,7 @@ class Auxiliary(nn.Module):
         self.centre, self.token = nn.Linear(c, c), nn.Linear(c, c + 1)
         self.keys = nn.ModuleList(nn.Linear(c, 1) for _ in range(3))
         nn.init.eye_(self.centre.weight)
+        self.colors = nn.ModuleList(nn.Linear(n, 3) for n in (c // 8, c // 4, c, c))
         self.taps = {}
         decoder = model.sam_mask_decoder
         for i, layer in enumerate(decoder.transformer.layers):
@@ -190,12 +191,18 @@ class Auxiliary(nn.Module):
             self.taps[name] = output
         return hook
 
-    def pictures(self, frame, scenes):
+    def pictures(self, frame, scenes, images):
         """Loss on the features of `encode`; scenes [clips,4,TARGET/2,TARGET/2]."""
         grid = int(math.sqrt(frame['f2'].shape[1]))
         coarse = self.coarse(frame['f2']).unflatten(1, (grid, grid))
+        square = frame['f2'].unflatten(1, (grid, grid))
         loss = 0
-        for out in (self.fine(frame['s0']), self.middle(frame['s1']), coarse):
+        for read, x, out in zip(self.colors, (frame['s0'], frame['s1'], square),
+                                (self.fine(frame['s0']), self.middle(frame['s1']), coarse)):
+            color = F.interpolate(images, size=x.shape[1:3], mode='area').permute(0, 2, 3, 1)
+            covered = F.interpolate(scenes[:, :1], size=x.shape[1:3], mode='area')[:, 0] > 0.5
+            error = (read(x) - color).abs().mean(-1)
+            loss = loss + 0.5 * (error * covered).sum() / covered.sum().clamp(min=1)
             small = F.avg_pool2d(scenes, scenes.shape[-1] // out.shape[1])
             loss = loss + F.binary_cross_entropy_with_logits(out[..., 0], small[:, 0])
         # `small` is now on the coarse grid; centres there are weighted means.
@@ -205,8 +212,9 @@ class Auxiliary(nn.Module):
         covered = small[:, 1].flatten(1) > 0.25
         return loss + 2 * (error * covered).sum() / covered.sum().clamp(min=1)
 
-    def prompts(self, target, present):
-        """Loss on the inside of the latest decoder call; target [B,TARGET,TARGET]."""
+    def prompts(self, truth):
+        """Loss on the inside of the latest decoder call."""
+        target, present = truth['mask'], truth['present']
         outs = [self.keys[i](self.taps[i][1])[..., 0] for i in (0, 1)]
         if 'memory' in self.taps:
             outs.append(self.keys[2](self.taps.pop('memory'))[..., 0])
@@ -221,8 +229,9 @@ class Auxiliary(nn.Module):
         mass = target.sum((1, 2)).clamp(min=1e-6)
         middle = torch.stack([target.sum(1) @ t, target.sum(2) @ t], -1) / mass[:, None]
         goal = torch.cat([self.code(middle), (mass[:, None] / TARGET ** 2).sqrt() * 4], -1)
-        token = self.token(self.taps['out'][0][:, 2:6])
-        error = (token - goal[:, None]).pow(2).mean((1, 2))
+        tokens = self.taps['out'][0][:, 2:6]
+        error = (self.token(tokens) - goal[:, None]).pow(2).mean((1, 2))
+        error = error + 0.5 * (self.colors[3](tokens) - truth['color'][:, None]).abs().mean((1, 2))
         return loss + 2 * (error * present).sum() / count
 
 
@@ -230,7 +239,8 @@ class Batch:
     """Prompts on the first frame of several clips of equal length."""
 
     def __init__(self, rng, seeds, length, kind, max_objects, size, repeat=1):
-        images, targets, areas, coords, labels, owner, scenes = [], [], [], [], [], [], []
+        images, targets, areas, coords, labels, owner = [], [], [], [], [], []
+        scenes, unions = [], []
         for seed in seeds:
             frames, masks = training_clip(rng, seed, length)
             usable = [i for i in range(len(masks)) if visible_enough(masks[i, 0])]
@@ -251,9 +261,11 @@ class Batch:
                 targets.append(shrink_masks(truth))
                 areas.append(truth.reshape(length, -1).sum(1) / (h * w))
                 owner.append(len(images))
+            unions.append(shrink_masks(masks.max(0)))
             scenes.append(scene_targets(shrink_masks(masks[:, 0])))
             images.append(preprocess(frames, size, bicubic=rng.random() < 0.5))
         self.scenes = torch.stack(scenes)  # [clips, 4, TARGET/2, TARGET/2]
+        self.union = torch.stack(unions)  # [clips, T, TARGET, TARGET]
         self.images = torch.stack(images)  # [clips, T, 3, S, S]
         self.targets = torch.stack(targets)  # [B, T, TARGET, TARGET]
         area = torch.tensor(np.array(areas))
@@ -264,6 +276,15 @@ class Batch:
         self.labels = torch.tensor(np.array(labels))
         self.owner = torch.tensor(owner)
 
+    def truth(self, t):
+        """What is true of frame t, per object: mask, the other objects, colour, presence, sureness."""
+        mask = self.targets[:, t]
+        small = F.interpolate(self.images[:, t], size=(TARGET, TARGET), mode='area')[self.owner]
+        mass = mask.sum((1, 2)).clamp(min=1e-6)
+        return {'mask': mask, 'others': (self.union[self.owner, t] - mask).clamp(0, 1),
+                'color': (small * mask[:, None]).sum((2, 3)) / mass[:, None],
+                'present': self.present[:, t], 'sure': self.sure[:, t]}
+
     def to(self, device):
         for k, v in self.__dict__.items():
             setattr(self, k, v.to(device))
@@ -273,13 +294,17 @@ class Batch:
 # ---- losses ---------------------------------------------------------------------------------
 
 
-def losses(result, target, present, sure, balance):
+def losses(result, truth, balance):
     """Mask (cross entropy and dice), IoU and score losses of one decoder call, mean over objects.
 
     `balance` > 0 weighs small objects up, which breaks the first plateau (with SAM's focal loss
     this small model stays on blobs for hundreds of steps) but draws the edge outwards, so it
-    falls to 0. The single mask and the best of the three learn fully, the other two a little, so
-    that none of them dies on data without ambiguity."""
+    falls to 0. Pixels of other objects count more: leaking into a neighbour is the usual mistake.
+    All masks learn, the best of the three a little more: these prompts are not ambiguous, and
+    with the best alone the three hedge ("with the neighbour", "without") and the IoU head has to
+    tell them apart."""
+    target, present, sure = truth['mask'], truth['present'], truth['sure']
+    others = truth['others'][:, None]
     logits = F.interpolate(result['all_masks'], size=(TARGET, TARGET), mode='bilinear',
                            align_corners=False)
     t = target[:, None].expand_as(logits)
@@ -287,10 +312,11 @@ def losses(result, target, present, sure, balance):
     ce = F.binary_cross_entropy_with_logits(logits, t, reduction='none')
     if balance > 0:
         ce = ce * (1 + t * (balance / t.mean((2, 3), keepdim=True).clamp(min=0.02)))
-    dice = 1 - (2 * (p * t).sum((2, 3)) + 1) / ((p + t).sum((2, 3)) + 1)
+    ce = ce * (1 + 4 * others)
+    dice = 1 - (2 * (p * t).sum((2, 3)) + 1) / ((p * (1 + 2 * others) + t).sum((2, 3)) + 1)
     each = (15 - 50 * balance) * ce.mean((2, 3)) + dice
     best = each[:, 1:].detach().argmin(1, keepdim=True) + 1
-    mask_loss = each[:, 0] + each.gather(1, best)[:, 0] + 0.2 * each[:, 1:].mean(1)
+    mask_loss = each[:, 0] + 0.3 * each.gather(1, best)[:, 0] + 0.9 * each[:, 1:].mean(1)
     with torch.no_grad():
         a, b = logits > 0, t > 0.5
         iou = (a & b).sum((2, 3)).float() / (a | b).sum((2, 3)).clamp(min=1).float()
@@ -328,11 +354,11 @@ def image_step(model, extra, rng, seeds, repeat, balance):
     b = Batch(rng, seeds, 1, kind, 5, model.size, repeat).to(model.no_mem_embed.device)
     frame = model.encode(b.images[:, 0])
     features = model.initial_features(frame, b.owner)
-    args = (b.targets[:, 0], b.present[:, 0], b.sure[:, 0], balance)
+    truth = b.truth(0)
     result = model.heads(frame, b.owner, features, b.coords, b.labels, None, kind == 'click')
-    parts = losses(result, *args)
-    parts['pictures'] = extra.pictures(frame, b.scenes)
-    parts['prompts'] = extra.prompts(*args[:2])
+    parts = losses(result, truth, balance)
+    parts['pictures'] = extra.pictures(frame, b.scenes, b.images[:, 0])
+    parts['prompts'] = extra.prompts(truth)
     loss = total(parts) + (0.5 + 7.5 * balance) * (parts['pictures'] + parts['prompts'])
     if not early and rng.random() < 0.25:
         point, label = correction(rng, result['raw'].detach(), b.targets[:, 0])
@@ -340,7 +366,7 @@ def image_step(model, extra, rng, seeds, repeat, balance):
         labels = torch.cat([b.labels, label], 1)
         prev = result['low'].detach().clamp(-32, 32)
         again = model.heads(frame, b.owner, features, coords, labels, prev, False)
-        loss = loss + 0.5 * total(losses(again, *args))
+        loss = loss + 0.5 * total(losses(again, truth, balance))
     return loss, parts
 
 
@@ -354,27 +380,25 @@ def video_step(model, extra, rng, seeds, length, balance):
               for t in range(length)]
     track = Track(model, int(rng.choice([16, length, rng.integers(length, 17)])))
 
-    def truth(t):
-        return b.targets[:, t], b.present[:, t], b.sure[:, t], balance
-
+    truths = [b.truth(t) for t in range(length)]
     extra.taps.clear()
     if kind == 'mask':
         mask = F.interpolate(b.targets[:, :1], size=(model.size,) * 2, mode='bilinear',
                              align_corners=False)
         first = model.mask_as_output(frames[0], b.owner, (mask > 0.5).float())
-        loss = total(losses(first['inner'], *truth(0)))
+        loss = total(losses(first['inner'], truths[0], balance))
     else:
         first = model.heads(frames[0], b.owner, model.initial_features(frames[0], b.owner),
                             b.coords, b.labels, None, kind == 'click')
-        loss = total(losses(first, *truth(0)))
-    parts = {'pictures': extra.pictures(frames[0], b.scenes)}
-    loss = loss + 0.5 * (parts['pictures'] + extra.prompts(*truth(0)[:2]))
+        loss = total(losses(first, truths[0], balance))
+    parts = {'pictures': extra.pictures(frames[0], b.scenes, b.images[:, 0])}
+    loss = loss + 0.5 * (parts['pictures'] + extra.prompts(truths[0]))
     track.start(0, frames[0], b.owner, first, binarize=bool(rng.random() < 0.9))
     later = []
     for t in range(1, length):
         result = track.advance(t, frames[t], b.owner)
-        later.append(losses(result, *truth(t)))
-        later[-1]['prompts'] = extra.prompts(*truth(t)[:2])
+        later.append(losses(result, truths[t], balance))
+        later[-1]['prompts'] = extra.prompts(truths[t])
         loss = loss + total(later[-1]) + 0.5 * later[-1]['prompts']
     parts.update({k: sum(p[k] for p in later) / len(later) for k in later[0]})
     return loss / length * 2, {'v_' + k: v for k, v in parts.items()}
@@ -484,7 +508,7 @@ def parse_args():
     p.add_argument('--out', default='training/runs/segmenter')
     p.add_argument('--resume', action='store_true', help='go on from OUT/checkpoint.pt')
     p.add_argument('--minutes', type=float, default=1e9, help='stop after so many minutes')
-    p.add_argument('--steps', type=int, default=2700)
+    p.add_argument('--steps', type=int, default=3200)
     p.add_argument('--image-steps', type=int, default=600, help='steps of pictures only')
     p.add_argument('--pictures', type=float, default=0.45, help='share of picture steps later on')
     p.add_argument('--clips', type=int, default=2, help='clips in a video step of 6 frames')
