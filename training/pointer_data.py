@@ -13,7 +13,7 @@ SHAPE_IDS = {name: i for i, name in enumerate(SHAPES)}
 SIZE_IDS = {name: i for i, name in enumerate(SIZES)}
 DIRECTION_IDS = {name: i for i, name in enumerate(DIRECTIONS)}
 matrix = functools.lru_cache(None)(resize_matrix)
-SHORT = 0.75  # share of answers that end before the label in training
+SHORT = 0.6  # share of answers that end before the label in training
 WINDOW = 6  # frames encoded per clip, of which ASKED are asked about
 ASKED = 2
 
@@ -33,7 +33,7 @@ def boundary_distance(mask):
     return ys, xs, np.sqrt((dy * dy + dx * dx).min(axis=1).astype(np.float32))
 
 
-def sample_point(rng, mask, candidates=12):
+def sample_point(rng, mask, candidates=32):
     """A point (x, y) in percent inside a visible mask.
 
     Candidates are drawn with probability proportional to the distance to the boundary (eq. 7); of
@@ -119,15 +119,16 @@ def dense_labels(clip, frames, side, grid):
 
 def token_weights(tokens):
     """Loss weights of an answer's tokens: what has to be seen counts, the fixed grammar less."""
-    weights = []
+    weights, label = [], False
     for i, token in enumerate(tokens):
         last = tokens[i - 1] if i else ''
+        label = label or token == 'Ġalt'
         if i < 2 or token in ('Ġx', 'Ġalt'):
-            weights.append(1.0)
+            weights.append(2.0 if i == 0 else 1.0)
         elif token.isdigit():
             weights.append(0.3 if last == '.' else 0.1 if last in ('Ġx', 'Ġy') else 1.0)
         else:
-            weights.append(0.1)
+            weights.append(0.3 if label else 0.1)
     return weights
 
 

@@ -35,7 +35,7 @@ def evaluate(model, tokenizer, split='validation', count=24, frames=(6, 12), per
              black=False):
     """Totals per kind: [hits, points, targets, exact counts, queries]; black: no previous frames."""
     model.eval()
-    config = model.config
+    config, device = model.config, model.rope_cos.device
     totals = defaultdict(lambda: np.zeros(5))
     black_mean = None
     for seed in range(count):
@@ -47,11 +47,11 @@ def evaluate(model, tokenizer, split='validation', count=24, frames=(6, 12), per
         for f in wanted:
             data, tokens, index = preprocess(clip.frames[f], config)
             crops.append(data[:1])
-        features = model.encode(torch.from_numpy(np.concatenate(crops)))
+        features = model.encode(torch.from_numpy(np.concatenate(crops)).to(device))
         encoded = {f: features[i:i + 1] for i, f in enumerate(wanted)}
         if black_mean is None:
             empty = preprocess(np.zeros_like(clip.frames[0]), config)[0][:1]
-            black_mean = model.encode(torch.from_numpy(empty))
+            black_mean = model.encode(torch.from_numpy(empty).to(device))
         means = []
         for f in frames:
             previous = [black_mean] * 4 if black else \
@@ -59,8 +59,8 @@ def evaluate(model, tokenizer, split='validation', count=24, frames=(6, 12), per
             means.append(model.previous_mean(previous))
         cells = model.project(torch.cat([encoded[f] for f in frames]), torch.cat(means))
         cells = torch.cat([cells, cells], 1)  # one tile: the second crop equals the first
-        prefix = model.image_prefix(torch.from_numpy(tokens),
-                                    torch.from_numpy(index.reshape(-1)), cells)
+        prefix = model.image_prefix(torch.from_numpy(tokens).to(device),
+                                    torch.from_numpy(index.reshape(-1)).to(device), cells)
         _, cache = model.run_prefix(prefix)
         jobs = [(i, q) for i in range(len(frames)) for q in clip.queries
                 if not (black and not q.motion)]

@@ -30,9 +30,23 @@ from pointer_model import VideoMolmo, preprocess
 from pointer_text import build_tokenizer, tokenizer_config
 
 # Learning rates per component (stage "all"); the paper fine-tunes and uses far smaller ones.
-RATES = {'vision': 2.5e-4, 'connector': 1e-3, 'language': 1e-3}
+RATES = {'vision': 8e-4, 'connector': 1e-3, 'language': 1e-3}
 
+PLACE_BINS = 20  # per axis, for the auxiliary heads: digits are easily read from bins
 WATCHED_BLOCK = 2  # its first two heads are guided by attention_loss
+
+
+def place_loss(logits, place):
+    """Cross-entropy of x and y in bins; a place between two bin centres is shared by both.
+
+    logits [M, 2 * PLACE_BINS], place [M, 2] in 0..1.
+    """
+    scaled = (place * PLACE_BINS - 0.5).clamp(0, PLACE_BINS - 1.001)
+    low = scaled.floor().long()
+    share = (scaled - low).unsqueeze(-1)
+    logs = F.log_softmax(logits.view(-1, 2, PLACE_BINS), -1)
+    picked = logs.gather(-1, torch.stack([low, low + 1], -1))
+    return -(picked * torch.cat([1 - share, share], -1)).sum((-1, -2)).mean() * 0.6
 
 
 class AuxHeads(nn.Module):
@@ -40,8 +54,8 @@ class AuxHeads(nn.Module):
 
     def __init__(self, features, width):
         super().__init__()
-        # colour or background 9, shape 6, size 2, direction 5, offset 2, place 2
-        self.sizes = (9, 6, 2, 5, 2, 2)
+        # colour or background 9, shape 6, size 2, direction 5, offset 2, place as bins of x and y
+        self.sizes = (9, 6, 2, 5, 2, 2 * PLACE_BINS)
         self.patch = nn.Sequential(nn.LayerNorm(features), nn.Linear(features, sum(self.sizes)))
         self.fill = nn.Sequential(nn.LayerNorm(features), nn.Linear(features, 16))
         self.cell = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, sum(self.sizes)))
@@ -58,7 +72,7 @@ class AuxHeads(nn.Module):
         parts['shape'] = F.cross_entropy(shape[owned], own[:, 1])
         parts['size'] = F.cross_entropy(size[owned], own[:, 2])
         parts['offset'] = F.smooth_l1_loss(way[owned], offset[owned], beta=0.5)
-        parts['place'] = 2 * F.smooth_l1_loss(where[owned], place[owned], beta=0.1)
+        parts['place'] = place_loss(where[owned], place[owned])
         if moving is not None:
             seen = owned & moving[:, None]
             if bool(seen.any()):
@@ -66,14 +80,16 @@ class AuxHeads(nn.Module):
         return sum(parts.values()), {f'{name}.{k}': float(v.detach()) for k, v in parts.items()}
 
 
-def sincos_positions(grid, width):
-    """2-D sine and cosine rows for a grid x grid image, [grid * grid, width]."""
-    y, x = np.mgrid[:grid, :grid].reshape(2, -1)
-    rates = np.pi / grid * (1.6 ** np.arange(width // 4))
-    rates = np.minimum(rates, np.pi)
-    angles = np.concatenate([np.sin(x[:, None] * rates), np.cos(x[:, None] * rates),
-                             np.sin(y[:, None] * rates), np.cos(y[:, None] * rates)], 1)
-    return torch.tensor(angles, dtype=torch.float32)
+def position_code(grid, width):
+    """Rows that tell the patches of a grid x grid image apart, [grid * grid, width].
+
+    A quarter of the width each: sines and cosines of the column, sines and cosines of the row, with
+    half waves from 1 per side up to one per patch, so that every column is linearly readable.
+    """
+    y, x = (np.mgrid[:grid, :grid].reshape(2, -1, 1) + 0.5) * np.pi / grid
+    waves = 1 + np.arange(width // 4) % (grid - 1)
+    parts = [np.sin(x * waves), np.cos(x * waves), np.sin(y * waves), np.cos(y * waves)]
+    return torch.tensor(np.concatenate(parts, 1), dtype=torch.float32)
 
 
 def initialise(model):
@@ -102,7 +118,7 @@ def initialise(model):
     nn.init.normal_(wte.embedding, std=0.5)
     nn.init.normal_(wte.new_embedding, std=0.5)
     with torch.no_grad():
-        vit.positional_embedding[1:] = 0.7 * sincos_positions(
+        vit.positional_embedding[1:] = 0.7 * position_code(
             math.isqrt(vit.positional_embedding.shape[0] - 1), vit.positional_embedding.shape[1])
 
 
@@ -448,8 +464,8 @@ def main():
     parser.add_argument('--init', metavar='CHECKPOINT', help='start from the weights of another run')
     parser.add_argument('--export', metavar='DIR', help='write the checkpoint of --out and stop')
     parser.add_argument('--minutes', type=float, default=1e9, help='stop after this long')
-    parser.add_argument('--vision-steps', type=int, default=1000)
-    parser.add_argument('--steps', type=int, default=5000)
+    parser.add_argument('--vision-steps', type=int, default=1500)
+    parser.add_argument('--steps', type=int, default=7500)
     parser.add_argument('--thaw-step', type=int, default=0,
                         help='in stage "all" the ViT stays fixed before this step')
     parser.add_argument('--vision-clips', type=int, default=8)
@@ -462,8 +478,8 @@ def main():
     parser.add_argument('--fp32', action='store_true')
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--log-every', type=int, default=50)
-    parser.add_argument('--test-every', type=float, default=8, help='minutes')
-    parser.add_argument('--test-clips', type=int, default=20)
+    parser.add_argument('--test-every', type=float, default=15, help='minutes')
+    parser.add_argument('--test-clips', type=int, default=14)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     Path(args.out).mkdir(parents=True, exist_ok=True)
