@@ -14,8 +14,8 @@ SIZE_IDS = {name: i for i, name in enumerate(SIZES)}
 DIRECTION_IDS = {name: i for i, name in enumerate(DIRECTIONS)}
 matrix = functools.lru_cache(None)(resize_matrix)
 SHORT = 0.6  # share of answers that end before the label in training
-WINDOW = 6  # frames encoded per clip, of which ASKED are asked about
-ASKED = 2
+WINDOW = 5  # frames encoded per clip, of which ASKED are asked about
+ASKED = 1
 
 
 def boundary_distance(mask):
@@ -78,13 +78,13 @@ def coverage_of(masks, side, grid):
 
 
 def dense_labels(clip, frames, side, grid):
-    """Per patch and per pooled cell: which object owns it and what that object is like.
+    """Per patch and per pooled cell of a clip drawn at `frames`: which object owns it and what that object is like.
 
     Labels are int8 with -1 for background; `place` is the owner's visible centroid in percent / 100
     of the frame, `offset` the way from the cell to the owner's centre in cells, `fill` the owner's
     mask inside the patch as 4 x 4 bits (any object's mask where nobody owns the patch).
     """
-    masks = clip.masks[:, frames]
+    masks = clip.masks
     n, t, h, w = masks.shape
     scale = min(side / h, side / w)
     pad = np.array([(side - h * scale) / 2, (side - w * scale) / 2])
@@ -168,18 +168,17 @@ KIND_WEIGHTS = {'color': 0.6, 'shape': 0.6, 'color_shape': 0.8, 'size': 1.0, 'po
 def make_sample(seed, config, tokenizer, per_frame=6, split='train', vision_only=False):
     """One clip's training sample (a dict of arrays and lists); None if the clip is empty."""
     rng = np.random.default_rng([77, seed])
-    clip = generate_clip(seed, 16, split=split, per_kind=3)
-    if not clip.objects:
-        return None
-    side, grid = config['preprocessor']['base_image_input_size'][0], None
-    grid = side // config['preprocessor']['image_patch_size']
     if vision_only:
         frames, asked = np.sort(rng.choice(16, 3, replace=False)), []
     else:
         start, asked = choose_frames(rng, 16)
         frames = np.arange(start, start + WINDOW)
-    sample = {'first': int(frames[0]), 'asked': asked,
-              'crops': crops_of(clip.frames[frames], side)}
+    clip = generate_clip(seed, 16, split=split, per_kind=3, only=frames)
+    if not clip.objects:
+        return None
+    side = config['preprocessor']['base_image_input_size'][0]
+    grid = side // config['preprocessor']['image_patch_size']
+    sample = {'first': int(frames[0]), 'asked': asked, 'crops': crops_of(clip.frames, side)}
     sample.update(dense_labels(clip, frames, side, grid))
     sample['texts'] = []
     for position in asked:
@@ -197,7 +196,7 @@ def make_sample(seed, config, tokenizer, per_frame=6, split='train', vision_only
                 ids = []
             for o in ids:
                 if o not in points:
-                    points[o] = sample_point(rng, clip.masks[o, f])
+                    points[o] = sample_point(rng, clip.masks[o, position])
             order = sorted(ids, key=lambda o: tuple(round(float(v), 1) for v in points[o]))
             sentence, label = vary(rng, query)
             answer = answer_text([points[o] for o in ids], label) if ids else NONE

@@ -213,15 +213,16 @@ def _place(rng, looks, frames, h, w):
     return objects
 
 
-def _render(rng, objects, frames, h, w):
+def _render(rng, objects, times, h, w):
+    frames = len(times)
     canvas = np.repeat(_background(rng, h, w)[None], frames, axis=0)
     masks = np.zeros((len(objects), frames, h, w), np.uint8)
     for o in objects:
         color = np.array(COLORS[o.color], np.float32) + rng.uniform(-12, 12, 3).astype(np.float32)
         half = int(np.ceil(o.radius * 1.12)) + 2
         offsets = np.arange(-half, half + 1)
-        origin = np.floor(o.centers).astype(int)
-        part = o.centers - origin
+        origin = np.floor(o.centers[times]).astype(int)
+        part = o.centers[times] - origin
         y = offsets[None, :, None] - part[:, 0, None, None]
         x = offsets[None, None, :] - part[:, 1, None, None]
         inside = signed_distance(o.shape, y, x, o.radius)
@@ -349,12 +350,13 @@ KINDS = ('color', 'shape', 'color_shape', 'size', 'position', 'motion', 'plural'
          'absent')
 
 
-def generate_clip(seed, frames=16, size=None, split='train', per_kind=2):
+def generate_clip(seed, frames=16, size=None, split='train', per_kind=2, only=None):
     """Generates one clip.
 
     seed: any non-negative integer. frames: number of frames, >= 1. size: (height, width) in pixels,
     each 64..300, or None for a random entry of FRAME_SIZES. split: a key of SPLITS. per_kind: how
-    many sentences of each kind at most. Raises ValueError for values outside these ranges.
+    many sentences of each kind at most. only: the frame numbers to draw (default all), to save time;
+    grain and choice of sentences then differ from the fully drawn clip's. Raises ValueError for values outside these ranges.
     """
     if split not in SPLITS:
         raise ValueError(f'split must be one of {sorted(SPLITS)}, got {split!r}')
@@ -366,5 +368,6 @@ def generate_clip(seed, frames=16, size=None, split='train', per_kind=2):
         raise ValueError(f'size must lie in 64..300, got {h} x {w}')
     count = int(rng.choice((2, 3, 4, 5, 6), p=(0.15, 0.25, 0.3, 0.2, 0.1)))
     objects = _place(rng, _choose_looks(rng, count), frames, h, w)
-    images, masks = _render(rng, objects, frames, h, w)
+    times = np.arange(frames) if only is None else np.asarray(only)
+    images, masks = _render(rng, objects, times, h, w)
     return Clip(images, masks, objects, make_queries(rng, objects, h, w, per_kind), seed, split)
