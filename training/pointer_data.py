@@ -6,7 +6,8 @@ import numpy as np
 
 from pointer_model import resize_matrix, scaled_size
 from pointer_text import NONE, answer_text, prompt_text, unrelated, vary
-from shapes import COLORS, DIRECTIONS, SHAPES, SIZES, Query, generate_clip
+from shapes import (COLORS, DIRECTIONS, POSITIONS, SHAPES, SIZES, Query, generate_clip,
+                    motion_phrase, plural)
 
 COLOR_IDS = {name: i for i, name in enumerate(COLORS)}
 SHAPE_IDS = {name: i for i, name in enumerate(SHAPES)}
@@ -150,6 +151,21 @@ def watched_objects(tokens, order):
     return watched
 
 
+def meaning_of(sentence):
+    """What the words of a sentence say: ids of colour, shape, size, direction and place, 0 for none."""
+    text = sentence.lower()
+    words = text.replace('?', ' ').replace('.', ' ').split()
+
+    def find(names, test):
+        return next((i for i, name in enumerate(names, 1) if test(name)), 0)
+
+    return [find(COLORS, lambda c: c in words),
+            find(SHAPES, lambda s: s in words or plural(s) in words),
+            find(SIZES, lambda s: s in words),
+            find(DIRECTIONS, lambda d: motion_phrase(d) in text),
+            find(POSITIONS, lambda p: POSITIONS[p] in text)]
+
+
 def choose_frames(rng, total):
     """The WINDOW consecutive frames to encode and which of them (positions) are asked about."""
     if rng.random() < 0.3:
@@ -209,5 +225,6 @@ def make_sample(seed, config, tokenizer, per_frame=6, split='train', vision_only
                 cut = encoded.tokens.index('Ġalt') + 1
                 answer_ids, weights = answer_ids[:cut], weights[:cut]
             watched = watched_objects(encoded.tokens, order)[:len(answer_ids)]
-            sample['texts'].append((position, prompt, answer_ids, weights, ids, watched))
+            sample['texts'].append((position, prompt, answer_ids, weights, ids, watched,
+                                    meaning_of(sentence)))
     return sample

@@ -348,10 +348,11 @@ class VideoMolmo(nn.Module):
             x, _ = block.finish(x, q, k, v, mask)
         return x, cache
 
-    def run_suffix(self, x, cache, frame, shares=None):
+    def run_suffix(self, x, cache, frame, trace=None):
         """Causal pass over x [N, L, D], row i following the prefix of frame[i].
 
-        Returns hidden [N, L, D] and, if `shares` is a list, appends every block's attention shares.
+        Returns hidden [N, L, D]. If `trace` is a list, every block appends its attention shares and
+        its output.
         """
         length, start = x.shape[1], cache[0][0].shape[2]
         positions = torch.arange(start, start + length, device=x.device)[None]
@@ -362,8 +363,8 @@ class VideoMolmo(nn.Module):
             q, k, v = block.qkv(x, cos, sin)
             x, seen = block.finish(x, q, torch.cat([pk[frame], k], 2),
                                    torch.cat([pv[frame], v], 2), mask)
-            if shares is not None:
-                shares.append(seen)
+            if trace is not None:
+                trace.append((seen, x))
         return x
 
     def logits(self, x):

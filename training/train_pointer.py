@@ -28,12 +28,13 @@ from pointer_data import ALL, NOTHING, WINDOW, make_sample
 from pointer_eval import evaluate, summary
 from pointer_model import VideoMolmo, preprocess
 from pointer_text import build_tokenizer, tokenizer_config
+from shapes import COLORS, DIRECTIONS, POSITIONS, SHAPES, SIZES
 
 # Learning rates per component (stage "all"); the paper fine-tunes and uses far smaller ones.
 RATES = {'vision': 8e-4, 'connector': 1e-3, 'language': 1e-3}
 
 PLACE_BINS = 20  # per axis, for the auxiliary heads: digits are easily read from bins
-WATCHED_BLOCK = 2  # its first two heads are guided by attention_loss
+WATCHED_BLOCK = 2  # its first two heads are guided by guidance_loss
 
 
 def place_loss(logits, place):
@@ -59,6 +60,16 @@ class AuxHeads(nn.Module):
         self.patch = nn.Sequential(nn.LayerNorm(features), nn.Linear(features, sum(self.sizes)))
         self.fill = nn.Sequential(nn.LayerNorm(features), nn.Linear(features, 16))
         self.cell = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, sum(self.sizes)))
+
+        # What the sentence says, read from the answer's tokens before they look at the picture.
+        self.meanings = (len(COLORS) + 1, len(SHAPES) + 1, len(SIZES) + 1, len(DIRECTIONS) + 1,
+                         len(POSITIONS) + 1)
+        self.meaning = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, sum(self.meanings)))
+
+    def meaning_loss(self, x, meaning):
+        """x [K, D], meaning int [K, 5]; summed over K."""
+        parts = self.meaning(x).float().split(self.meanings, -1)
+        return sum(F.cross_entropy(p, meaning[:, i], reduction='sum') for i, p in enumerate(parts))
 
     def loss(self, name, x, look, offset, place, moving=None):
         """x [N, G, .]; look int [N, G, 4]; moving bool [N]: frames whose direction is visible."""
@@ -303,14 +314,18 @@ class Trainer:
         info.update(parts)
         return 0.3 * (loss + extra) + answer, info
 
-    def attention_loss(self, rows, shares, owners):
-        """-log of the attention that two heads of one block pay to the object being answered.
+    def guidance_loss(self, rows, trace, owners):
+        """Auxiliary losses on the language model: (attention sum, meaning sum, tokens, mass).
 
-        An auxiliary loss: at the tokens of a point's coordinates the heads should look at the cells
-        of that object, at the start of the answer at those of all objects asked for.
+        Attention: -log of what two heads of one block pay to the object being answered. At the
+        tokens of a point's coordinates they should look at the cells of that object, at the start
+        of the answer at those of all objects asked for. Meaning: at the same tokens, one block
+        earlier, the sentence's words should be known.
         """
-        line, column, wanted = [], [], []
-        for i, (frame, prompt, _, _, ids, watched) in enumerate(rows):
+        line, column, wanted, meanings, places = [], [], [], [], []
+        for i, (frame, prompt, _, _, ids, watched, meaning) in enumerate(rows):
+            meanings.append(meaning)
+            places.append((i, len(prompt) - 1))
             marks = [(len(prompt) - 1, ALL if ids else NOTHING)]
             marks += [(len(prompt) + j, o) for j, o in enumerate(watched[:-1])]
             for position, o in marks:
@@ -321,17 +336,24 @@ class Trainer:
                     line.append(i)
                     column.append(position)
                     wanted.append(mask)
+                    if column[-1] >= len(prompt):
+                        places.append((i, position))
+        where = torch.tensor(places, device=self.device).T
+        known = torch.tensor(meanings, device=self.device)[where[0]]
+        before = trace[WATCHED_BLOCK - 1][1][where[0], where[1]]
+        meaning = self.heads.meaning_loss(before, known) / len(places) * len(rows)
         if not wanted:
-            return None
+            return 0.0, meaning, 0, 0.0
         cells = self.index + 1
         mask = torch.from_numpy(np.stack(wanted)).to(self.device).float()
-        picked = shares[line, :2, column][:, :, cells].float()
+        picked = trace[WATCHED_BLOCK][0][line, :2, column][:, :, cells].float()
         mass = (picked * torch.cat([mask, mask], 1)[:, None]).sum(-1)
-        return -torch.log(mass + 1e-3).mean(1).sum(), len(wanted), float(mass.detach().sum() / 2)
+        return (-torch.log(mass + 1e-3).mean(1).sum(), meaning, len(wanted),
+                float(mass.detach().sum() / 2))
 
     def answer_loss(self, texts, cache, owners, groups=3):
         """Weighted mean cross-entropy of the answer tokens; rows of similar length run together."""
-        looked, looks, mass = 0.0, 0, 0.0
+        looked, meant, looks, mass = 0.0, 0.0, 0, 0.0
         texts = sorted(texts, key=lambda t: len(t[1]) + len(t[2]))
         total, weight, right, seen = 0.0, 0.0, 0, 0
         for part in np.array_split(np.arange(len(texts)), groups):
@@ -339,18 +361,18 @@ class Trainer:
             length = max(len(t[1]) + len(t[2]) - 1 for t in rows)
             ids = np.zeros((len(rows), length), np.int64)
             target, w = ids.copy(), np.zeros((len(rows), length), np.float32)
-            for i, (_, p, a, ws, _, _) in enumerate(rows):
+            for i, (_, p, a, ws, *_) in enumerate(rows):
                 line = (p + a)[:-1]
                 ids[i, :len(line)] = line
                 target[i, len(p) - 1:len(line)] = a
                 w[i, len(p) - 1:len(line)] = ws
             ids, target, w = (torch.from_numpy(t).to(self.device) for t in (ids, target, w))
             frame = torch.tensor([r[0] for r in rows], device=self.device)
-            shares = []
-            x = self.model.run_suffix(self.model.embed(ids), cache, frame, shares)
-            look = self.attention_loss(rows, shares[WATCHED_BLOCK], owners)
-            if look:
-                looked, looks, mass = looked + look[0], looks + look[1], mass + look[2]
+            trace = []
+            x = self.model.run_suffix(self.model.embed(ids), cache, frame, trace)
+            guide = self.guidance_loss(rows, trace, owners)
+            looked, meant = looked + guide[0], meant + guide[1]
+            looks, mass = looks + guide[2], mass + guide[3]
             keep = w > 0
             logits = self.model.logits(x[keep]).float()
             ce = F.cross_entropy(logits, target[keep], reduction='none')
@@ -362,7 +384,9 @@ class Trainer:
         loss = total / weight
         info = {'answer': float(loss.detach()), 'vital': right / max(seen, 1),
                 'attention': mass / max(looks, 1)}
-        return loss + self.args.attention * looked / max(looks, 1), info
+        meant = meant / len(texts)
+        info['meaning'] = float(meant.detach())
+        return loss + self.args.attention * (looked / max(looks, 1) + meant), info
 
     def train_step(self, samples, stage):
         set_rates(self.optimizer, self.step, self.args)
@@ -471,7 +495,7 @@ def main():
     parser.add_argument('--vision-clips', type=int, default=8)
     parser.add_argument('--clips', type=int, default=4)
     parser.add_argument('--per-frame', type=int, default=8, help='sentences per frame')
-    parser.add_argument('--attention', type=float, default=0.3, help='weight of attention_loss')
+    parser.add_argument('--attention', type=float, default=0.3, help='weight of guidance_loss')
     parser.add_argument('--workers', type=int, default=1)
     parser.add_argument('--threads', type=int, default=1)
     parser.add_argument('--device', default='cpu')
