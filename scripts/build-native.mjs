@@ -2,23 +2,39 @@
 //   node scripts/build-native.mjs [--debug]
 // VIDEOMOLMO_CUDA=0 leaves the CUDA kernels out.
 import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
+import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const has = program => spawnSync(program, ['--version'], { stdio: 'ignore' }).status === 0
 
 const args = ['compile', '--directory', root, '--parallel', String(availableParallelism())]
-// The native test and benchmark executables lie beside the addon.
-args.push('--CDVMOLMO_TESTS=ON', '--CDVMOLMO_BENCH=ON')
+// In a checkout (an installed package has neither folder) the native tests and benchmarks lie beside the addon.
+for (const [folder, option] of [
+  ['test/native', 'VMOLMO_TESTS'],
+  ['bench/native', 'VMOLMO_BENCH'],
+]) {
+  if (existsSync(path.join(root, folder))) args.push(`--CD${option}=ON`)
+}
 if (process.argv.includes('--debug')) args.push('--debug')
 if (has('ccache')) {
   args.push('--CDCMAKE_CXX_COMPILER_LAUNCHER=ccache', '--CDCMAKE_CUDA_COMPILER_LAUNCHER=ccache')
 }
 if (process.env.VIDEOMOLMO_CUDA === '0') args.push('--CDVMOLMO_CUDA=OFF')
 
-const cmakeJs = createRequire(import.meta.url).resolve('cmake-js/bin/cmake-js')
+function findCmakeJs() {
+  try {
+    return createRequire(import.meta.url).resolve('cmake-js/bin/cmake-js')
+  } catch {
+    console.error('cmake-js is missing; install it beside videomolmo: npm install cmake-js@8')
+    process.exit(1)
+  }
+}
+
+const cmakeJs = findCmakeJs()
 try {
   execFileSync(process.execPath, [cmakeJs, ...args], { cwd: root, stdio: 'inherit' })
 } catch (error) {

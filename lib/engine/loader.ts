@@ -33,7 +33,7 @@ export function addon(): Addon {
     throw new VideoMolmoError(
       'INTERNAL',
       `The native engine could not be loaded (${platform}); build/Release and prebuilds/ in ${root} ` +
-        `were tried: ${reason}. Build it there with "npm run build:native".`,
+        `were tried: ${reason}. Build it there with "npm run build:native" (needs cmake-js).`,
       { cause },
     )
   }

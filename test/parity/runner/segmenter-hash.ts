@@ -9,7 +9,7 @@ import { derive } from './derived.js'
 import type { GoldenSet } from './golden.js'
 import { hashFloats } from './hash.js'
 import { Report } from './report.js'
-import { loadSegmenter } from './segmenter.js'
+import { configOf, loadSegmenter } from './segmenter.js'
 import { f32, floats, i32, integers } from './tensors.js'
 
 /** Real sizes with generated weights and frames: one point on the first frame, followed where frames follow. */
@@ -71,39 +71,32 @@ function generated(set: GoldenSet): AddonTensors {
 
 /** The shapes of the tensors that the sets show, from the model's widths. */
 function shapes(set: GoldenSet): Map<string, number[]> {
-  const backbone = (
-    set.config.vision_config as {
-      backbone_config: {
-        embed_dim_per_stage: number[]
-        window_positional_embedding_background_size: number[]
-        blocks_per_stage: number[]
-      }
-      fpn_hidden_size: number
-    }
-  ).backbone_config
-  const widths = backbone.embed_dim_per_stage
-  const ends = backbone.blocks_per_stage.map((_, stage, all) =>
-    all.slice(0, stage + 1).reduce((a, b) => a + b, 0),
-  )
-  const block3 = widths[ends.findIndex(end => end > 3)]!
-  const entering = ends.slice(0, -1).includes(3)
-  const before = entering ? widths[ends.findIndex(end => end > 2)]! : block3
-  const hidden = 256
-  const memory = 64
+  const { trunk, hiddenSize, memoryEncoder, maxMemoryFrames } = configOf(set)
+  const { widths, blocksPerStage, backgroundSize } = trunk
+  const [width] = widths as [number]
+  // Which stage block b ends in; its first block still reads the width of the stage before.
+  const stageOf = (block: number) => {
+    let end = 0
+    return blocksPerStage.findIndex(count => {
+      end += count
+      return block < end
+    })
+  }
+  const memory = memoryEncoder.channels
   return new Map([
+    ['image_encoder.trunk.pos_embed', [1, width, ...backgroundSize]],
+    ['image_encoder.trunk.patch_embed.proj.weight', [width, 3, 7, 7]],
     [
-      'image_encoder.trunk.pos_embed',
-      [1, widths[0]!, ...backbone.window_positional_embedding_background_size],
+      'image_encoder.trunk.blocks.3.attn.qkv.weight',
+      [3 * widths[stageOf(3)]!, widths[stageOf(2)]!],
     ],
-    ['image_encoder.trunk.patch_embed.proj.weight', [widths[0]!, 3, 7, 7]],
-    ['image_encoder.trunk.blocks.3.attn.qkv.weight', [3 * block3, before]],
-    ['image_encoder.trunk.blocks.0.norm1.weight', [widths[0]!]],
-    ['image_encoder.neck.convs.0.conv.bias', [hidden]],
-    ['memory_encoder.fuser.layers.0.gamma', [hidden]],
-    ['sam_mask_decoder.output_upscaling.0.weight', [hidden, hidden / 4, 2, 2]],
-    ['maskmem_tpos_enc', [7, 1, 1, memory]],
-    ['sam_prompt_encoder.pe_layer.positional_encoding_gaussian_matrix', [2, hidden / 2]],
-    ['memory_attention.layers.0.cross_attn_image.k_proj.weight', [hidden, memory]],
+    ['image_encoder.trunk.blocks.0.norm1.weight', [width]],
+    ['image_encoder.neck.convs.0.conv.bias', [hiddenSize]],
+    ['memory_encoder.fuser.layers.0.gamma', [hiddenSize]],
+    ['sam_mask_decoder.output_upscaling.0.weight', [hiddenSize, hiddenSize / 4, 2, 2]],
+    ['maskmem_tpos_enc', [maxMemoryFrames, 1, 1, memory]],
+    ['sam_prompt_encoder.pe_layer.positional_encoding_gaussian_matrix', [2, hiddenSize / 2]],
+    ['memory_attention.layers.0.cross_attn_image.k_proj.weight', [hiddenSize, memory]],
   ])
 }
 

@@ -1,8 +1,12 @@
-import type { AddonSegmenter, AddonWeights } from '../../../lib/engine/addon.js'
+import type { AddonSam2Config, AddonSegmenter, AddonWeights } from '../../../lib/engine/addon.js'
 import { addon } from '../../../lib/engine/loader.js'
 import { Fields } from '../../../lib/hub/fields.js'
 import { sam2Config } from '../../../lib/hub/sam2-config.js'
 import type { GoldenSet } from './golden.js'
+
+export function configOf(set: GoldenSet): AddonSam2Config {
+  return sam2Config(new Fields(set.config, set.file('config.json')))
+}
 
 /** Loads the set's model; `file` names one of several containers of the same weights. */
 export function loadSegmenter(
@@ -10,7 +14,7 @@ export function loadSegmenter(
   threads: number,
   file = 'model.safetensors',
 ): Promise<AddonSegmenter> {
-  const config = sam2Config(new Fields(set.config, set.file('config.json')))
+  const config = configOf(set)
   const weights: AddonWeights =
     set.meta.weights === 'hash'
       ? { hash: true, adjust: set.meta.weight_overrides ?? {} }
