@@ -42,10 +42,7 @@ export interface PointingStream {
 }
 
 /** The part of a video session that one direction of propagation uses. */
-export type TrackingVideo = Pick<
-  AddonVideo,
-  'addPoints' | 'commit' | 'planPropagation' | 'track' | 'dispose'
->
+export type TrackingVideo = Pick<AddonVideo, 'addPoints' | 'commit' | 'track' | 'dispose'>
 
 /** What grounding needs of the pointer, the segmenter and the mask arithmetic. */
 export interface GroundEngine {

@@ -187,13 +187,11 @@ export class GroundRun {
   }
 
   async #track(slot: FrameSlot, points: readonly Point[], reverse: boolean) {
-    const { settings, frameCount, cancel } = this.#options
-    // Twice the interval: a tracker may have to cross an unanswered keyframe.
-    const reach = 2 * settings.keyframeEvery
+    const { frameCount, cancel } = this.#options
     // The length matters to SAM 2 only for clips shorter than its object pointers; for others it is
     // left out, since what a container says of it may be wrong.
     const short = frameCount !== null && frameCount < POINTER_FRAMES
-    const options = { reverse, frameCount: short ? frameCount : 0, reach, cancel }
+    const options = { reverse, frameCount: short ? frameCount : 0, cancel }
     const started = await Tracker.start(this.#engine.segmenter, slot, points, options)
     this.#trackers.add(started.tracker)
     return started

@@ -16,8 +16,6 @@ export interface TrackerOptions {
   reverse: boolean
   /** Frames of the clip, 0 when unknown. */
   frameCount: number
-  /** Frames that the pass may go from its start. */
-  reach: number
   cancel: AddonCancel
 }
 
@@ -54,7 +52,7 @@ export class Tracker {
   }
 
   async #prompt(slot: FrameSlot, points: readonly Point[]): Promise<void> {
-    const { cancel, reach, reverse } = this.#options
+    const { cancel } = this.#options
     const features = await slot.features()
     for (const [objectId, { x, y }] of points.entries()) {
       const prompt = { points: Float32Array.of(x, y), labels: Int32Array.of(1) }
@@ -62,7 +60,6 @@ export class Tracker {
       addTimes(slot.timings, given.times)
     }
     await this.#video.commit(slot.index, features, { cancel })
-    this.#video.planPropagation({ startFrame: slot.index, maxFrames: reach, reverse })
   }
 
   /** Masks of the next frame of the pass. */

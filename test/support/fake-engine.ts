@@ -125,7 +125,6 @@ export class FakeEngine implements GroundEngine {
         return masksOf({ start, frame, reverse: false }, features as FakeFeatures)
       },
       commit: async () => ({ times: {} }),
-      planPropagation: () => [],
       track: async (frame, features, options) => {
         await checkCancel(options?.cancel)
         const record = { start, frame, reverse: options?.reverse ?? false }
