@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { AddonTensor, AddonTensors } from '../../../lib/engine/addon.js'
 import { addon } from '../../../lib/engine/loader.js'
 
@@ -9,7 +10,8 @@ export type Json = Record<string, unknown>
 export interface Meta {
   name: string
   what?: string
-  weights?: 'stored' | 'hash' | 'none'
+  /** 'stored', 'hash', 'none', or the folder of config.json and weights, relative to the repository. */
+  weights?: string
   tolerance?: Record<string, number>
   cases?: unknown
   ops?: Record<string, Json[]>
@@ -22,6 +24,9 @@ export interface Meta {
   prompts?: { ids: number[] }[]
   [key: string]: unknown
 }
+
+// This file runs from dist/test/parity/runner.
+const repository = fileURLToPath(new URL('../../../..', import.meta.url))
 
 function readJson(file: string): Json | undefined {
   return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Json) : undefined
@@ -40,7 +45,7 @@ export class GoldenSet {
     const meta = readJson(path.join(folder, 'meta.json'))
     if (!meta) throw new Error(`${folder} is no golden set: it has no meta.json`)
     this.meta = { name: path.basename(folder), ...meta }
-    this.config = readJson(path.join(folder, 'config.json')) ?? {}
+    this.config = readJson(this.file('config.json')) ?? {}
     this.cases = readJson(path.join(folder, 'cases.json'))
     this.inputs = this.tensors('inputs.safetensors')
     this.expected = this.tensors('expected.safetensors')
@@ -55,8 +60,13 @@ export class GoldenSet {
     return existsSync(path.join(this.folder, file))
   }
 
+  /** A file of the set, or of the folder that `weights` names where the set has none. */
   file(name: string): string {
-    return path.join(this.folder, name)
+    const weights = this.meta.weights ?? 'none'
+    if (this.has(name) || ['stored', 'hash', 'none'].includes(weights)) {
+      return path.join(this.folder, name)
+    }
+    return path.join(repository, weights, name)
   }
 
   input(name: string): AddonTensor {

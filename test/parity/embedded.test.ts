@@ -1,0 +1,3 @@
+import { checkSets } from './check.js'
+
+checkSets('../pointer-embedded', '../segmenter-embedded')
