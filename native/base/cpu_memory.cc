@@ -2,6 +2,7 @@
 // wastes little; blocks hold the pool alive, so tensors may outlive the Context that made them.
 
 #include <cstdlib>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <new>
@@ -17,6 +18,7 @@ namespace {
 
 constexpr size_t kAlignment = 64;
 constexpr size_t kHugePage = size_t{2} << 20;
+constexpr size_t kIdleBytes = size_t{512} << 20;  // what the pool may keep when it needs a new size
 
 size_t round_up(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
 
@@ -52,7 +54,10 @@ class CpuPool : public Allocator, public std::enable_shared_from_this<CpuPool> {
   std::shared_ptr<Storage> allocate(size_t bytes) override {
     size_t size = size_class(bytes);
     std::byte* block = take(size);
-    if (!block) block = allocate_block(size);
+    if (!block) {
+      trim();
+      block = allocate_block(size);
+    }
     auto storage = std::make_shared<Storage>();
     storage->data = block;
     storage->bytes = bytes;
@@ -70,16 +75,31 @@ class CpuPool : public Allocator, public std::enable_shared_from_this<CpuPool> {
     size = found->first;
     auto* block = static_cast<std::byte*>(found->second);
     free_.erase(found);
+    idle_bytes_ -= size;
     return block;
+  }
+
+  // A steady load finds all its blocks and never comes here; a load whose sizes keep changing would
+  // otherwise collect blocks of every size it ever used.
+  void trim() {
+    std::lock_guard lock(mutex_);
+    while (idle_bytes_ > kIdleBytes) {
+      auto largest = std::prev(free_.end());
+      idle_bytes_ -= largest->first;
+      std::free(largest->second);
+      free_.erase(largest);
+    }
   }
 
   void give_back(void* block, size_t size) {
     std::lock_guard lock(mutex_);
     free_.emplace(size, block);
+    idle_bytes_ += size;
   }
 
   std::mutex mutex_;
   std::multimap<size_t, void*> free_;
+  size_t idle_bytes_ = 0;  // sum of free_
 };
 
 class CpuHeap : public Allocator {
