@@ -30,7 +30,6 @@ export interface SegmentVideoOptions {
    * reference does, where a correction only influences frames that are tracked from there.
    */
   keepCorrections?: boolean
-  signal?: AbortSignal
 }
 
 export interface PromptOptions {
@@ -111,11 +110,10 @@ export class SegmentVideo implements Disposable {
     reader: FrameReader,
     options: SegmentVideoOptions,
   ): Promise<SegmentVideo> {
-    const { signal: _, ...flags } = options
     const frameCount = await reader.countFrames()
     const first = await reader.get(0)
     const { width, height } = first
-    const video = engine.openVideo({ ...flags, width, height, frameCount })
+    const video = engine.openVideo({ ...options, width, height, frameCount })
     return new SegmentVideo(engine, createCancel, reader, first, frameCount, video)
   }
 

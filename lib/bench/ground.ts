@@ -14,7 +14,7 @@ export async function benchGround({ dtype, threads, rounds }: BenchOptions): Pro
   for (let round = 0; round <= rounds; round++) {
     const since = performance.now()
     frames = 0
-    for await (const { timings } of vm.ground(DEMO_CLIP, 'the red square')) {
+    for await (const { timings } of vm.ground(DEMO_CLIP, 'all cyan stars')) {
       frames++
       for (const [stage, ms] of round === 0 ? [] : Object.entries(timings)) {
         stages.set(stage, (stages.get(stage) ?? 0) + ms)
