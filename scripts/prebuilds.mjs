@@ -1,6 +1,6 @@
 // Makes prebuilds/<platform>-<arch>/videomolmo.<libc>.node for the machine it runs on.
 import { execFileSync } from 'node:child_process'
-import { rmSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -25,3 +25,11 @@ execFileSync(
   ],
   { cwd: root, stdio: 'inherit' },
 )
+
+// prebuildify moves the binary away; the checkout goes on with a copy.
+const made = path.join(root, 'prebuilds', `${process.platform}-${process.arch}`)
+const built = path.join(root, 'build', 'Release')
+mkdirSync(built, { recursive: true })
+for (const file of readdirSync(made)) {
+  copyFileSync(path.join(made, file), path.join(built, 'videomolmo.node'))
+}
