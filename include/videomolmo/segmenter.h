@@ -2,13 +2,26 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "videomolmo/call.h"
 #include "videomolmo/tensor.h"
 
+// The segmenter: SAM 2 and 2.1. Frames and prompts in, masks out.
+
 namespace vmolmo {
+
+class Context;
+class WeightSource;
+namespace sam2 {
+struct ImageFeatures;
+class Model;
+class VideoPredictor;
+}  // namespace sam2
 
 // The architecture of a SAM 2 or SAM 2.1 checkpoint. The defaults are SAM 2.1 Hiera-tiny.
 struct Sam2Config {
@@ -76,6 +89,13 @@ struct PointPrompt {
   bool normalized = false;
 };
 
+// Which of the reference's two resizes a picture goes through; they differ by about 3 % on
+// textures.
+enum class ResizeMode : uint8_t {
+  kImage,  // antialiased bilinear on floats (image predictor)
+  kVideo,  // Pillow's bicubic on bytes (video loader)
+};
+
 // One prompt on one picture (image predictor).
 struct ImagePrompt {
   PointPrompt points;
@@ -127,6 +147,116 @@ struct FrameMasks {
   Tensor logits;                     // f32 [objects, H, W] when asked for
   std::vector<float> ious;           // predicted IoU of the chosen mask; 0 where there is no output
   std::vector<float> object_scores;  // logits: > 0 present; -1024 where there is no output
+};
+
+struct SegmenterLoadOptions {
+  Sam2Config config;
+  // A .safetensors file or a folder of shards. Empty: generated hash weights (tests, benchmarks).
+  std::string weights_path;
+  bool transformers_names = false;  // the tensor names of Hugging Face checkpoints
+  WeightDType dtype = WeightDType::kStored;
+  int threads = 0;  // 0: one per available core
+  std::shared_ptr<const CancelFlag> cancel;
+};
+
+struct SegmenterInfo {
+  int64_t parameters = 0;
+  int64_t weight_bytes = 0;
+  int threads = 0;
+};
+
+// What the model sees in one frame, computed once and shared by prompts, objects, directions and
+// videos. Belongs to the segmenter that made it.
+using FrameFeatures = std::shared_ptr<sam2::ImageFeatures>;
+
+class SegmenterVideo;
+
+// A loaded SAM 2. One thread at a time uses a segmenter and its videos.
+class Segmenter {
+ public:
+  // Throws MODEL_NOT_FOUND, CHECKPOINT_INVALID, UNSUPPORTED_MODEL, OUT_OF_MEMORY, ABORTED.
+  static std::unique_ptr<Segmenter> load(const SegmenterLoadOptions& options);
+  // The same with weights from elsewhere than options.weights_path.
+  static std::unique_ptr<Segmenter> load(const SegmenterLoadOptions& options,
+                                         std::shared_ptr<WeightSource> weights);
+  ~Segmenter();
+  Segmenter(const Segmenter&) = delete;
+  Segmenter& operator=(const Segmenter&) = delete;
+
+  SegmenterInfo info() const;
+  const Sam2Config& config() const;
+  // Milliseconds per stage of the last call.
+  const std::map<std::string, double>& times() const;
+
+  // Throws INVALID_ARGUMENT, ABORTED.
+  FrameFeatures encode(const RgbImage& image, ResizeMode mode = ResizeMode::kVideo,
+                       const CallOptions& call = {});
+  // Masks per prompt, in order. Throws INVALID_ARGUMENT for what is no prompt on the picture,
+  // ABORTED.
+  std::vector<ImageMasks> segment(const FrameFeatures& features,
+                                  const std::vector<ImagePrompt>& prompts,
+                                  const SegmentOptions& options = {}, const CallOptions& call = {});
+  // The video must not outlive the segmenter.
+  std::unique_ptr<SegmenterVideo> open_video(const VideoOptions& options);
+
+  // For the library itself.
+  Context& context();
+  const std::shared_ptr<const sam2::Model>& model() const;
+
+ private:
+  struct Impl;
+  explicit Segmenter(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// One clip or live stream: prompts on frames, propagation in both directions, corrections. The
+// caller brings the features of the frame that a call needs. A call that throws changes nothing.
+//
+//   video->add_points(0, features[0], 1, prompt);
+//   for (const int64_t frame : video->prompted_frames()) video->commit(frame, features[frame]);
+//   for (const int64_t frame : video->plan()) show(video->track(frame, features[frame]));
+class SegmenterVideo {
+ public:
+  ~SegmenterVideo();
+  SegmenterVideo(const SegmenterVideo&) = delete;
+  SegmenterVideo& operator=(const SegmenterVideo&) = delete;
+
+  // A new object id makes a new object. With `clear_old` false the points are appended to the
+  // frame's earlier ones. Returns the masks of all objects on the frame.
+  FrameMasks add_points(int64_t frame, const FrameFeatures& features, int64_t object,
+                        const PointPrompt& prompt, bool clear_old = true,
+                        const CallOptions& call = {});
+  // mask: u8 [h, w] of any size, non-zero = object.
+  FrameMasks add_mask(int64_t frame, const FrameFeatures& features, int64_t object,
+                      const Tensor& mask, const CallOptions& call = {});
+  FrameMasks clear_prompts(int64_t frame, int64_t object, const CallOptions& call = {});
+  // Unknown ids are ignored. Returns the masks of the frames where the object had prompts.
+  std::vector<FrameMasks> remove_object(int64_t object, const CallOptions& call = {});
+
+  // Frames whose prompts have not entered memory yet; each needs commit() before a pass.
+  std::vector<int64_t> prompted_frames() const;
+  void commit(int64_t frame, const FrameFeatures& features, const CallOptions& call = {});
+  // The frames of a pass, in order: from `start` (default: the first prompted frame), at most
+  // `max_frames` further ones (default: to the end of the clip).
+  std::vector<int64_t> plan(std::optional<int64_t> start = {},
+                            std::optional<int64_t> max_frames = {}, bool reverse = false) const;
+  // One frame of a pass, all objects as one batch. `features` may be null when needs_features() is
+  // false.
+  FrameMasks track(int64_t frame, const FrameFeatures& features, bool reverse = false,
+                   const CallOptions& call = {});
+  bool needs_features(int64_t frame) const;
+
+  // Drops tracked results of frames outside [first, last]; prompted frames stay.
+  void forget(int64_t first, int64_t last);
+  void reset();
+  std::vector<int64_t> object_ids() const;
+
+ private:
+  friend class Segmenter;
+  SegmenterVideo(Segmenter& owner, const VideoOptions& options);
+
+  Segmenter& owner_;
+  std::unique_ptr<sam2::VideoPredictor> video_;
 };
 
 }  // namespace vmolmo

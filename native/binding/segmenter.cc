@@ -6,7 +6,6 @@
 #include "native/binding/weights.h"
 #include "native/sam2/image_predictor.h"
 #include "native/sam2/stages.h"
-#include "native/weights/sam2_names.h"
 
 namespace vmolmo::binding {
 
@@ -60,7 +59,7 @@ namespace {
 
 struct SegmenterState {
   std::shared_ptr<EngineThread> engine;
-  std::shared_ptr<Slot<LoadedSegmenter>> model;
+  std::shared_ptr<Slot<Segmenter>> model;
 };
 
 std::vector<ImagePrompt> read_prompts(const Argument& argument) {
@@ -129,9 +128,9 @@ class SegmenterHandle : public Handle<SegmenterHandle, SegmenterState> {
       state().engine->check_alive();
       const auto held = state().model->get();
       auto object = Napi::Object::New(info.Env());
-      object.Set("parameters", static_cast<double>(held->parameters));
-      object.Set("weightBytes", static_cast<double>(held->weight_bytes));
-      object.Set("threads", held->context.threads().size());
+      object.Set("parameters", static_cast<double>(held->info().parameters));
+      object.Set("weightBytes", static_cast<double>(held->info().weight_bytes));
+      object.Set("threads", held->info().threads);
       return object;
     });
   }
@@ -141,13 +140,12 @@ class SegmenterHandle : public Handle<SegmenterHandle, SegmenterState> {
       const Argument options = argument(info, 1, "options");
       const std::string mode = options["mode"].text_or("video");
       if (mode != "image" && mode != "video") options["mode"].reject("'image' or 'video'");
-      const auto resize = mode == "image" ? sam2::ResizeMode::kImage : sam2::ResizeMode::kVideo;
+      const auto resize = mode == "image" ? ResizeMode::kImage : ResizeMode::kVideo;
       Job job;
       const ops::ImageView image = borrow_image(argument(info, 0, "image"), job.loans);
-      return submit_encode(info.Env(), options, std::move(job),
-                           [image, resize](LoadedSegmenter& held) {
-                             return held.model->encode(held.context, image, resize);
-                           });
+      return submit_encode(info.Env(), options, std::move(job), [image, resize](Segmenter& held) {
+        return held.model()->encode(held.context(), image, resize);
+      });
     });
   }
 
@@ -158,13 +156,13 @@ class SegmenterHandle : public Handle<SegmenterHandle, SegmenterState> {
       const Argument options = argument(info, 2, "options");
       const int64_t width = size["width"].integer_in(1, kMaxSide);
       const int64_t height = size["height"].integer_in(1, kMaxSide);
-      const int64_t side = state().model->get()->model->config().image_size;
+      const int64_t side = state().model->get()->config().image_size;
       Job job;
       const Tensor pixels = borrow_f32(argument(info, 0, "pixels"), {1, 3, side, side}, job.loans);
       return submit_encode(info.Env(), options, std::move(job),
-                           [pixels, width, height](LoadedSegmenter& held) {
-                             const Tensor map = sam2::to_nhwc(held.context, pixels);
-                             return held.model->encode(held.context, map, width, height);
+                           [pixels, width, height](Segmenter& held) {
+                             const Tensor map = sam2::to_nhwc(held.context(), pixels);
+                             return held.model()->encode(held.context(), map, width, height);
                            });
     });
   }
@@ -190,9 +188,9 @@ class SegmenterHandle : public Handle<SegmenterHandle, SegmenterState> {
       job.work = [model = state().model, features, stage, inputs, attributes,
                   cancel = job.cancel]() -> Finish {
         const auto held = model->get();
-        CallScope call(held->context, cancel);
-        const Tensors out = sam2::run_stage(held->context, *held->model, *features->get(), stage,
-                                            inputs, attributes);
+        CallScope call(held->context(), cancel);
+        const Tensors out = sam2::run_stage(held->context(), *held->model(), *features->get(),
+                                            stage, inputs, attributes);
         return [out](Napi::Env env) -> Napi::Value { return to_js(env, out); };
       };
       return state().engine->submit(info.Env(), std::move(job));
@@ -210,9 +208,9 @@ class SegmenterHandle : public Handle<SegmenterHandle, SegmenterState> {
       job.work = [model = state().model, features, options, trace, cancel = job.cancel,
                   prompts = read_prompts(argument(info, 1, "prompts"))]() -> Finish {
         const auto held = model->get();
-        CallScope call(held->context, cancel, trace);
-        const auto results = std::make_shared<std::vector<ImageMasks>>(
-            sam2::segment_image(held->context, *held->model, *features->get(), prompts, options));
+        CallScope call(held->context(), cancel, trace);
+        const auto results = std::make_shared<std::vector<ImageMasks>>(sam2::segment_image(
+            held->context(), *held->model(), *features->get(), prompts, options));
         return [results, outcome = call.outcome()](Napi::Env env) -> Napi::Value {
           return masks_to_js(env, *results, outcome);
         };
@@ -225,7 +223,7 @@ class SegmenterHandle : public Handle<SegmenterHandle, SegmenterState> {
     return guarded(info.Env(), [&]() -> Napi::Value {
       state().engine->check_alive();
       const VideoOptions options = read_video_options(argument(info, 0, "options"));
-      auto video = std::make_shared<sam2::VideoPredictor>(state().model->get()->model, options);
+      auto video = std::make_shared<sam2::VideoPredictor>(state().model->get()->model(), options);
       return make_handle<VideoHandle>(
           info.Env(), {state().engine, state().model,
                        state().engine->own(std::move(video), "segmenter's video session")});
@@ -238,7 +236,7 @@ class SegmenterHandle : public Handle<SegmenterHandle, SegmenterState> {
   }
 
  private:
-  using Encode = std::function<std::shared_ptr<sam2::ImageFeatures>(LoadedSegmenter&)>;
+  using Encode = std::function<std::shared_ptr<sam2::ImageFeatures>(Segmenter&)>;
 
   Napi::Value submit_encode(Napi::Env env, const Argument& options, Job job, Encode body) {
     const bool trace = options["trace"].boolean_or(false);
@@ -246,7 +244,7 @@ class SegmenterHandle : public Handle<SegmenterHandle, SegmenterState> {
     job.work = [engine = state().engine, model = state().model, body = std::move(body), trace,
                 cancel = job.cancel]() -> Finish {
       const auto held = model->get();
-      CallScope call(held->context, cancel, trace);
+      CallScope call(held->context(), cancel, trace);
       const auto encoded = body(*held);
       const auto slot = engine->own(encoded, "image features");
       return [engine, slot, width = encoded->width, height = encoded->height,
@@ -263,49 +261,31 @@ class SegmenterHandle : public Handle<SegmenterHandle, SegmenterState> {
 // --- loading
 // -----------------------------------------------------------------------------------------
 
-// Counts what passes through, for info().
-class CountingSource : public WeightSource {
- public:
-  explicit CountingSource(std::shared_ptr<WeightSource> source) : source_(std::move(source)) {}
-
-  bool has(const std::string& name) const override { return source_->has(name); }
-  std::vector<TensorInfo> list() const override { return source_->list(); }
-  Tensor get(const std::string& name, const Shape& shape) override {
-    parameters += shape.numel();
-    return source_->get(name, shape);
-  }
-
-  int64_t parameters = 0;
-
- private:
-  std::shared_ptr<WeightSource> source_;
-};
+SegmenterLoadOptions read_load_options(const Argument& given, const LoadOptions& weights) {
+  SegmenterLoadOptions options;
+  options.config = read_sam2_config(given["config"]);
+  const std::string names = given["names"].text_or("original");
+  if (names != "original" && names != "transformers")
+    given["names"].reject("'original' or 'transformers'");
+  options.transformers_names = names == "transformers";
+  using Precision = LoadOptions::Precision;
+  options.dtype = weights.precision == Precision::kF32    ? WeightDType::kF32
+                  : weights.precision == Precision::kBF16 ? WeightDType::kBF16
+                                                          : WeightDType::kStored;
+  options.threads = weights.threads;
+  options.cancel = weights.cancel;
+  return options;
+}
 
 Napi::Value load_segmenter(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Argument given = argument(info, 0, "options");
-    const LoadOptions options = load_options(given);
-    const Sam2Config config = read_sam2_config(given["config"]);
-    const std::string names = given["names"].text_or("original");
-    if (names != "original" && names != "transformers")
-      given["names"].reject("'original' or 'transformers'");
+    const LoadOptions weights = load_options(given);
     auto engine = EngineThread::create(info.Env(), "segmenter");
     Job job;
-    job.cancel = options.cancel;
-    job.work = [engine, options, config, names]() -> Finish {
-      auto loaded = std::make_shared<LoadedSegmenter>(options.threads);
-      loaded->context.set_cancel(options.cancel);
-      std::shared_ptr<WeightSource> source = open_weights(options);
-      const bool transformers = names == "transformers";
-      if (transformers) source = sam2_transformers_source(std::move(source));
-      const auto counted = std::make_shared<CountingSource>(std::move(source));
-      WeightLoader loader =
-          transformers ? WeightLoader(counted, sam2_transformers_name) : WeightLoader(counted);
-      set_precision(loader, options.precision);
-      loaded->model = std::make_shared<const sam2::Model>(config, loader, loaded->context);
-      loaded->context.set_cancel(nullptr);
-      loaded->parameters = counted->parameters;
-      loaded->weight_bytes = loader.bytes();
+    job.cancel = weights.cancel;
+    job.work = [engine, weights, options = read_load_options(given, weights)]() -> Finish {
+      std::shared_ptr<Segmenter> loaded = Segmenter::load(options, open_weights(weights));
       auto model = engine->own(std::move(loaded), "segmenter");
       return [engine, model](Napi::Env env) -> Napi::Value {
         return make_handle<SegmenterHandle>(env, {engine, model});

@@ -9,19 +9,10 @@
 #include "native/binding/handle.h"
 #include "native/binding/tensors.h"
 #include "native/sam2/video_predictor.h"
+#include "videomolmo/segmenter.h"
 
 // What the segmenter's handles share.
 namespace vmolmo::binding {
-
-// A model with the context that it runs in; used on its engine thread.
-struct LoadedSegmenter {
-  explicit LoadedSegmenter(int threads) : context(threads) {}
-
-  Context context;
-  std::shared_ptr<const sam2::Model> model;
-  int64_t parameters = 0;
-  int64_t weight_bytes = 0;
-};
 
 struct FeaturesState {
   std::shared_ptr<EngineThread> engine;
@@ -48,7 +39,7 @@ std::shared_ptr<Slot<sam2::ImageFeatures>> features_of(const Argument& argument,
 
 struct VideoState {
   std::shared_ptr<EngineThread> engine;
-  std::shared_ptr<Slot<LoadedSegmenter>> model;
+  std::shared_ptr<Slot<Segmenter>> model;
   std::shared_ptr<Slot<sam2::VideoPredictor>> video;
   // Calls submitted and not finished yet.
   std::shared_ptr<std::atomic<int>> under_way = std::make_shared<std::atomic<int>>(0);

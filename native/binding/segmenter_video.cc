@@ -104,8 +104,8 @@ Napi::Value VideoHandle::run(Napi::Env env, const Argument& options, Loans loans
               reply, counted, cancel = job.cancel]() -> Finish {
     const auto held = model->get();
     const auto session = video->get();
-    CallScope scope(held->context, cancel, trace);
-    const auto frames = std::make_shared<std::vector<FrameMasks>>(call(held->context, *session));
+    CallScope scope(held->context(), cancel, trace);
+    const auto frames = std::make_shared<std::vector<FrameMasks>>(call(held->context(), *session));
     return [frames, outcome = scope.outcome(), logits, reply](Napi::Env js) -> Napi::Value {
       if (reply == Reply::kOutcome) return outcome.to_js(js);
       auto array = Napi::Array::New(js);

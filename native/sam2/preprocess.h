@@ -1,15 +1,9 @@
 #pragma once
 
 #include "native/ops/resize.h"
+#include "videomolmo/segmenter.h"
 
 namespace vmolmo::sam2 {
-
-// Which of the reference's two resizes a picture goes through; they differ by about 3 % on
-// textures.
-enum class ResizeMode : uint8_t {
-  kImage,  // antialiased bilinear on floats (image predictor)
-  kVideo,  // Pillow's bicubic on bytes (video loader)
-};
 
 // RGB bytes of any size -> [1, S, S, 3], squashed to the square and normalised with ImageNet's mean
 // and standard deviation.
