@@ -1,6 +1,8 @@
 #include "videomolmo/segmenter.h"
 
-#include "native/base/cancel.h"
+#include <array>
+
+#include "native/ops/context.h"
 #include "native/weights/weight_source.h"
 #include "test/native/harness.h"
 
