@@ -1,7 +1,9 @@
-import { writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { Command } from 'commander'
 import { parseInteger } from '../cli/options.js'
+import { InvalidArgumentError } from '../engine/errors.js'
 import { addon } from '../engine/loader.js'
+import { writeWhole } from '../formats/outputs.js'
 import { VideoMolmo } from '../videomolmo.js'
 import { CachedEngine } from './cached-engine.js'
 import { type DrawnClip, findClips, readDrawnClip } from './clips.js'
@@ -22,7 +24,7 @@ import { figure, maskFigures, maskTable, pointTable, sweepTable, table } from '.
 /**
  * Measures models on clips of training/make_clips.py and prints Markdown:
  *
- *     npm run evaluate -- clips/eval [--sweep] [--clips 60] [--output figures.md]
+ *     npm run evaluate -- clips/eval [--sweep] [--clips 60] [--update docs/embedded-models.md]
  */
 interface Flags {
   pointer?: string
@@ -31,7 +33,7 @@ interface Flags {
   keyframeEvery: number
   sweep?: boolean
   sweepClips: number
-  output?: string
+  update?: string
 }
 
 const TAUS = [0, 0.3, 0.5, 0.7, 0.9, 1]
@@ -102,6 +104,51 @@ async function sweepClip(subject: Subject, clip: DrawnClip, records: Records, fl
 const rowsOf = (map: Map<string, MaskRecord[]>) =>
   [...map].map(([label, masks]) => ({ label, masks }))
 
+/** What the embedded models are meant to reach, and what they reach. */
+function goals({ points, motionReal, motionBlack, strategies }: Records): string {
+  const share = (list: PointRecord[], value: (r: PointRecord) => number) => mean(list.map(value))
+  const precision = share(points, r => r.precision)
+  const recall = share(points, r => r.recall)
+  const exact = share(points, r => +r.countExact)
+  const real = share(motionReal, r => r.f1)
+  const black = share(motionBlack, r => r.f1)
+  const [, , both] = maskFigures(strategies.get('bidirectional')!)
+  const [, , left] = maskFigures(strategies.get('prefer-left')!)
+  const row = (goal: string, reached: boolean, ...values: number[]) => [
+    goal,
+    `${reached ? 'yes' : 'no'}: ${values.map(figure).join(', ')}`,
+  ]
+  return table(
+    ['goal', 'reached'],
+    [
+      row(
+        'point precision and recall >= 0.90',
+        Math.min(precision, recall) >= 0.9,
+        precision,
+        recall,
+      ),
+      row('J&F >= 0.80 after fusion', both >= 0.8, both),
+      row('counting exact >= 0.85', exact >= 0.85, exact),
+      row('motion: F1 10 points above black previous frames', real - black >= 0.1, real, black),
+      row('bidirectional at least prefer-left in J&F', both >= left, both, left),
+    ],
+  )
+}
+
+const BEGIN = '<!-- figures -->'
+const END = '<!-- end of figures -->'
+
+/** Puts the report between the marks of a Markdown file. */
+async function updateDocument(path: string, figures: string): Promise<void> {
+  const text = await readFile(path, 'utf8')
+  const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)]
+  if (begin < 0 || end < begin) {
+    throw new InvalidArgumentError(`${path}: expected the marks ${BEGIN} and ${END}`)
+  }
+  const body = `${text.slice(0, begin)}${BEGIN}\n\n${figures}\n${text.slice(end)}`
+  await writeWhole(path, body)
+}
+
 function report(records: Records, clips: number, flags: Flags): string {
   const { points, motionReal, motionBlack, strategies } = records
   const f1 = (list: PointRecord[]) => figure(mean(list.map(r => r.f1)))
@@ -116,6 +163,7 @@ function report(records: Records, clips: number, flags: Flags): string {
         ['black', String(motionBlack.length), f1(motionBlack)],
       ],
     )}`,
+    `### Against the goals\n\n${goals(records)}`,
     `### Fusion strategies (table 5)\n\n${sweepTable('strategy', rowsOf(strategies))}`,
   ]
   if (flags.sweep) {
@@ -168,7 +216,7 @@ async function evaluate(folder: string, flags: Flags): Promise<void> {
   process.stderr.write('\n')
   const text = report(records, folders.length, flags)
   process.stdout.write(text)
-  if (flags.output) await writeFile(flags.output, text)
+  if (flags.update) await updateDocument(flags.update, text)
 }
 
 await new Command('evaluate')
@@ -179,6 +227,6 @@ await new Command('evaluate')
   .option('-k, --keyframe-every <frames>', 'sampling rate', parseInteger, 5)
   .option('--sweep', 'also sweep l, tau and k')
   .option('--sweep-clips <count>', 'clips of the sweeps', parseInteger, 20)
-  .option('-o, --output <file>', 'also write the Markdown there')
+  .option('--update <file>', 'also put the figures between the marks of this Markdown file')
   .action(evaluate)
   .parseAsync()
