@@ -10,7 +10,7 @@ const root = new URL('../../', import.meta.url)
 const NATIVE = ['gemm', 'attention']
 
 const [name = '', ...options] = process.argv.slice(2)
-const native = fileURLToPath(new URL('build/Release/videomolmo_bench', root))
+const native = fileURLToPath(new URL('build/videomolmo_bench', root))
 if (NATIVE.includes(name) && !existsSync(native)) {
   console.error(`${native} is missing: build it with "npm run build"`)
   process.exit(1)
