@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const has = program => spawnSync(program, ['--version'], { stdio: 'ignore' }).status === 0
 
-const args = ['compile', '--directory', root, '--parallel', String(availableParallelism())]
+const args = ['--directory', root, '--parallel', String(availableParallelism())]
 // In a checkout (an installed package has neither folder) the native tests and benchmarks lie beside the addon.
 for (const [folder, option] of [
   ['test/native', 'VMOLMO_TESTS'],
@@ -36,7 +36,10 @@ function findCmakeJs() {
 
 const cmakeJs = findCmakeJs()
 try {
-  execFileSync(process.execPath, [cmakeJs, ...args], { cwd: root, stdio: 'inherit' })
+  // A folder that is configured already keeps its old options unless it is configured again.
+  for (const step of ['configure', 'compile']) {
+    execFileSync(process.execPath, [cmakeJs, step, ...args], { cwd: root, stdio: 'inherit' })
+  }
 } catch (error) {
   process.exitCode = error.status ?? 1
 }
