@@ -5,6 +5,7 @@
 
 #include "native/molmo/preprocess.h"
 #include "native/molmo/videomolmo.h"
+#include "native/ops/call_scope.h"
 #include "native/weights/weight_source.h"
 
 namespace vmolmo {
@@ -20,25 +21,6 @@ ops::ImageView checked_view(const RgbImage& image) {
           3 * image.width, " bytes; it is ", stride, ".");
   return {image.data, image.width, image.height, 3, stride};
 }
-
-// Lends the call's cancel flag and recorder to the context, and takes its stage times when done.
-class CallScope {
- public:
-  CallScope(Context& context, const CallOptions& options) : context_(context) {
-    context.times().clear();
-    context.set_cancel(options.cancel);
-    context.set_recorder(options.recorder);
-  }
-  ~CallScope() {
-    context_.set_cancel(nullptr);
-    context_.set_recorder(nullptr);
-  }
-  CallScope(const CallScope&) = delete;
-  CallScope& operator=(const CallScope&) = delete;
-
- private:
-  Context& context_;
-};
 
 StopReason to_reason(GreedyResult::Stop stop) {
   switch (stop) {

@@ -1,5 +1,6 @@
 #include "videomolmo/segmenter.h"
 
+#include "native/ops/call_scope.h"
 #include "native/sam2/image_predictor.h"
 #include "native/sam2/video_predictor.h"
 #include "native/weights/sam2_names.h"
@@ -23,25 +24,6 @@ class CountingSource : public WeightSource {
 
  private:
   std::shared_ptr<WeightSource> source_;
-};
-
-// Lends the call's cancel flag and recorder to the context.
-class CallScope {
- public:
-  CallScope(Context& context, const CallOptions& options) : context_(context) {
-    context.times().clear();
-    context.set_cancel(options.cancel);
-    context.set_recorder(options.recorder);
-  }
-  ~CallScope() {
-    context_.set_cancel(nullptr);
-    context_.set_recorder(nullptr);
-  }
-  CallScope(const CallScope&) = delete;
-  CallScope& operator=(const CallScope&) = delete;
-
- private:
-  Context& context_;
 };
 
 sam2::ImageFeatures& required(const FrameFeatures& features) {
