@@ -427,6 +427,12 @@ export interface Addon {
   ): AddonFusion
   maskOverlap(a: AddonMask, b: AddonMask): { intersection: number; union: number }
   connectedComponents(mask: AddonMask, connectivity: 4 | 8): { labels: Int32Array; areas: number[] }
+  /**
+   * Squared Euclidean distance from every pixel of the mask to the nearest pixel of its rim, exact;
+   * [height, width], 0 on the rim, -1 outside the mask. The rim is the mask's pixels with at least
+   * one of the four side neighbours outside it; beyond the frame is outside. Sides of at most 32768.
+   */
+  rimDistances(mask: AddonMask): Int32Array
   /** COCO run-length counts, column-major, first run background. */
   encodeRle(mask: AddonMask): Uint32Array
   decodeRle(counts: Uint32Array, width: number, height: number): Uint8Array

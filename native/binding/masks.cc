@@ -108,6 +108,16 @@ Napi::Value components(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value distances(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    Loans loans;
+    const MaskView mask = borrow_mask(argument(info, 0, "mask"), loans);
+    Context context(1);
+    const Tensor squared = ops::rim_distances(context, tensor_of(mask));
+    return to_js(info.Env(), squared).Get("data");
+  });
+}
+
 Napi::Value encode(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     Loans loans;
@@ -131,6 +141,7 @@ const Registration registration([](Napi::Env env, Napi::Object exports) {
   exports.Set("fuseMasks", Napi::Function::New(env, fuse, "fuseMasks"));
   exports.Set("maskOverlap", Napi::Function::New(env, overlap, "maskOverlap"));
   exports.Set("connectedComponents", Napi::Function::New(env, components, "connectedComponents"));
+  exports.Set("rimDistances", Napi::Function::New(env, distances, "rimDistances"));
   exports.Set("encodeRle", Napi::Function::New(env, encode, "encodeRle"));
   exports.Set("decodeRle", Napi::Function::New(env, decode, "decodeRle"));
 });

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "native/kernels/cpu/components.h"
+#include "native/kernels/cpu/distance.h"
 #include "native/ops/checks.h"
 
 namespace vmolmo::ops {
@@ -54,6 +55,16 @@ void fill_holes_inplace(Context& context, Tensor& logits, int64_t max_area, floa
   for (int64_t i = 0; i < count; ++i) {
     if (label[i] > 0 && components.areas[size_t(label[i]) - 1] <= max_area) data[i] = value;
   }
+}
+
+Tensor rim_distances(Context& context, const Tensor& mask) {
+  const Tensor input = dense_mask(context, mask, "rim_distances");
+  constexpr int64_t kMaxSide = 32768;
+  require(mask.dim(0) <= kMaxSide && mask.dim(1) <= kMaxSide, Code::kInvalidArgument,
+          "Distances need a mask of at most ", kMaxSide, " pixels a side; got ", mask.shape(), ".");
+  Tensor squared = context.empty(mask.shape(), DType::kI32);
+  cpu::rim_distances(input.data<uint8_t>(), squared.data<int32_t>(), mask.dim(0), mask.dim(1));
+  return squared;
 }
 
 Overlap mask_overlap(Context& context, const Tensor& a, const Tensor& b) {

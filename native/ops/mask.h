@@ -29,6 +29,11 @@ struct Overlap {
   double iou() const { return union_ == 0 ? 0.0 : double(intersection) / double(union_); }
 };
 
+// Squared distance, i32 [H, W], from every pixel of the mask to the nearest pixel of its rim
+// (exact; 0 on the rim, -1 outside the mask). The rim is the mask's pixels with a side neighbour
+// outside it; beyond the frame is outside. Sides of at most 32768.
+Tensor rim_distances(Context& context, const Tensor& mask);
+
 Overlap mask_overlap(Context& context, const Tensor& a, const Tensor& b);
 
 }  // namespace vmolmo::ops

@@ -81,7 +81,8 @@ t.test('results outlive the model that made them', async t => {
 })
 
 t.test('masks and run lengths', t => {
-  const { decodeRle, encodeRle, fuseMasks, maskOverlap, connectedComponents } = addon()
+  const { decodeRle, encodeRle, fuseMasks, maskOverlap, connectedComponents, rimDistances } =
+    addon()
   const mask = (width: number, height: number): AddonMask => ({
     data: new Uint8Array(width * height).fill(1),
     width,
@@ -92,6 +93,8 @@ t.test('masks and run lengths', t => {
   t.throws(() => decodeRle(Uint32Array.of(16), 0, 16), invalid(/width/))
   t.throws(() => maskOverlap(mask(4, 4), mask(2, 8)), invalid(/4 x 4 and 2 x 8/))
   t.throws(() => connectedComponents(mask(4, 4), 6 as 4), invalid(/4 or 8, but is the number 6/))
+  t.throws(() => rimDistances({ ...mask(4, 4), height: 5 }), invalid(/at least 20 bytes.*has 16/))
+  t.same(rimDistances(mask(4, 3)), Int32Array.of(0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0))
   const fuse = (tau: number, strategy = 'bidirectional') =>
     fuseMasks(mask(4, 4), null, { tau, strategy: strategy as 'bidirectional' })
   t.throws(() => fuse(1.5), invalid(/tau must be from 0 to 1, but is 1.5/))

@@ -34,6 +34,50 @@ TEST_CASE("connected components: labels and areas equal flood fill") {
   check_throws(Code::kInvalidArgument, [&] { ops::connected_components(context, mask, 6); });
 }
 
+// Overlapping rectangles and disks: large insides, holes, several parts, parts cut by the frame.
+Tensor random_shapes(Random& random, int64_t h, int64_t w) {
+  Tensor mask = Tensor::zeros(cpu_heap(), {h, w}, DType::kU8);
+  for (int64_t n = random.integer(0, 4); n > 0; --n) {
+    const int64_t cx = random.integer(-3, w + 3), cy = random.integer(-3, h + 3);
+    const int64_t rx = random.integer(1, w), ry = random.integer(1, h);
+    const bool disk = random.integer(0, 1), set = random.integer(0, 3) > 0;
+    for (int64_t y = 0; y < h; ++y) {
+      for (int64_t x = 0; x < w; ++x) {
+        const int64_t dx = (x - cx) * ry, dy = (y - cy) * rx, radius = rx * ry;
+        const bool in = disk ? dx * dx + dy * dy <= radius * radius / 4
+                             : 2 * std::abs(dx) <= radius && 2 * std::abs(dy) <= radius;
+        if (in) mask.data<uint8_t>()[y * w + x] = set ? random.integer(1, 255) : 0;
+      }
+    }
+  }
+  return mask;
+}
+
+void check_rim_distances(const Tensor& mask, const std::string& where) {
+  Context context(1);
+  std::vector<int32_t> expected(size_t(mask.numel()));
+  reference::rim_distances(mask.data<uint8_t>(), expected.data(), mask.dim(0), mask.dim(1));
+  const Tensor found = ops::rim_distances(context, mask);
+  check(found.shape() == mask.shape() && found.dtype() == DType::kI32, "shape of ", where);
+  check(std::equal(expected.begin(), expected.end(), found.data<int32_t>()), where, " ",
+        mask.shape());
+}
+
+TEST_CASE("rim distances: equal every pixel tried") {
+  Random random(43);
+  for (int percent : {0, 1, 50, 90, 99, 100}) {
+    const int64_t h = random.integer(1, 25), w = random.integer(1, 45);
+    check_rim_distances(random_mask(random, h, w, percent), concat(percent, " percent"));
+  }
+  for (int i = 0; i < 40; ++i) {
+    const int64_t h = random.integer(1, 60), w = random.integer(1, 60);
+    check_rim_distances(random_shapes(random, h, w), concat("shapes ", i));
+  }
+  check_rim_distances(random_mask(random, 1, 1, 100), "one pixel");
+  check_rim_distances(random_mask(random, 1, 60, 80), "one row");
+  check_rim_distances(random_mask(random, 60, 1, 80), "one column");
+}
+
 TEST_CASE("fill_holes: small background components only") {
   Context context(2);
   Tensor logits = Tensor::from(std::vector<float>(8 * 8, 1.0f), {8, 8});

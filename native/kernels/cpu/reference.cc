@@ -192,4 +192,23 @@ std::vector<int64_t> connected_components(const uint8_t* mask, int32_t* labels, 
   return areas;
 }
 
+void rim_distances(const uint8_t* mask, int32_t* squared, int64_t h, int64_t w) {
+  const auto inside = [&](int64_t x, int64_t y) {
+    return x >= 0 && x < w && y >= 0 && y < h && mask[y * w + x] != 0;
+  };
+  const auto on_rim = [&](int64_t x, int64_t y) {
+    return inside(x, y) &&
+           !(inside(x - 1, y) && inside(x + 1, y) && inside(x, y - 1) && inside(x, y + 1));
+  };
+  for (int64_t at = 0; at < h * w; ++at) {
+    squared[at] = -1;
+    for (int64_t rim = 0; mask[at] != 0 && rim < h * w; ++rim) {
+      if (!on_rim(rim % w, rim / w)) continue;
+      const int64_t dx = rim % w - at % w, dy = rim / w - at / w;
+      const auto distance = static_cast<int32_t>(dx * dx + dy * dy);
+      if (squared[at] < 0 || distance < squared[at]) squared[at] = distance;
+    }
+  }
+}
+
 }  // namespace vmolmo::reference

@@ -42,4 +42,7 @@ void conv_transpose_2x2(const float* x, const float* weight, const float* bias, 
 std::vector<int64_t> connected_components(const uint8_t* mask, int32_t* labels, int64_t h,
                                           int64_t w, int connectivity);
 
+// Every pixel of the mask against every pixel of its rim; -1 outside the mask.
+void rim_distances(const uint8_t* mask, int32_t* squared, int64_t h, int64_t w);
+
 }  // namespace vmolmo::reference
