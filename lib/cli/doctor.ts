@@ -36,6 +36,12 @@ function describeCuda(): string {
   return `${names.join('; ')}; driver ${driverVersion}`
 }
 
+function describeCublasLt(): string {
+  const { cublasLt } = addon().cuda()
+  if ('version' in cublasLt) return `${cublasLt.version} (${cublasLt.path})`
+  return `not used: our own matrix products take its place. ${cublasLt.reason}`
+}
+
 async function findings(): Promise<Finding[]> {
   return [
     await attempt('package', async () => `videomolmo ${await packageVersion()}`),
@@ -45,6 +51,7 @@ async function findings(): Promise<Finding[]> {
       return `${addon().version()}, CPU kernels ${selected} of ${available.join(', ')}, ${cores} cores`
     }),
     await attempt('cuda', describeCuda),
+    await attempt('cuBLASLt', describeCublasLt),
     await attempt('video', async () => {
       const av = await libav()
       return `FFmpeg through node-av, H.264 encoder ${av.Codec.findEncoderByName('libx264' as never) ? 'found' : 'missing, overlays are MPEG-4'}`

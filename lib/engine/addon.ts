@@ -410,6 +410,7 @@ export interface Addon {
     driverVersion: string | null
     reason: string | null
     devices: { name: string; computeCapability: string; totalBytes: number; freeBytes: number }[]
+    cublasLt: { version: string; path: string } | { reason: string }
   }
   createCancel(): AddonCancel
   loadPointer(options: AddonLoadOptions<AddonMolmoConfig>): Promise<AddonPointer>

@@ -1,5 +1,6 @@
 #include <napi.h>
 
+#include "native/base/cublaslt.h"
 #include "native/base/cuda_device.h"
 #include "native/base/thread_pool.h"
 #include "native/binding/errors.h"
@@ -40,6 +41,19 @@ Napi::Value cpu(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Object describe_cublaslt(Napi::Env env) {
+  const CublasLtStatus& status = cublaslt_status();
+  auto result = Napi::Object::New(env);
+  if (!status.found) {
+    result.Set("reason", status.message);
+    return result;
+  }
+  result.Set("version", concat(status.version / 10000, ".", status.version / 100 % 100, ".",
+                               status.version % 100));
+  result.Set("path", status.path);
+  return result;
+}
+
 Napi::Value cuda(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Napi::Env env = info.Env();
@@ -67,6 +81,7 @@ Napi::Value cuda(const Napi::CallbackInfo& info) {
       result.Set("reason", status.message);
     }
     result.Set("devices", devices);
+    result.Set("cublasLt", describe_cublaslt(env));
     return result;
   });
 }

@@ -55,6 +55,7 @@ t.test('inspect and doctor', async t => {
   const doctor = await run('doctor')
   t.match(doctor.stdout, /drawn shapes/)
   t.match(doctor.stdout, /embedded models/)
+  t.match(doctor.stdout, /cuBLASLt\s.*(\d+\.\d+\.\d+|not used)/)
 })
 
 t.test('wrong usage ends with 2, failures with 1', async t => {
