@@ -36,6 +36,15 @@ export type {
 } from './ground/options.js'
 export type { PointResult } from './ground/point.js'
 export type { GroundedObject, GroundResult, MaskSource } from './ground/result.js'
+export type {
+  ClipSegmenter,
+  FrameFeatures,
+  ObjectTrack,
+  SegmenterCall,
+  TrackedMasks,
+  Tracking,
+  TrackOptions,
+} from './ground/segmenter.js'
 export { GroundSession, type SessionMode, type SessionOptions } from './ground/session.js'
 export { EMBEDDED, type LoadOptions } from './load.js'
 export { type FuseOptions, fuseMasks } from './masks.js'

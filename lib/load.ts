@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { linkCancel } from './engine/cancel.js'
-import { DeviceUnavailableError, InvalidArgumentError, typed } from './engine/errors.js'
+import type { AddonCancel } from './engine/addon.js'
+import { withCancel } from './engine/cancel.js'
+import { DeviceUnavailableError, InvalidArgumentError } from './engine/errors.js'
 import { addon } from './engine/loader.js'
 
 export const DEVICES = ['auto', 'cpu', 'cuda'] as const
@@ -52,14 +53,9 @@ export function loadSettings(options: LoadOptions): {
 }
 
 /** Runs a loading call that the options' signal can stop. */
-export async function cancellable<T>(
+export function cancellable<T>(
   options: LoadOptions,
-  load: (cancel: { cancel: ReturnType<ReturnType<typeof addon>['createCancel']> }) => Promise<T>,
+  load: (cancel: { cancel: AddonCancel }) => Promise<T>,
 ): Promise<T> {
-  const { cancel, release } = linkCancel(options.signal, () => addon().createCancel())
-  try {
-    return await typed(load({ cancel }))
-  } finally {
-    release()
-  }
+  return withCancel(options.signal, () => addon().createCancel(), load)
 }

@@ -1,20 +1,17 @@
 import type {
-  AddonCallOptions,
   AddonCancel,
   AddonImageFeatures,
   AddonImagePrompt,
   AddonModelInfo,
   AddonSegmenter,
 } from './engine/addon.js'
-import { linkCancel } from './engine/cancel.js'
-import {
-  DisposedError,
-  InvalidArgumentError,
-  typed,
-  UnsupportedModelError,
-} from './engine/errors.js'
+import { withCancel } from './engine/cancel.js'
+import { DisposedError, InvalidArgumentError, UnsupportedModelError } from './engine/errors.js'
 import { addon } from './engine/loader.js'
 import { Mask } from './formats/mask.js'
+import { MemorySegmenter } from './ground/memory-segmenter.js'
+import { PerFrameSegmenter } from './ground/per-frame-segmenter.js'
+import { type ClipSegmenter, TRACKING, type Tracking } from './ground/segmenter.js'
 import { readCheckpoint } from './hub/checkpoint.js'
 import { cancellable, EMBEDDED, type LoadOptions, loadSettings } from './load.js'
 import { type PromptBox, type PromptPoint, toAddonBox, toAddonPoints } from './prompts.js'
@@ -116,7 +113,9 @@ export class Segmenter implements AsyncDisposable {
   async encode(image: ImageSource, options: { signal?: AbortSignal } = {}): Promise<EncodedImage> {
     this.#checkAlive()
     const pixels = await readPixels(image)
-    const { features } = await this.#run(options.signal, call => this.engine.encode(pixels, call))
+    const { features } = await withCancel(options.signal, this.#createCancel, call =>
+      this.engine.encode(pixels, call),
+    )
     const { width, height } = pixels
     return { width, height, features, dispose: () => features.dispose() }
   }
@@ -138,7 +137,7 @@ export class Segmenter implements AsyncDisposable {
       const { width, height } = encoded
       const engine = list.map((prompt, i) => toAddonPrompt(prompt, width, height, `prompt ${i}`))
       const { signal, multimask = false, ...flags } = options
-      const found = await this.#run(signal, call =>
+      const found = await withCancel(signal, this.#createCancel, call =>
         this.engine.segment(encoded.features, engine, { ...flags, multimask, ...call }),
       )
       return list.map((_, i) => toSegmentResult(found, i, width, height))
@@ -158,16 +157,20 @@ export class Segmenter implements AsyncDisposable {
     return SegmentVideo.open(this.engine, this.#createCancel, reader, options)
   }
 
-  async #run<T>(
-    signal: AbortSignal | undefined,
-    call: (options: AddonCallOptions) => Promise<T>,
-  ): Promise<T> {
-    const { cancel, release } = linkCancel(signal, this.#createCancel)
-    try {
-      return await typed(call({ cancel }))
-    } finally {
-      release()
+  /**
+   * The model as grounding uses it: with SAM 2's memory, or frame by frame without any.
+   *
+   * @throws INVALID_ARGUMENT for another word.
+   */
+  tracking(how: Tracking = 'memory'): ClipSegmenter {
+    this.#checkAlive()
+    if (!TRACKING.includes(how)) {
+      throw new InvalidArgumentError(
+        `tracking must be one of ${TRACKING.join(', ')}, got ${JSON.stringify(how)}`,
+      )
     }
+    const Tracker = how === 'memory' ? MemorySegmenter : PerFrameSegmenter
+    return new Tracker(this.engine, this.#createCancel)
   }
 
   #checkAlive(): void {

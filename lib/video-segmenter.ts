@@ -6,8 +6,8 @@ import type {
   AddonSegmenter,
   AddonVideo,
 } from './engine/addon.js'
-import { linkCancel } from './engine/cancel.js'
-import { DisposedError, InvalidArgumentError, typed } from './engine/errors.js'
+import { withCancel } from './engine/cancel.js'
+import { DisposedError, InvalidArgumentError } from './engine/errors.js'
 import { Mask } from './formats/mask.js'
 import { type PromptBox, type PromptPoint, toAddonBox, toAddonPoints } from './prompts.js'
 import type { Frame } from './video/frame.js'
@@ -318,12 +318,7 @@ export class SegmentVideo implements Disposable {
     work: (call: AddonCallOptions) => Promise<T>,
   ): Promise<T> {
     this.#checkAlive()
-    const { cancel, release } = linkCancel(signal, this.#createCancel)
-    try {
-      return await typed(work({ cancel }))
-    } finally {
-      release()
-    }
+    return withCancel(signal, this.#createCancel, work)
   }
 
   #checkAlive(): void {

@@ -1,5 +1,5 @@
 import type { Addon, AddonCancel } from './engine/addon.js'
-import { DisposedError, toTypedError } from './engine/errors.js'
+import { DisposedError, InvalidArgumentError, toTypedError } from './engine/errors.js'
 import { addon } from './engine/loader.js'
 import type { CountOptions, CountResult } from './ground/count.js'
 import type { GroundEngine } from './ground/engine.js'
@@ -7,6 +7,7 @@ import { groundClip } from './ground/ground.js'
 import { type GroundOptions, groundSettings, type PointOptions } from './ground/options.js'
 import type { PointResult } from './ground/point.js'
 import type { GroundResult } from './ground/result.js'
+import type { ClipSegmenter, Tracking } from './ground/segmenter.js'
 import { GroundSession, type SessionOptions } from './ground/session.js'
 import { Pointer, type PointerLoadOptions } from './pointer.js'
 import { Segmenter } from './segmenter.js'
@@ -20,16 +21,25 @@ export interface VideoMolmoLoadOptions extends PointerLoadOptions {
    */
   pointer?: string | Pointer
   /**
-   * A checkpoint folder or a loaded segmenter, which stays the caller's. Default: the embedded one.
+   * A checkpoint folder, a loaded segmenter or one of the caller's own making, both of which stay
+   * the caller's. Default: the embedded one.
    */
-  segmenter?: string | Segmenter
+  segmenter?: string | Segmenter | ClipSegmenter
+  /**
+   * How SAM 2 follows objects between keyframes: with its memory (default) or frame by frame without
+   * any, to measure what the memory is worth (table 15 of the paper).
+   */
+  tracking?: Tracking
 }
 
 /** Points, masks and tracks for a sentence: a pointer and a segmenter together. */
-export class VideoMolmo implements AsyncDisposable {
+export class VideoMolmo<S extends Segmenter | ClipSegmenter = Segmenter>
+  implements AsyncDisposable
+{
   readonly pointer: Pointer
-  readonly segmenter: Segmenter
-  readonly #masks: Pick<Addon, 'fuseMasks' | 'maskOverlap'>
+  readonly segmenter: S
+  /** What grounding works with. */
+  readonly engine: GroundEngine
   readonly #createCancel: () => AddonCancel
   readonly #owned: readonly AsyncDisposable[]
   #disposed = false
@@ -41,13 +51,18 @@ export class VideoMolmo implements AsyncDisposable {
    */
   constructor(
     pointer: Pointer,
-    segmenter: Segmenter,
+    segmenter: S,
     addon: Pick<Addon, 'fuseMasks' | 'maskOverlap' | 'createCancel'>,
     owned: readonly AsyncDisposable[],
+    tracking?: Tracking,
   ) {
     this.pointer = pointer
     this.segmenter = segmenter
-    this.#masks = addon
+    this.engine = {
+      openPointing: capacity => pointer.openPointing(capacity),
+      segmenter: clipSegmenter(segmenter, tracking),
+      masks: addon,
+    }
     this.#createCancel = () => addon.createCancel()
     this.#owned = owned
   }
@@ -56,18 +71,27 @@ export class VideoMolmo implements AsyncDisposable {
    * Loads a pointer and a segmenter; without arguments the embedded models, which know drawn shapes
    * only.
    *
-   * @throws what `Pointer.load` and `Segmenter.load` throw.
+   * @throws what `Pointer.load` and `Segmenter.load` throw; INVALID_ARGUMENT for `tracking` together
+   * with a segmenter of the caller's own making.
    */
-  static async load(options: VideoMolmoLoadOptions = {}): Promise<VideoMolmo> {
-    const { pointer, segmenter } = options
+  static load(
+    options?: VideoMolmoLoadOptions & { segmenter?: string | Segmenter },
+  ): Promise<VideoMolmo>
+  static load<S extends ClipSegmenter>(
+    options: VideoMolmoLoadOptions & { segmenter: S },
+  ): Promise<VideoMolmo<S>>
+  static async load(
+    options: VideoMolmoLoadOptions = {},
+  ): Promise<VideoMolmo<Segmenter | ClipSegmenter>> {
+    const { pointer, segmenter, tracking } = options
     const owned: AsyncDisposable[] = []
     try {
       const points = pointer instanceof Pointer ? pointer : await Pointer.load(pointer, options)
       if (points !== pointer) owned.push(points)
       const masks =
-        segmenter instanceof Segmenter ? segmenter : await Segmenter.load(segmenter, options)
-      if (masks !== segmenter) owned.push(masks)
-      return new VideoMolmo(points, masks, addon(), owned)
+        typeof segmenter === 'object' ? segmenter : await Segmenter.load(segmenter, options)
+      if (masks instanceof Segmenter && masks !== segmenter) owned.push(masks)
+      return new VideoMolmo(points, masks, addon(), owned, tracking)
     } catch (error) {
       await Promise.all(owned.map(model => model[Symbol.asyncDispose]()))
       throw error
@@ -92,7 +116,7 @@ export class VideoMolmo implements AsyncDisposable {
     checkSentence(query)
     const clip = await openClip(source)
     try {
-      yield* groundClip(this.#engine(), this.#createCancel, clip, query, settings)
+      yield* groundClip(this.engine, this.#createCancel, clip, query, settings)
     } catch (error) {
       throw toTypedError(error)
     }
@@ -118,19 +142,10 @@ export class VideoMolmo implements AsyncDisposable {
     const { mode, signal: _, ...rest } = options
     const settings = groundSettings(rest, this.pointer.previousFrames)
     checkSentence(query)
-    const engine = this.#engine()
     return new GroundSession((source, signal) => {
       const run = { ...settings, signal }
-      return groundClip(engine, this.#createCancel, source, query, run, mode === 'lag')
+      return groundClip(this.engine, this.#createCancel, source, query, run, mode === 'lag')
     }, options)
-  }
-
-  #engine(): GroundEngine {
-    return {
-      openPointing: capacity => this.pointer.openPointing(capacity),
-      segmenter: this.segmenter.engine,
-      masks: this.#masks,
-    }
   }
 
   #checkAlive(): void {
@@ -147,4 +162,20 @@ export class VideoMolmo implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose()
   }
+}
+
+function clipSegmenter(
+  segmenter: Segmenter | ClipSegmenter,
+  tracking: Tracking | undefined,
+): ClipSegmenter {
+  if (segmenter instanceof Segmenter) return segmenter.tracking(tracking)
+  if (typeof segmenter?.encode !== 'function' || typeof segmenter.openTrack !== 'function') {
+    throw new InvalidArgumentError(
+      'segmenter must be a path, a Segmenter or an object with encode and openTrack',
+    )
+  }
+  if (tracking === undefined) return segmenter
+  throw new InvalidArgumentError(
+    `tracking says how SAM 2 follows objects; another segmenter has its own way, got ${JSON.stringify(tracking)}`,
+  )
 }

@@ -3,6 +3,7 @@ import { Option } from 'commander'
 import { AbortedError } from '../engine/errors.js'
 import { OutputWriter } from '../formats/outputs.js'
 import { FUSION_STRATEGIES, type GroundOptions } from '../ground/options.js'
+import { TRACKING, type Tracking } from '../ground/segmenter.js'
 import { PICTURE_FRAME_RATE } from '../video/images.js'
 import { openClip } from '../video/source.js'
 import { VideoMolmo } from '../videomolmo.js'
@@ -18,6 +19,7 @@ import {
 import { ProgressBar } from './progress.js'
 
 interface GroundFlags extends ModelFlags, Omit<GroundOptions, 'signal' | 'onProgress'> {
+  tracking?: Tracking
   output: string
   json?: boolean
 }
@@ -37,6 +39,11 @@ export function addGroundCommand(program: Command, context: CommandContext): voi
     .addOption(
       new Option('--fusion <strategy>', 'how both directions become one').choices(
         FUSION_STRATEGIES,
+      ),
+    )
+    .addOption(
+      new Option('--tracking <how>', 'how SAM 2 follows objects between keyframes').choices(
+        TRACKING,
       ),
     )
   withJson(withModelOptions(command, ['pointer', 'segmenter'])).action(
@@ -60,8 +67,12 @@ async function ground(
   flags: GroundFlags,
   { signal, print, note }: CommandContext,
 ): Promise<void> {
-  const { pointer, segmenter } = flags
-  const models = { ...(pointer ? { pointer } : {}), ...(segmenter ? { segmenter } : {}) }
+  const { pointer, segmenter, tracking } = flags
+  const models = {
+    ...(pointer ? { pointer } : {}),
+    ...(segmenter ? { segmenter } : {}),
+    ...(tracking ? { tracking } : {}),
+  }
   await using vm = await VideoMolmo.load({ ...models, ...loadOptions(flags, signal) })
   const { frameRate } = await openClip(source)
   const writer = await OutputWriter.open(flags.output, sentence, frameRate ?? PICTURE_FRAME_RATE)

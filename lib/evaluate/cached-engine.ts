@@ -1,92 +1,67 @@
-import type { AddonFrameMasks, AddonImageFeatures, AddonVideoOptions } from '../engine/addon.js'
-import type { GroundEngine, PointAnswer, PointingStream, TrackingVideo } from '../ground/engine.js'
+import type { GroundEngine, Point, PointAnswer, PointingStream } from '../ground/engine.js'
+import type {
+  ClipSegmenter,
+  FrameFeatures,
+  ObjectTrack,
+  SegmenterCall,
+  TrackedMasks,
+  TrackOptions,
+} from '../ground/segmenter.js'
 
 /** One object followed from one click in one direction, with what was found so far. */
-interface ObjectTrack {
-  video: TrackingVideo
-  found: Map<number, AddonFrameMasks>
+interface CachedTrack {
+  track: ObjectTrack
+  found: Map<number, Promise<TrackedMasks>>
 }
 
-type Click = Parameters<TrackingVideo['addPoints']>[3]
-
 /**
- * A video session whose objects are tracked once per click and direction, however many sentences and
- * settings lead there. SAM 2 tracks objects independently, so each can have a session of its own.
+ * A track whose objects are followed once per click and direction, however many sentences and
+ * settings lead there. Objects are tracked independently, so each can have a track of its own.
  */
-class CachedVideo implements TrackingVideo {
-  readonly #tracks: Map<string, Promise<ObjectTrack>>
-  readonly #segmenter: GroundEngine['segmenter']
-  readonly #options: AddonVideoOptions
-  readonly #clicks = new Map<number, Click>()
-  #start = 0
+class SharedTrack implements ObjectTrack {
+  readonly #tracks: Map<string, CachedTrack>
+  readonly #segmenter: ClipSegmenter
+  readonly #options: TrackOptions
+  #objects: CachedTrack[] = []
 
-  constructor(
-    tracks: Map<string, Promise<ObjectTrack>>,
-    segmenter: GroundEngine['segmenter'],
-    options: AddonVideoOptions,
-  ) {
+  constructor(tracks: Map<string, CachedTrack>, segmenter: ClipSegmenter, options: TrackOptions) {
     this.#tracks = tracks
     this.#segmenter = segmenter
     this.#options = options
   }
 
-  async addPoints(frameIndex: number, _: AddonImageFeatures, objectId: number, click: Click) {
-    this.#clicks.set(objectId, click)
-    this.#start = frameIndex
-    return { ...NOTHING, frameIndex }
+  start(frame: number, features: FrameFeatures, points: readonly Point[], call: SegmenterCall) {
+    this.#objects = points.map(({ x, y }) => {
+      const key = JSON.stringify([frame, this.#options.reverse, x, y])
+      const known = this.#tracks.get(key) ?? {
+        track: this.#segmenter.openTrack(this.#options),
+        found: new Map(),
+      }
+      this.#tracks.set(key, known)
+      return known
+    })
+    return this.#masks(frame, (track, o) => track.start(frame, features, [points[o]!], call))
   }
 
-  async commit() {
-    return { times: {} }
+  step(frame: number, features: FrameFeatures, call: SegmenterCall) {
+    return this.#masks(frame, track => track.step(frame, features, call))
   }
 
-  async track(
+  async #masks(
     frame: number,
-    features: AddonImageFeatures,
-    { reverse = false }: { reverse?: boolean } = {},
-  ): Promise<AddonFrameMasks> {
-    const objectIds = [...this.#clicks.keys()]
-    const parts: AddonFrameMasks[] = []
-    for (const click of this.#clicks.values()) {
-      const { video, found } = await this.#open(click, features, reverse)
-      const part = found.get(frame) ?? (await video.track(frame, features, { reverse }))
+    find: (track: ObjectTrack, object: number) => Promise<TrackedMasks>,
+  ): Promise<TrackedMasks> {
+    const parts: TrackedMasks[] = []
+    for (const [o, { track, found }] of this.#objects.entries()) {
+      const part = found.get(frame) ?? find(track, o)
       found.set(frame, part)
-      parts.push(part)
+      parts.push(await part)
     }
-    return {
-      ...NOTHING,
-      frameIndex: frame,
-      objectIds,
-      masks: parts.map(({ masks }) => masks[0]!),
-      ious: Float32Array.from(parts, ({ ious }) => ious[0]!),
-      objectScores: Float32Array.from(parts, ({ objectScores }) => objectScores[0]!),
-    }
+    const masks = parts.map(part => part.masks[0]!)
+    return { masks, ious: parts.map(part => part.ious[0]!) }
   }
 
   dispose(): void {}
-
-  /** The first frame of a pass is the clicked one, so its features are those that the click needs. */
-  #open(click: Click, features: AddonImageFeatures, reverse: boolean): Promise<ObjectTrack> {
-    const key = JSON.stringify([this.#start, reverse, ...click.points!])
-    const known = this.#tracks.get(key) ?? this.#begin(click, features)
-    this.#tracks.set(key, known)
-    return known
-  }
-
-  async #begin(click: Click, features: AddonImageFeatures): Promise<ObjectTrack> {
-    const video = this.#segmenter.openVideo(this.#options)
-    await video.addPoints(this.#start, features, 0, click)
-    await video.commit(this.#start, features)
-    return { video, found: new Map() }
-  }
-}
-
-const NOTHING = {
-  objectIds: [] as number[],
-  masks: [] as Uint8Array[],
-  ious: new Float32Array(0),
-  objectScores: new Float32Array(0),
-  times: {},
 }
 
 /**
@@ -96,27 +71,27 @@ const NOTHING = {
  */
 export class CachedEngine implements GroundEngine {
   readonly masks: GroundEngine['masks']
-  readonly segmenter: GroundEngine['segmenter']
+  readonly segmenter: ClipSegmenter
   readonly #stream: PointingStream
   readonly #encoded = new Set<number>()
   readonly #answers = new Map<string, PointAnswer>()
-  readonly #features = new Map<Uint8Array, AddonImageFeatures>()
+  readonly #features = new Map<Uint8Array, FrameFeatures>()
   readonly #frees: (() => void)[] = []
-  readonly #tracks = new Map<string, Promise<ObjectTrack>>()
+  readonly #tracks = new Map<string, CachedTrack>()
 
   /** @param frames of the clip: all of them stay encoded. */
   constructor(engine: GroundEngine, frames: number) {
     this.#stream = engine.openPointing(frames)
     this.masks = engine.masks
     this.segmenter = {
-      encode: async (image, options) => {
+      encode: async (image, call) => {
         const kept = this.#features.get(image.data)
         if (kept) return { features: kept, times: {} }
-        const encoded = await engine.segmenter.encode(image, options)
+        const encoded = await engine.segmenter.encode(image, call)
         this.#keep(image.data, encoded.features)
         return encoded
       },
-      openVideo: options => new CachedVideo(this.#tracks, engine.segmenter, options),
+      openTrack: options => new SharedTrack(this.#tracks, engine.segmenter, options),
     }
   }
 
@@ -140,7 +115,7 @@ export class CachedEngine implements GroundEngine {
   }
 
   /** Runs dispose of features when they are done with a frame; here that has to wait. */
-  #keep(data: Uint8Array, features: AddonImageFeatures): void {
+  #keep(data: Uint8Array, features: FrameFeatures): void {
     this.#frees.push(features.dispose.bind(features))
     // The prototype's method is read-only, so plain assignment would fail.
     Object.defineProperty(features, 'dispose', { value: () => {} })
@@ -148,7 +123,7 @@ export class CachedEngine implements GroundEngine {
   }
 
   dispose(): void {
-    for (const track of this.#tracks.values()) void track.then(({ video }) => video.dispose())
+    for (const { track } of this.#tracks.values()) track.dispose()
     for (const free of this.#frees) free()
     this.#stream.dispose()
   }

@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { parseInteger } from '../cli/options.js'
 import { InvalidArgumentError } from '../engine/errors.js'
 import { addon } from '../engine/loader.js'
 import { writeWhole } from '../formats/outputs.js'
+import { TRACKING, type Tracking } from '../ground/segmenter.js'
 import { VideoMolmo } from '../videomolmo.js'
 import { CachedEngine } from './cached-engine.js'
 import { type DrawnClip, findClips, readDrawnClip } from './clips.js'
@@ -29,6 +30,7 @@ import { figure, maskFigures, maskTable, pointTable, sweepTable, table } from '.
 interface Flags {
   pointer?: string
   segmenter?: string
+  tracking?: Tracking
   clips?: number
   keyframeEvery: number
   sweep?: boolean
@@ -183,8 +185,12 @@ function report(records: Records, clips: number, flags: Flags): string {
 }
 
 async function evaluate(folder: string, flags: Flags): Promise<void> {
-  const { pointer, segmenter } = flags
-  const models = { ...(pointer ? { pointer } : {}), ...(segmenter ? { segmenter } : {}) }
+  const { pointer, segmenter, tracking } = flags
+  const models = {
+    ...(pointer ? { pointer } : {}),
+    ...(segmenter ? { segmenter } : {}),
+    ...(tracking ? { tracking } : {}),
+  }
   await using vm = await VideoMolmo.load(models)
   const native = addon()
   const folders = (await findClips(folder)).slice(0, flags.clips)
@@ -198,14 +204,9 @@ async function evaluate(folder: string, flags: Flags): Promise<void> {
     contexts: new Map(),
     contextPoints: new Map(),
   }
-  const engine = {
-    openPointing: (capacity: number) => vm.pointer.openPointing(capacity),
-    segmenter: vm.segmenter.engine,
-    masks: native,
-  }
   for (const [i, path] of folders.entries()) {
     const clip = await readDrawnClip(path)
-    const cached = new CachedEngine(engine, clip.frames.length)
+    const cached = new CachedEngine(vm.engine, clip.frames.length)
     const { previousFrames } = vm.pointer
     const subject = { engine: cached, previousFrames, createCancel: () => native.createCancel() }
     await measureClip(subject, clip, records, flags)
@@ -223,6 +224,7 @@ await new Command('evaluate')
   .argument('<folder>', 'clips written by training/make_clips.py')
   .option('--pointer <folder>', 'another pointer than the embedded one')
   .option('--segmenter <path>', 'another segmenter than the embedded one')
+  .addOption(new Option('--tracking <how>', 'how SAM 2 follows objects').choices(TRACKING))
   .option('--clips <count>', 'clips to use at most', parseInteger)
   .option('-k, --keyframe-every <frames>', 'sampling rate', parseInteger, 5)
   .option('--sweep', 'also sweep l, tau and k')

@@ -1,11 +1,6 @@
-import type {
-  Addon,
-  AddonCancel,
-  AddonSegmenter,
-  AddonVideo,
-  AddonVideoOptions,
-} from '../engine/addon.js'
+import type { Addon, AddonCancel } from '../engine/addon.js'
 import type { RgbImage } from '../video/pixels.js'
+import type { ClipSegmenter } from './segmenter.js'
 
 /** Pixels of the original frame; x to the right, y down. */
 export interface Point {
@@ -41,14 +36,9 @@ export interface PointingStream {
   dispose(): void
 }
 
-/** The part of a video session that one direction of propagation uses. */
-export type TrackingVideo = Pick<AddonVideo, 'addPoints' | 'commit' | 'track' | 'dispose'>
-
 /** What grounding needs of the pointer, the segmenter and the mask arithmetic. */
 export interface GroundEngine {
   openPointing(capacity: number): PointingStream
-  segmenter: Pick<AddonSegmenter, 'encode'> & {
-    openVideo(options: AddonVideoOptions): TrackingVideo
-  }
+  segmenter: ClipSegmenter
   masks: Pick<Addon, 'fuseMasks' | 'maskOverlap'>
 }

@@ -1,5 +1,5 @@
 import type { AddonCancel } from '../engine/addon.js'
-import { linkCancel, throwIfAborted } from '../engine/cancel.js'
+import { linkCancel, linkController, throwIfAborted } from '../engine/cancel.js'
 import type { FrameSource } from '../video/frame.js'
 import type { GroundEngine } from './engine.js'
 import type { GroundSettings } from './options.js'
@@ -20,9 +20,17 @@ export async function* groundClip(
   provisional = false,
 ): AsyncGenerator<GroundResult> {
   const { signal, maxFrames, onProgress } = settings
-  const { cancel, release } = linkCancel(signal, createCancel)
+  const stop = linkController(signal)
+  const { cancel } = linkCancel(stop.controller.signal, createCancel)
   const { frameCount } = limited(source, maxFrames)
-  const run = new GroundRun(engine, { settings, query, frameCount, cancel, provisional })
+  const run = new GroundRun(engine, {
+    settings,
+    query,
+    frameCount,
+    cancel,
+    signal: stop.controller.signal,
+    provisional,
+  })
   let framesDone = 0
   const report = (result: GroundResult): GroundResult => {
     throwIfAborted(signal)
@@ -37,8 +45,8 @@ export async function* groundClip(
     }
     for await (const result of run.finish()) yield report(result)
   } finally {
-    cancel.raise()
-    release()
+    stop.controller.abort()
+    stop.release()
     run.dispose()
   }
 }

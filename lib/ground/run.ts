@@ -39,7 +39,10 @@ export interface RunOptions {
   query: string
   /** As the container says, null when unknown. */
   frameCount: number | null
+  /** Stops engine calls. */
   cancel: AddonCancel
+  /** Fires together with `cancel`. */
+  signal: AbortSignal
   /** Give a first estimate of every frame at once, marked `final: false`. */
   provisional: boolean
 }
@@ -77,8 +80,8 @@ export class GroundRun {
 
   /** Takes the next frame and gives the results that it completes, in order. */
   async *push(frame: Frame): AsyncGenerator<GroundResult> {
-    const { settings, cancel } = this.#options
-    const slot = new FrameSlot(frame, this.#engine.segmenter, cancel)
+    const { settings, signal } = this.#options
+    const slot = new FrameSlot(frame, this.#engine.segmenter, signal)
     this.#slots.add(slot)
     if (frame.index % settings.keyframeEvery === 0) {
       yield* this.#keyframe(slot)
@@ -187,11 +190,11 @@ export class GroundRun {
   }
 
   async #track(slot: FrameSlot, points: readonly Point[], reverse: boolean) {
-    const { frameCount, cancel } = this.#options
+    const { frameCount, signal } = this.#options
     // The length matters to SAM 2 only for clips shorter than its object pointers; for others it is
     // left out, since what a container says of it may be wrong.
     const short = frameCount !== null && frameCount < POINTER_FRAMES
-    const options = { reverse, frameCount: short ? frameCount : 0, cancel }
+    const options = { reverse, frameCount: short ? frameCount : 0, signal }
     const started = await Tracker.start(this.#engine.segmenter, slot, points, options)
     this.#trackers.add(started.tracker)
     return started

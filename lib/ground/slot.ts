@@ -1,6 +1,7 @@
-import type { AddonCancel, AddonImageFeatures, AddonTimes } from '../engine/addon.js'
+import type { AddonTimes } from '../engine/addon.js'
 import type { Frame } from '../video/frame.js'
-import type { GroundEngine, Timings } from './engine.js'
+import type { Timings } from './engine.js'
+import type { ClipSegmenter, FrameFeatures } from './segmenter.js'
 
 /** Adds stage times to a record; native stage names are kept as they are. */
 export function addTimes(target: Timings, times: AddonTimes | undefined): void {
@@ -11,15 +12,15 @@ export function addTimes(target: Timings, times: AddonTimes | undefined): void {
 export class FrameSlot {
   readonly frame: Frame
   readonly timings: Timings
-  readonly #segmenter: GroundEngine['segmenter']
-  readonly #cancel: AddonCancel
-  #features: Promise<AddonImageFeatures> | undefined
+  readonly #segmenter: ClipSegmenter
+  readonly #signal: AbortSignal
+  #features: Promise<FrameFeatures> | undefined
 
-  constructor(frame: Frame, segmenter: GroundEngine['segmenter'], cancel: AddonCancel) {
+  constructor(frame: Frame, segmenter: ClipSegmenter, signal: AbortSignal) {
     this.frame = frame
     this.timings = { decode: frame.decodeMs }
     this.#segmenter = segmenter
-    this.#cancel = cancel
+    this.#signal = signal
   }
 
   get index(): number {
@@ -27,15 +28,15 @@ export class FrameSlot {
   }
 
   /** Encoded once; shared by all objects and both directions. */
-  features(): Promise<AddonImageFeatures> {
+  features(): Promise<FrameFeatures> {
     this.#features ??= this.#encode()
     return this.#features
   }
 
-  async #encode(): Promise<AddonImageFeatures> {
+  async #encode(): Promise<FrameFeatures> {
     const { data, width, height } = this.frame
-    const image = { data, width, height }
-    const encoded = await this.#segmenter.encode(image, { mode: 'video', cancel: this.#cancel })
+    const call = { signal: this.#signal }
+    const encoded = await this.#segmenter.encode({ data, width, height }, call)
     addTimes(this.timings, encoded.times)
     return encoded.features
   }

@@ -1,22 +1,16 @@
-import type { AddonCancel, AddonFrameMasks } from '../engine/addon.js'
-import type { GroundEngine, Point, TrackingVideo } from './engine.js'
+import { InvalidArgumentError } from '../engine/errors.js'
+import type { Point } from './engine.js'
+import type { ClipSegmenter, ObjectTrack, TrackedMasks } from './segmenter.js'
 import { addTimes, type FrameSlot } from './slot.js'
 
 /** The objects' masks in one frame, as one direction sees them; object o is entry o. */
-export interface Estimate {
-  /** u8 0/1 [H, W] per object. */
-  masks: Uint8Array[]
-  /** Predicted IoU per object. */
-  ious: Float32Array
-}
-
-const toEstimate = ({ masks, ious }: AddonFrameMasks): Estimate => ({ masks, ious })
+export type Estimate = Pick<TrackedMasks, 'masks' | 'ious'>
 
 export interface TrackerOptions {
   reverse: boolean
   /** Frames of the clip, 0 when unknown. */
   frameCount: number
-  cancel: AddonCancel
+  signal: AbortSignal
 }
 
 /**
@@ -24,54 +18,62 @@ export interface TrackerOptions {
  * leaks in.
  */
 export class Tracker {
-  readonly #video: TrackingVideo
-  readonly #options: TrackerOptions
+  readonly #track: ObjectTrack
+  readonly #objects: number
+  readonly #signal: AbortSignal
 
-  private constructor(video: TrackingVideo, options: TrackerOptions) {
-    this.#video = video
-    this.#options = options
+  private constructor(track: ObjectTrack, objects: number, signal: AbortSignal) {
+    this.#track = track
+    this.#objects = objects
+    this.#signal = signal
   }
 
   /** Prompts one object per point on the keyframe and gives its masks there. */
   static async start(
-    segmenter: GroundEngine['segmenter'],
+    segmenter: ClipSegmenter,
     slot: FrameSlot,
     points: readonly Point[],
-    options: TrackerOptions,
+    { signal, frameCount, reverse }: TrackerOptions,
   ): Promise<{ tracker: Tracker; estimate: Estimate }> {
     const { width, height } = slot.frame
-    const video = segmenter.openVideo({ width, height, frameCount: options.frameCount })
-    const tracker = new Tracker(video, options)
+    const track = segmenter.openTrack({ width, height, frameCount, reverse })
+    const tracker = new Tracker(track, points.length, signal)
     try {
-      await tracker.#prompt(slot, points)
-      return { tracker, estimate: await tracker.step(slot) }
+      const features = await slot.features()
+      const tracked = await track.start(slot.index, features, points, { signal })
+      return { tracker, estimate: tracker.#toEstimate(slot, tracked) }
     } catch (error) {
       tracker.dispose()
       throw error
     }
   }
 
-  async #prompt(slot: FrameSlot, points: readonly Point[]): Promise<void> {
-    const { cancel } = this.#options
-    const features = await slot.features()
-    for (const [objectId, { x, y }] of points.entries()) {
-      const prompt = { points: Float32Array.of(x, y), labels: Int32Array.of(1) }
-      const given = await this.#video.addPoints(slot.index, features, objectId, prompt, { cancel })
-      addTimes(slot.timings, given.times)
-    }
-    await this.#video.commit(slot.index, features, { cancel })
-  }
-
   /** Masks of the next frame of the pass. */
   async step(slot: FrameSlot): Promise<Estimate> {
-    const { cancel, reverse } = this.#options
     const features = await slot.features()
-    const tracked = await this.#video.track(slot.index, features, { cancel, reverse })
-    addTimes(slot.timings, tracked.times)
-    return toEstimate(tracked)
+    const call = { signal: this.#signal }
+    return this.#toEstimate(slot, await this.#track.step(slot.index, features, call))
+  }
+
+  /** Another's segmenter may give anything; what does not fit is told here and not in the kernels. */
+  #toEstimate(slot: FrameSlot, { masks, ious, times }: TrackedMasks): Estimate {
+    const { width, height } = slot.frame
+    if (masks.length !== this.#objects || ious.length !== this.#objects) {
+      throw new InvalidArgumentError(
+        `the segmenter must give a mask and an IoU for each of ${this.#objects} points, got ${masks.length} and ${ious.length} on frame ${slot.index}`,
+      )
+    }
+    const odd = masks.find(mask => mask.length !== width * height)
+    if (odd) {
+      throw new InvalidArgumentError(
+        `the segmenter's masks must hold ${width}x${height} = ${width * height} bytes, got ${odd.length} on frame ${slot.index}`,
+      )
+    }
+    addTimes(slot.timings, times)
+    return { masks, ious }
   }
 
   dispose(): void {
-    this.#video.dispose()
+    this.#track.dispose()
   }
 }

@@ -167,10 +167,10 @@ t.test('memory stays bounded however long the clip is', async t => {
   const long = await ground(twoBoxes(300))
   t.equal(long.engine.mostFeatures, short.engine.mostFeatures)
   t.ok(long.engine.mostFeatures <= 6, `${long.engine.mostFeatures} frames of features`)
-  t.equal(long.engine.mostVideos, 2)
+  t.equal(long.engine.mostTracks, 2)
   t.equal(long.engine.encodedImages, 300, 'each frame is encoded once')
   t.same(
-    [long.engine.liveFeatures, long.engine.liveVideos, long.engine.streamsOpen],
+    [long.engine.liveFeatures, long.engine.liveTracks, long.engine.streamsOpen],
     [0, 0, 0],
     'nothing is left',
   )
@@ -194,7 +194,7 @@ t.test('leaving the loop early frees everything', async t => {
     if (result.frameIndex === 7) break
   }
   await new Promise(resolve => setImmediate(resolve))
-  t.same([engine.liveFeatures, engine.liveVideos, engine.streamsOpen], [0, 0, 0])
+  t.same([engine.liveFeatures, engine.liveTracks, engine.streamsOpen], [0, 0, 0])
 })
 
 t.test('abort before and during', async t => {

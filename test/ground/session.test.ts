@@ -46,7 +46,7 @@ t.test('an offline session gives what ground gives', async t => {
     clip.map((_, i) => i),
   )
   t.ok(results.every(result => result.final))
-  t.same([engine.liveFeatures, engine.liveVideos], [0, 0])
+  t.same([engine.liveFeatures, engine.liveTracks], [0, 0])
 })
 
 t.test('a lag session answers at once and finally within one interval', async t => {

@@ -1,24 +1,18 @@
-import type {
-  AddonCancel,
-  AddonFrameMasks,
-  AddonFusion,
-  AddonImage,
-  AddonImageFeatures,
-  AddonMask,
-  AddonVideoOptions,
-} from '../../lib/engine/addon.js'
+import type { AddonCancel, AddonFusion, AddonMask } from '../../lib/engine/addon.js'
 import { AbortedError } from '../../lib/engine/errors.js'
+import type { GroundEngine, Point, PointAnswer, PointingStream } from '../../lib/ground/engine.js'
 import type {
-  GroundEngine,
-  Point,
-  PointAnswer,
-  PointingStream,
-  TrackingVideo,
-} from '../../lib/ground/engine.js'
+  ClipSegmenter,
+  FrameFeatures,
+  ObjectTrack,
+  TrackedMasks,
+  TrackOptions,
+} from '../../lib/ground/segmenter.js'
+import type { RgbImage } from '../../lib/video/pixels.js'
 
 /** Features that remember their picture, so that masks can be read off the colours. */
-interface FakeFeatures extends AddonImageFeatures {
-  image: AddonImage
+interface FakeFeatures extends FrameFeatures {
+  image: RgbImage
 }
 
 /** One tracked frame: which keyframe's tracker went where. */
@@ -46,8 +40,8 @@ export class FakeEngine implements GroundEngine {
   /** Image features alive now, and the most there ever were. */
   liveFeatures = 0
   mostFeatures = 0
-  liveVideos = 0
-  mostVideos = 0
+  liveTracks = 0
+  mostTracks = 0
   encodedImages = 0
   streamsOpen = 0
   readonly #options: FakeEngineOptions
@@ -78,61 +72,55 @@ export class FakeEngine implements GroundEngine {
     }
   }
 
-  segmenter: GroundEngine['segmenter'] = {
-    encode: async (image, options) => {
-      await checkCancel(options?.cancel)
+  segmenter: ClipSegmenter<FakeFeatures> = {
+    encode: async (image, { signal }) => {
+      await checkSignal(signal)
       this.encodedImages++
       this.liveFeatures++
       this.mostFeatures = Math.max(this.mostFeatures, this.liveFeatures)
       const dispose = () => {
         this.liveFeatures--
       }
-      const features: FakeFeatures = { width: image.width, height: image.height, image, dispose }
-      return { features, times: { imageEncoder: 3 } }
+      return { features: { image, dispose }, times: { imageEncoder: 3 } }
     },
-    openVideo: options => this.#openVideo(options),
+    openTrack: options => this.#openTrack(options),
   }
 
   masks: GroundEngine['masks'] = { fuseMasks, maskOverlap }
 
-  #openVideo({ width, height }: AddonVideoOptions): TrackingVideo {
-    this.liveVideos++
-    this.mostVideos = Math.max(this.mostVideos, this.liveVideos)
-    const colors = new Map<number, number>()
+  #openTrack({ width, height, reverse }: TrackOptions): ObjectTrack<FakeFeatures> {
+    this.liveTracks++
+    this.mostTracks = Math.max(this.mostTracks, this.liveTracks)
+    let colors: number[] = []
     let start = -1
     const colorAt = ({ image }: FakeFeatures, at: number) =>
       (image.data[at * 3]! << 16) | (image.data[at * 3 + 1]! << 8) | image.data[at * 3 + 2]!
-    const masksOf = (record: TrackRecord, features: FakeFeatures): AddonFrameMasks => {
-      const masks = [...colors.values()].map(color => {
+    const masksOf = (record: TrackRecord, features: FakeFeatures): TrackedMasks => {
+      this.tracked.push(record)
+      const masks = colors.map(color => {
         const mask = new Uint8Array(width * height)
         for (let at = 0; at < mask.length; at++) mask[at] = +(colorAt(features, at) === color)
         return this.#options.distort?.(mask, record) ?? mask
       })
       return {
-        frameIndex: record.frame,
-        objectIds: [...colors.keys()],
         masks,
         ious: new Float32Array(masks.length).fill(0.75),
-        objectScores: new Float32Array(masks.length).fill(10),
         times: { maskDecoder: 4 },
       }
     }
     return {
-      addPoints: async (frame, features, objectId, { points }) => {
-        const [x, y] = points!
-        colors.set(objectId, colorAt(features as FakeFeatures, y! * width + x!))
+      start: async (frame, features, points, { signal }) => {
+        await checkSignal(signal)
+        colors = points.map(({ x, y }) => colorAt(features, y * width + x))
         start = frame
-        return masksOf({ start, frame, reverse: false }, features as FakeFeatures)
+        return masksOf({ start, frame, reverse }, features)
       },
-      commit: async () => ({ times: {} }),
-      track: async (frame, features, options) => {
-        await checkCancel(options?.cancel)
-        const record = { start, frame, reverse: options?.reverse ?? false }
-        this.tracked.push(record)
-        return masksOf(record, features as FakeFeatures)
+      step: async (frame, features, { signal }) => {
+        await checkSignal(signal)
+        return masksOf({ start, frame, reverse }, features)
       },
       dispose: () => {
-        this.liveVideos--
+        this.liveTracks--
       },
     }
   }
@@ -149,6 +137,11 @@ class FakeCancel implements AddonCancel {
 async function checkCancel(cancel: AddonCancel | undefined): Promise<void> {
   await new Promise(resolve => setImmediate(resolve))
   if ((cancel as FakeCancel | undefined)?.raised) throw new AbortedError()
+}
+
+async function checkSignal(signal: AbortSignal): Promise<void> {
+  await new Promise(resolve => setImmediate(resolve))
+  if (signal.aborted) throw new AbortedError()
 }
 
 function maskOverlap(a: AddonMask, b: AddonMask): { intersection: number; union: number } {

@@ -1,0 +1,100 @@
+import type { AddonCancel, AddonImageFeatures, AddonSegmenter } from '../engine/addon.js'
+import { withCancel } from '../engine/cancel.js'
+import { Mask } from '../formats/mask.js'
+import type { RgbImage } from '../video/pixels.js'
+import type { Point } from './engine.js'
+import { interiorPoint } from './interior.js'
+import type {
+  ClipSegmenter,
+  ObjectTrack,
+  SegmenterCall,
+  TrackedMasks,
+  TrackOptions,
+} from './segmenter.js'
+
+type PictureEngine = Pick<AddonSegmenter, 'encode' | 'segment'>
+
+/**
+ * SAM 2 without its memory, as a picture segmenter: every frame is segmented for itself, from one
+ * click per object, and all that passes from a frame to the next is where to click: the pixel
+ * deepest inside the mask, or the old place when the mask is empty. Measures what the memory is
+ * worth (table 15 of the paper).
+ */
+export class PerFrameSegmenter implements ClipSegmenter<AddonImageFeatures> {
+  readonly #engine: PictureEngine
+  readonly #createCancel: () => AddonCancel
+
+  constructor(engine: PictureEngine, createCancel: () => AddonCancel) {
+    this.#engine = engine
+    this.#createCancel = createCancel
+  }
+
+  /** Resized as for the video predictor, so that the memory is all that differs. */
+  encode(image: RgbImage, { signal }: SegmenterCall) {
+    const { data, width, height } = image
+    return withCancel(signal, this.#createCancel, call =>
+      this.#engine.encode({ data, width, height }, { ...call, mode: 'video' }),
+    )
+  }
+
+  openTrack({ width, height }: TrackOptions): ObjectTrack<AddonImageFeatures> {
+    return new PerFrameTrack(this.#engine, this.#createCancel, width, height)
+  }
+}
+
+class PerFrameTrack implements ObjectTrack<AddonImageFeatures> {
+  readonly #engine: PictureEngine
+  readonly #createCancel: () => AddonCancel
+  readonly #width: number
+  readonly #height: number
+  #clicks: readonly Point[] = []
+
+  constructor(
+    engine: PictureEngine,
+    createCancel: () => AddonCancel,
+    width: number,
+    height: number,
+  ) {
+    this.#engine = engine
+    this.#createCancel = createCancel
+    this.#width = width
+    this.#height = height
+  }
+
+  start(
+    frameIndex: number,
+    features: AddonImageFeatures,
+    points: readonly Point[],
+    call: SegmenterCall,
+  ): Promise<TrackedMasks> {
+    this.#clicks = points
+    return this.step(frameIndex, features, call)
+  }
+
+  async step(
+    _: number,
+    features: AddonImageFeatures,
+    { signal }: SegmenterCall,
+  ): Promise<TrackedMasks> {
+    const prompts = this.#clicks.map(({ x, y }) => ({
+      points: Float32Array.of(x, y),
+      labels: Int32Array.of(1),
+    }))
+    const found = await withCancel(signal, this.#createCancel, call =>
+      // A click is ambiguous: of three readings the one that the model trusts most is taken, as the
+      // video predictor does on a prompted frame.
+      this.#engine.segment(features, prompts, { ...call, multimask: true }),
+    )
+    const best = found.ious.map(ious => ious.indexOf(Math.max(...ious)))
+    const size = this.#width * this.#height
+    const masks = best.map((b, o) => found.masks[o]!.subarray(b * size, (b + 1) * size))
+    this.#clicks = this.#clicks.map((click, o) => this.#inside(masks[o]!) ?? click)
+    return { masks, ious: best.map((b, o) => found.ious[o]![b]!), times: found.times }
+  }
+
+  #inside(mask: Uint8Array): Point | null {
+    return interiorPoint(new Mask(mask, this.#width, this.#height))
+  }
+
+  dispose(): void {}
+}
