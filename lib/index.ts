@@ -8,10 +8,26 @@
  *       console.log(frame.frameIndex, frame.objects.length, frame.mask.area)
  *     }
  */
+export { writeArchive } from './datasets/archive.js'
+export type {
+  Dataset,
+  DatasetName,
+  Expression,
+  LabelMap,
+  ObjectMasks,
+  Protocol,
+  ResultPart,
+  Sequence,
+} from './datasets/dataset.js'
+export { DATASETS, type DatasetOptions, openDataset } from './datasets/open.js'
+export { type Problem, Problems } from './datasets/problems.js'
+export { checkExtraResults, mergeMasks, resultParts, writeResult } from './datasets/results.js'
 export type { AddonModelInfo as ModelInfo } from './engine/addon.js'
 export {
   AbortedError,
   CheckpointError,
+  DatasetError,
+  type DatasetFault,
   DecodeError,
   DeviceUnavailableError,
   DisposedError,

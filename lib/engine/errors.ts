@@ -7,6 +7,7 @@ export type ErrorCode =
   | 'DEVICE_UNAVAILABLE'
   | 'INVALID_ARGUMENT'
   | 'DECODE_FAILED'
+  | 'DATASET_INVALID'
   | 'ABORTED'
   | 'DISPOSED'
   | 'INTERNAL'
@@ -66,6 +67,23 @@ export class InvalidArgumentError extends VideoMolmoError {
 export class DecodeError extends VideoMolmoError {
   constructor(message: string, options?: { cause?: unknown }) {
     super('DECODE_FAILED', message, options)
+  }
+}
+
+/** What is wrong with a file of a data set or of a folder of results. */
+export type DatasetFault = 'missing' | 'extra' | 'mis-sized' | 'corrupt'
+
+/** A file of a data set or of a folder of results is not as its layout asks. */
+export class DatasetError extends VideoMolmoError {
+  readonly fault: DatasetFault
+  /** The file or folder. */
+  readonly path: string
+
+  /** @param detail what was expected and what came; the message is the path and the detail. */
+  constructor(fault: DatasetFault, path: string, detail: string, options?: { cause?: unknown }) {
+    super('DATASET_INVALID', `${path}: ${detail}`, options)
+    this.fault = fault
+    this.path = path
   }
 }
 

@@ -13,7 +13,7 @@ export interface PointScore {
 }
 
 /** 0.5 -> 0, 1.5 -> 2, 2.5 -> 2, as numpy rounds. */
-function roundHalfToEven(value: number): number {
+export function roundHalfToEven(value: number): number {
   const floor = Math.floor(value)
   const rest = value - floor
   if (rest !== 0.5) return Math.round(value)

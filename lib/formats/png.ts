@@ -3,8 +3,8 @@ import { crc32, deflate, inflateSync } from 'node:zlib'
 import { DecodeError, InvalidArgumentError } from '../engine/errors.js'
 
 /**
- * Indexed and gray PNG files whose stored values are what counts: masks and label maps. Pictures go
- * through sharp, which shows colours and not indices.
+ * PNG files whose stored values are what counts: masks and label maps. Pictures go through sharp,
+ * which shows colours and not indices.
  */
 export interface LabelImage {
   /** Palette indices or gray values as stored, [height, width]. */
@@ -16,7 +16,19 @@ export interface LabelImage {
 
 const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])
 const GRAY = 0
+const RGB = 2
 const INDEXED = 3
+const GRAY_ALPHA = 4
+const RGBA = 6
+
+/** Samples per pixel of each colour type. */
+const CHANNELS: { [colorType: number]: number } = {
+  [GRAY]: 1,
+  [RGB]: 3,
+  [INDEXED]: 1,
+  [GRAY_ALPHA]: 2,
+  [RGBA]: 4,
+}
 
 const compress = promisify(deflate)
 
@@ -53,6 +65,19 @@ export async function encodeLabelPng(
   height: number,
   palette: Uint8Array = labelPalette(),
 ): Promise<Buffer> {
+  return encode(data, width, height, palette)
+}
+
+/** Writes u8 gray values, [height, width], as an 8-bit gray PNG. */
+export async function encodeGrayPng(
+  data: Uint8Array,
+  width: number,
+  height: number,
+): Promise<Buffer> {
+  return encode(data, width, height)
+}
+
+async function encode(data: Uint8Array, width: number, height: number, palette?: Uint8Array) {
   if (data.length !== width * height) {
     throw new InvalidArgumentError(
       `a ${width}x${height} label map needs ${width * height} bytes, got ${data.length}`,
@@ -61,7 +86,7 @@ export async function encodeLabelPng(
   const header = Buffer.alloc(13)
   header.writeUInt32BE(width, 0)
   header.writeUInt32BE(height, 4)
-  header.set([8, INDEXED, 0, 0, 0], 8)
+  header.set([8, palette ? INDEXED : GRAY, 0, 0, 0], 8)
   const lines = new Uint8Array((width + 1) * height)
   for (let y = 0; y < height; y++) {
     lines.set(data.subarray(y * width, (y + 1) * width), y * (width + 1) + 1)
@@ -69,7 +94,7 @@ export async function encodeLabelPng(
   return Buffer.concat([
     SIGNATURE,
     chunk('IHDR', header),
-    chunk('PLTE', palette),
+    ...(palette ? [chunk('PLTE', palette)] : []),
     chunk('IDAT', await compress(lines)),
     chunk('IEND', new Uint8Array(0)),
   ])
@@ -90,9 +115,10 @@ function readHeader(data: Buffer, name: string): Header {
     colorType: data[9]!,
   }
   const { width, height, depth, colorType } = header
-  if (![GRAY, INDEXED].includes(colorType) || ![1, 2, 4, 8].includes(depth) || data[12] !== 0) {
+  const depths = [GRAY, INDEXED].includes(colorType) ? [1, 2, 4, 8] : [8]
+  if (!CHANNELS[colorType] || !depths.includes(depth) || data[12] !== 0) {
     throw new DecodeError(
-      `${name}: a label map must be an indexed or gray PNG of 1, 2, 4 or 8 bits without interlacing, got colour type ${colorType}, ${depth} bits, interlace ${data[12]}`,
+      `${name}: a mask must be an indexed or gray PNG of 1, 2, 4 or 8 bits or a coloured one of 8 bits, without interlacing, got colour type ${colorType}, ${depth} bits, interlace ${data[12]}`,
     )
   }
   if (width < 1 || height < 1 || width > 65535 || height > 65535) {
@@ -101,27 +127,94 @@ function readHeader(data: Buffer, name: string): Header {
   return header
 }
 
-/** Undoes the five line filters of PNG; a pixel is at most one byte here. */
-function unfilter(lines: Buffer, rowBytes: number, height: number): Uint8Array {
+/** Undoes the five line filters of PNG. */
+function unfilter(lines: Buffer, rowBytes: number, height: number, pixel: number): Uint8Array {
   const rows = new Uint8Array(rowBytes * height)
   for (let y = 0; y < height; y++) {
     const filter = lines[y * (rowBytes + 1)]!
+    const line = lines.subarray(y * (rowBytes + 1) + 1, (y + 1) * (rowBytes + 1))
+    if (filter === 0) {
+      rows.set(line, y * rowBytes)
+      continue
+    }
     for (let x = 0; x < rowBytes; x++) {
       const at = y * rowBytes + x
-      const left = x > 0 ? rows[at - 1]! : 0
+      const left = x >= pixel ? rows[at - pixel]! : 0
       const up = y > 0 ? rows[at - rowBytes]! : 0
-      const corner = x > 0 && y > 0 ? rows[at - rowBytes - 1]! : 0
-      const guess = [0, left, up, (left + up) >> 1, paeth(left, up, corner)][filter] ?? 0
-      rows[at] = lines[y * (rowBytes + 1) + 1 + x]! + guess
+      const corner = x >= pixel && y > 0 ? rows[at - rowBytes - pixel]! : 0
+      rows[at] = line[x]! + guess(filter, left, up, corner)
     }
   }
   return rows
 }
 
+function guess(filter: number, left: number, up: number, corner: number): number {
+  if (filter === 1) return left
+  if (filter === 2) return up
+  return filter === 3 ? (left + up) >> 1 : paeth(left, up, corner)
+}
+
 function paeth(left: number, up: number, corner: number): number {
   const estimate = left + up - corner
-  const [a, b, c] = [left, up, corner].map(value => Math.abs(estimate - value))
-  return a! <= b! && a! <= c! ? left : b! <= c! ? up : corner
+  const a = Math.abs(estimate - left)
+  const b = Math.abs(estimate - up)
+  const c = Math.abs(estimate - corner)
+  return a <= b && a <= c ? left : b <= c ? up : corner
+}
+
+/** A PNG file's samples as stored. */
+export interface PngSamples {
+  /** One byte per sample, [height, width, channels]. */
+  data: Uint8Array
+  width: number
+  height: number
+  /** 1: gray or palette index, 2: gray and alpha, 3: RGB, 4: RGBA. */
+  channels: number
+  /** RGB triples of an indexed file. */
+  palette?: Uint8Array
+}
+
+/**
+ * Reads the stored samples of a PNG without colour conversion.
+ *
+ * @param name of the file, for error messages.
+ * @throws DECODE_FAILED for interlaced and 16-bit files, and for broken ones.
+ */
+export function decodePng(file: Uint8Array, name = 'PNG'): PngSamples {
+  const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength)
+  if (!bytes.subarray(0, 8).equals(SIGNATURE)) throw new DecodeError(`${name}: not a PNG file`)
+  let header: Header | undefined
+  let palette: Uint8Array | undefined
+  const parts: Buffer[] = []
+  for (let at = 8; at + 8 <= bytes.length; ) {
+    const length = bytes.readUInt32BE(at)
+    const type = bytes.toString('latin1', at + 4, at + 8)
+    const data = bytes.subarray(at + 8, at + 8 + length)
+    if (type === 'IHDR' && data.length >= 13) header = readHeader(data, name)
+    else if (type === 'PLTE') palette = data
+    else if (type === 'IDAT') parts.push(data)
+    at += length + 12
+  }
+  if (!header) throw new DecodeError(`${name}: the PNG has no header`)
+  const { width, height, depth, colorType } = header
+  const channels = CHANNELS[colorType]!
+  const rowBytes = Math.ceil((width * depth * channels) / 8)
+  const lines = inflate(parts, (rowBytes + 1) * height, name)
+  const rows = unfilter(lines, rowBytes, height, channels)
+  const data = depth === 8 ? rows : unpack(rows, header, rowBytes)
+  const colors = colorType === INDEXED ? { palette: palette ?? new Uint8Array(0) } : {}
+  return { data, width, height, channels, ...colors }
+}
+
+/** One byte per sample from 1, 2 or 4 bits. */
+function unpack(rows: Uint8Array, { width, height, depth }: Header, rowBytes: number): Uint8Array {
+  const data = new Uint8Array(width * height)
+  for (let at = 0; at < data.length; at++) {
+    const bit = (at % width) * depth
+    const byte = rows[Math.floor(at / width) * rowBytes + (bit >> 3)]!
+    data[at] = (byte >> (8 - depth - (bit & 7))) & ((1 << depth) - 1)
+  }
+  return data
 }
 
 /**
@@ -131,30 +224,13 @@ function paeth(left: number, up: number, corner: number): number {
  * @throws DECODE_FAILED for any other kind of PNG, or a broken one.
  */
 export function decodeLabelPng(file: Uint8Array, name = 'PNG'): LabelImage {
-  const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength)
-  if (!bytes.subarray(0, 8).equals(SIGNATURE)) throw new DecodeError(`${name}: not a PNG file`)
-  let header: Header | undefined
-  const parts: Buffer[] = []
-  for (let at = 8; at + 8 <= bytes.length; ) {
-    const length = bytes.readUInt32BE(at)
-    const type = bytes.toString('latin1', at + 4, at + 8)
-    const data = bytes.subarray(at + 8, at + 8 + length)
-    if (type === 'IHDR' && data.length >= 13) header = readHeader(data, name)
-    else if (type === 'IDAT') parts.push(data)
-    at += length + 12
+  const { data, width, height, channels, palette } = decodePng(file, name)
+  if (channels !== 1) {
+    throw new DecodeError(
+      `${name}: a label map must be an indexed or gray PNG, got ${channels} channels`,
+    )
   }
-  if (!header) throw new DecodeError(`${name}: the PNG has no header`)
-  const { width, height, depth, colorType } = header
-  const rowBytes = Math.ceil((width * depth) / 8)
-  const lines = inflate(parts, (rowBytes + 1) * height, name)
-  const rows = unfilter(lines, rowBytes, height)
-  const data = new Uint8Array(width * height)
-  for (let at = 0; at < data.length; at++) {
-    const bit = (at % width) * depth
-    const byte = rows[Math.floor(at / width) * rowBytes + (bit >> 3)]!
-    data[at] = (byte >> (8 - depth - (bit & 7))) & ((1 << depth) - 1)
-  }
-  return { data, width, height, indexed: colorType === INDEXED }
+  return { data, width, height, indexed: palette !== undefined }
 }
 
 function inflate(parts: Buffer[], expected: number, name: string): Buffer {
