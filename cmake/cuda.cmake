@@ -3,8 +3,13 @@
 if(NOT VMOLMO_CUDA)
   return()
 endif()
-if(NOT CMAKE_CUDA_ARCHITECTURES)
+# Binaries for everybody take every architecture; a checkout takes one, with PTX for newer ones, as every
+# further architecture costs the whole compilation of the kernels again.
+set(VMOLMO_CUDA_ARCHITECTURES "80" CACHE STRING "CUDA architectures as CMake names them, or \"all\"")
+if(VMOLMO_CUDA_ARCHITECTURES STREQUAL "all")
   set(CMAKE_CUDA_ARCHITECTURES 80-real 86-real 89-real 90a-real 100-real 100-virtual)
+else()
+  set(CMAKE_CUDA_ARCHITECTURES ${VMOLMO_CUDA_ARCHITECTURES})
 endif()
 if(NOT CMAKE_CUDA_COMPILER AND NOT DEFINED ENV{CUDACXX} AND EXISTS /usr/local/cuda/bin/nvcc)
   set(CMAKE_CUDA_COMPILER /usr/local/cuda/bin/nvcc)
@@ -22,10 +27,12 @@ if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
   set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
 endif()
 set(CMAKE_CUDA_STANDARD 20)
-file(GLOB cuda_sources CONFIGURE_DEPENDS native/kernels/cuda/*.cu)
+file(GLOB cuda_sources CONFIGURE_DEPENDS native/kernels/cuda/*.cu
+  native/kernels/cuda/runtime/*.cc)
 add_library(videomolmo_cuda STATIC ${cuda_sources})
-target_include_directories(videomolmo_cuda PRIVATE include ${CMAKE_CURRENT_SOURCE_DIR})
+target_include_directories(videomolmo_cuda PRIVATE include ${CMAKE_CURRENT_SOURCE_DIR}
+  ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})
 set_target_properties(videomolmo_cuda PROPERTIES CUDA_RUNTIME_LIBRARY Static
   CUDA_VISIBILITY_PRESET hidden POSITION_INDEPENDENT_CODE ON)
-target_compile_definitions(videomolmo_engine PRIVATE VMOLMO_HAVE_CUDA)
+target_compile_definitions(videomolmo_objects PRIVATE VMOLMO_HAVE_CUDA)
 target_link_libraries(videomolmo_engine PUBLIC videomolmo_cuda)

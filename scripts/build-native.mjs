@@ -1,6 +1,7 @@
 // Builds the addon: cmake-js, one compiler per core, and ccache where it is installed.
 //   node scripts/build-native.mjs [--debug]
-// VIDEOMOLMO_CUDA=0 leaves the CUDA kernels out.
+// VIDEOMOLMO_CUDA=0 leaves the CUDA kernels out; VIDEOMOLMO_CUDA_ARCHITECTURES=all (or a list as CMake takes it)
+// compiles them for more than the one architecture of a checkout.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -24,6 +25,8 @@ if (has('ccache')) {
   args.push('--CDCMAKE_CXX_COMPILER_LAUNCHER=ccache', '--CDCMAKE_CUDA_COMPILER_LAUNCHER=ccache')
 }
 if (process.env.VIDEOMOLMO_CUDA === '0') args.push('--CDVMOLMO_CUDA=OFF')
+const architectures = process.env.VIDEOMOLMO_CUDA_ARCHITECTURES
+if (architectures) args.push(`--CDVMOLMO_CUDA_ARCHITECTURES=${architectures}`)
 
 function findCmakeJs() {
   try {

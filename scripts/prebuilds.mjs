@@ -23,7 +23,11 @@ execFileSync(
     '-t',
     process.versions.node,
   ],
-  { cwd: root, stdio: 'inherit' },
+  {
+    cwd: root,
+    stdio: 'inherit',
+    env: { VIDEOMOLMO_CUDA_ARCHITECTURES: 'all', ...process.env },
+  },
 )
 
 // prebuildify moves the binary away; the checkout goes on with a copy.

@@ -7,9 +7,10 @@ import t from 'tap'
 /** The package's root: this file runs from dist/test. */
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const places = ['build/Release', 'build', 'build/native']
-const found = places
-  .map(place => path.join(root, place, 'videomolmo_native_tests'))
-  .find(file => existsSync(file))
+const find = (name: string) =>
+  places.map(place => path.join(root, place, name)).find(file => existsSync(file))
+const found = find('videomolmo_native_tests')
+const foundCuda = find('videomolmo_cuda_tests')
 
 function run(cpu: string, ...args: string[]) {
   return spawnSync(found!, args, { encoding: 'utf8', env: { ...process.env, VIDEOMOLMO_CPU: cpu } })
@@ -37,3 +38,16 @@ if (found === undefined) {
     t.match(stdout, /VIDEOMOLMO_CPU=pentium .*it supports portable/)
   })
 }
+
+t.test('every kernel case passes on the emulated CUDA device', async t => {
+  if (foundCuda === undefined) {
+    return t.fail(
+      `videomolmo_cuda_tests is in none of ${places.join(', ')}: run npm run build first`,
+    )
+  }
+  const { status, stdout, stderr } = spawnSync(foundCuda, { encoding: 'utf8' })
+  const results = stdout.split('\n').filter(line => /^(not )?ok /.test(line))
+  t.ok(results.length >= 7, 'the cases ran')
+  for (const line of results) t.ok(line.startsWith('ok '), line.replace(/^(not )?ok \d+ - /, ''))
+  t.equal(status, 0, stdout + stderr)
+})
