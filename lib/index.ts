@@ -39,6 +39,7 @@ export {
   UnsupportedModelError,
   VideoMolmoError,
 } from './engine/errors.js'
+export * as evaluate from './evaluate/index.js'
 export { type Box, Mask } from './formats/mask.js'
 export type { Polygon } from './formats/polygons.js'
 export { type CocoRle, decodeRle, encodeRle } from './formats/rle.js'

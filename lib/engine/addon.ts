@@ -402,6 +402,17 @@ export interface AddonFusion {
   union: number
 }
 
+export interface AddonMaskComparison {
+  /** Pixels in both masks and in either. */
+  intersection: number
+  union: number
+  /** Boundary pixels, and those of them with one of the other mask within the disk around them. */
+  truthBoundary: number
+  predictedBoundary: number
+  truthMatches: number
+  predictedMatches: number
+}
+
 export interface Addon {
   version(): string
   cpu(): { selected: string; available: string[]; cores: number }
@@ -434,6 +445,18 @@ export interface Addon {
    * one of the four side neighbours outside it; beyond the frame is outside. Sides of at most 32768.
    */
   rimDistances(mask: AddonMask): Int32Array
+  /**
+   * The line along a mask that the boundary measure F compares, u8 0/1 [height, width]: pixels that
+   * differ from their right, lower or lower-right neighbour. Pixels that `ignored` marks are outside.
+   */
+  boundaryMap(mask: AddonMask, ignored?: AddonMask): Uint8Array
+  /** The counts behind J and F; boundaries match within a disk of `radius` pixels, at least 1. */
+  compareMasks(
+    truth: AddonMask,
+    predicted: AddonMask,
+    radius: number,
+    ignored?: AddonMask,
+  ): AddonMaskComparison
   /** COCO run-length counts, column-major, first run background. */
   encodeRle(mask: AddonMask): Uint32Array
   decodeRle(counts: Uint32Array, width: number, height: number): Uint8Array

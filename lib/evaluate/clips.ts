@@ -4,7 +4,7 @@ import { CheckpointError, DecodeError } from '../engine/errors.js'
 import { decodeLabelPng } from '../formats/png.js'
 import type { Frame, FrameSource } from '../video/frame.js'
 import { openImageFolder } from '../video/images.js'
-import type { ScoredMask } from './region.js'
+import type { ScoredMask } from './masks.js'
 
 /** A sentence about a drawn clip and the objects that it names; none for an absent thing. */
 export interface ClipQuery {
@@ -91,16 +91,4 @@ export function truthMask(clip: DrawnClip, frame: number, objects: readonly numb
   const wanted = new Set(objects.map(object => object + 1))
   const data = clip.truth[frame]!.map(label => +wanted.has(label))
   return { data, width: clip.width, height: clip.height }
-}
-
-/** Mean position of a mask's pixels; null for an empty one. */
-export function centroid(mask: ScoredMask): { x: number; y: number } | null {
-  let [count, x, y] = [0, 0, 0]
-  for (const [at, value] of mask.data.entries()) {
-    if (!value) continue
-    count++
-    x += at % mask.width
-    y += Math.floor(at / mask.width)
-  }
-  return count === 0 ? null : { x: x / count, y: y / count }
 }

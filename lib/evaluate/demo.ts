@@ -6,8 +6,8 @@ import { decodeLabelPng } from '../formats/png.js'
 import type { GroundResult } from '../ground/result.js'
 import { openClip } from '../video/source.js'
 import { VideoMolmo } from '../videomolmo.js'
-import { boundaryMeasure } from './boundary.js'
-import { regionSimilarity } from './region.js'
+import { scoreMasks } from './masks.js'
+import { meanOf } from './statistics.js'
 
 /**
  * Grounds the clip that comes with the package, writes every output and prints the score:
@@ -27,7 +27,8 @@ async function score({ frameIndex, mask }: GroundResult, labels: number[]): Prom
   const path = join(DEMO, 'truth', `${String(frameIndex).padStart(5, '0')}.png`)
   const truth = decodeLabelPng(await readFile(path), path)
   const wanted = { ...truth, data: truth.data.map(label => +labels.includes(label)) }
-  return (regionSimilarity(wanted, mask) + boundaryMeasure(wanted, mask)) / 2
+  const { j, f } = scoreMasks(wanted, mask)
+  return (j + f) / 2
 }
 
 async function demo(output: string): Promise<void> {
@@ -43,10 +44,9 @@ async function demo(output: string): Promise<void> {
     scores.push(await score(result, labels))
   }
   await writer.close()
-  const mean = scores.reduce((sum, value) => sum + value, 0) / scores.length
   console.log(`"${sentence}" in ${clip}, ${scores.length} frames`)
   for (const [name, path] of Object.entries(writer.paths)) console.log(`${name.padEnd(8)} ${path}`)
-  console.log(`J&F ${mean.toFixed(3)}`)
+  console.log(`J&F ${meanOf(scores)?.toFixed(3)}`)
 }
 
 await demo(process.argv[2] ?? 'out/demo')

@@ -12,10 +12,16 @@ import {
 } from '../ground/options.js'
 import { pointClip } from '../ground/point.js'
 import type { GroundResult } from '../ground/result.js'
-import { boundaryMeasure } from './boundary.js'
-import { type ClipQuery, centroid, clipSource, type DrawnClip, truthMask } from './clips.js'
-import { type PointScore, scorePoints } from './points.js'
-import { regionSimilarity, type ScoredMask } from './region.js'
+import { type ClipQuery, clipSource, type DrawnClip, truthMask } from './clips.js'
+import { scoreMasks } from './masks.js'
+import {
+  centroid,
+  meanPointScore,
+  type PointScore,
+  type PointTarget,
+  scorePoints,
+} from './points.js'
+import { meanOf } from './statistics.js'
 
 /** The models under test. */
 export interface Subject {
@@ -49,20 +55,14 @@ function scoreFrame(
   frame: number,
   points: readonly Point[],
 ): PointScore {
-  const masks: ScoredMask[] = []
-  const references: Point[] = []
+  const objects: PointTarget[] = []
   for (const object of namedObjects(query, frame)) {
     const mask = truthMask(clip, frame, [object])
-    const middle = centroid(mask)
-    if (!middle) continue
-    masks.push(mask)
-    references.push(middle)
+    const reference = centroid(mask)
+    if (reference) objects.push({ mask, reference })
   }
-  return scorePoints(points, references, masks)
+  return scorePoints(points, objects)
 }
-
-export const mean = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length
 
 /**
  * Point precision, recall and F1 by Molmo's protocol, means over the sampled frames of the clip,
@@ -91,9 +91,8 @@ export async function measurePoints(
   }
   return {
     kind: query.kind,
-    precision: mean(scores.map(score => score.precision)),
-    recall: mean(scores.map(score => score.recall)),
-    f1: mean(scores.map(score => score.f1)),
+    // A clip has a frame 0, and that is always asked.
+    ...meanPointScore(scores)!,
     countExact: combineCounts(counts, 'mode') === query.objects.length,
   }
 }
@@ -136,16 +135,13 @@ export function measureMasks(
   results: readonly GroundResult[],
   choice: FusionChoice,
 ): MaskRecord {
-  const js: number[] = []
-  const fs: number[] = []
-  for (const result of results) {
+  const frames = results.map(result => {
     const { frameIndex, width, height } = result
     const truth = truthMask(clip, frameIndex, query.objects)
-    const predicted = { data: refuse(subject, result, choice), width, height }
-    js.push(regionSimilarity(truth, predicted))
-    fs.push(boundaryMeasure(truth, predicted))
-  }
-  return { kind: query.kind, j: mean(js), f: mean(fs) }
+    return scoreMasks(truth, { data: refuse(subject, result, choice), width, height })
+  })
+  const average = (of: 'j' | 'f') => meanOf(frames.map(frame => frame[of])) ?? Number.NaN
+  return { kind: query.kind, j: average('j'), f: average('f') }
 }
 
 export const DEFAULT_CHOICE: FusionChoice = { strategy: 'bidirectional', tau: 0.7 }

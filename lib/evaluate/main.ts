@@ -13,7 +13,6 @@ import {
   type FusionChoice,
   groundQuery,
   type MaskRecord,
-  mean,
   measureMasks,
   measurePoints,
   type PointRecord,
@@ -21,6 +20,7 @@ import {
   type Subject,
 } from './drawn.js'
 import { figure, maskFigures, maskTable, pointTable, sweepTable, table } from './report.js'
+import { meanOf } from './statistics.js'
 
 /**
  * Measures models on clips of training/make_clips.py and prints Markdown:
@@ -108,7 +108,8 @@ const rowsOf = (map: Map<string, MaskRecord[]>) =>
 
 /** What the embedded models are meant to reach, and what they reach. */
 function goals({ points, motionReal, motionBlack, strategies }: Records): string {
-  const share = (list: PointRecord[], value: (r: PointRecord) => number) => mean(list.map(value))
+  const share = (list: PointRecord[], value: (r: PointRecord) => number) =>
+    meanOf(list.map(value)) ?? Number.NaN
   const precision = share(points, r => r.precision)
   const recall = share(points, r => r.recall)
   const exact = share(points, r => +r.countExact)
@@ -153,7 +154,7 @@ async function updateDocument(path: string, figures: string): Promise<void> {
 
 function report(records: Records, clips: number, flags: Flags): string {
   const { points, motionReal, motionBlack, strategies } = records
-  const f1 = (list: PointRecord[]) => figure(mean(list.map(r => r.f1)))
+  const f1 = (list: PointRecord[]) => figure(meanOf(list.map(r => r.f1)))
   const parts = [
     `${clips} clips, ${points.length} sentences, a keyframe every ${flags.keyframeEvery} frames.`,
     `### Points and counts\n\n${pointTable(points)}`,

@@ -1,77 +1,115 @@
 import { assign } from '../ground/assign.js'
-import type { ScoredMask } from './region.js'
+import type { ScoredMask } from './masks.js'
+import { meanOf, roundHalfToEven } from './statistics.js'
 
+/** Pixels of the frame, fractions allowed. */
 export interface ScoredPoint {
   x: number
   y: number
 }
 
+/** An object that points may hit. */
+export interface PointTarget {
+  mask: ScoredMask
+  /** One point that stands for the object, in pixels. Protocol 'any' does not look at it. */
+  reference: ScoredPoint
+}
+
+/** 0 .. 1 each. */
 export interface PointScore {
   precision: number
   recall: number
   f1: number
 }
 
-/** 0.5 -> 0, 1.5 -> 2, 2.5 -> 2, as numpy rounds. */
-export function roundHalfToEven(value: number): number {
-  const floor = Math.floor(value)
-  const rest = value - floor
-  if (rest !== 0.5) return Math.round(value)
-  return floor % 2 === 0 ? floor : floor + 1
-}
+/**
+ * What makes a point right:
+ * - 'molmo', the evaluation code of Molmo: points and reference points are paired one to one with
+ *   the least total distance, and a pair counts when its point lies in its object's mask;
+ * - 'any', the wording of the VideoMolmo paper: precision is the share of points in any object's
+ *   mask, recall the share of objects that any point hits.
+ */
+export type PointProtocol = 'molmo' | 'any'
 
-/** Whether the rounded point lies on the object; points outside the frame never do. */
+export const POINT_PROTOCOLS: readonly PointProtocol[] = ['molmo', 'any']
+
+/**
+ * Whether the point, coordinates rounded half to even, lies on the object. Points outside the
+ * frame never do: x = width (an answer of 100 percent) is outside, -0.5 is not.
+ */
 export function pointInMask({ x, y }: ScoredPoint, mask: ScoredMask): boolean {
   const [column, row] = [roundHalfToEven(x), roundHalfToEven(y)]
   if (!(column >= 0 && column < mask.width && row >= 0 && row < mask.height)) return false
   return mask.data[row * mask.width + column] !== 0
 }
 
-function f1Of(precision: number, recall: number): number {
-  if (precision === 0 || recall === 0) return 0
-  return (2 * precision * recall) / (precision + recall + 1e-10)
+/** Mean position of a mask's pixels, a reference point for data without its own; null if empty. */
+export function centroid(mask: ScoredMask): ScoredPoint | null {
+  let [count, x, y] = [0, 0, 0]
+  for (const [at, value] of mask.data.entries()) {
+    if (!value) continue
+    count++
+    x += at % mask.width
+    y += Math.floor(at / mask.width)
+  }
+  return count === 0 ? null : { x: x / count, y: y / count }
 }
 
-function withoutObjectsOrPoints(points: number, objects: number): PointScore | null {
-  if (objects > 0 && points > 0) return null
-  const value = objects === 0 && points === 0 ? 1 : 0
-  return { precision: value, recall: value, f1: value }
+/** The score of `right` points and `found` objects; Molmo's F1 is a little below 1 at its best. */
+export function pointScore(
+  right: number,
+  points: number,
+  found: number,
+  objects: number,
+): PointScore {
+  const precision = right / points
+  const recall = found / objects
+  const f1 = right * found === 0 ? 0 : (2 * precision * recall) / (precision + recall + 1e-10)
+  return { precision, recall, f1 }
 }
+
+/** The same value three times. */
+export const levelScore = (value: number): PointScore => ({
+  precision: value,
+  recall: value,
+  f1: value,
+})
 
 /**
- * Molmo's protocol: points and reference points are paired one to one with the least total
- * distance, and a pair counts when its point lies in the object's mask.
+ * Precision, recall and F1 of the points of one answer. No objects: 1 without points, else 0.
+ * Objects but no points: 0.
  *
- * @param references one reference point per mask, in pixels.
+ * @param protocol default 'molmo'.
  */
 export function scorePoints(
   points: readonly ScoredPoint[],
-  references: readonly ScoredPoint[],
-  masks: readonly ScoredMask[],
+  objects: readonly PointTarget[],
+  protocol: PointProtocol = 'molmo',
 ): PointScore {
-  const edge = withoutObjectsOrPoints(points.length, masks.length)
-  if (edge) return edge
-  const cost = points.map(p => references.map(r => Math.hypot(p.x - r.x, p.y - r.y)))
-  const pairs = assign(cost)
-  const hits = pairs.filter((o, i) => o >= 0 && pointInMask(points[i]!, masks[o]!)).length
-  const precision = hits / points.length
-  const recall = hits / masks.length
-  return { precision, recall, f1: f1Of(precision, recall) }
+  if (objects.length === 0) return levelScore(points.length === 0 ? 1 : 0)
+  if (points.length === 0) return levelScore(0)
+  if (protocol === 'any') {
+    const hits =
+      ({ mask }: PointTarget) =>
+      (point: ScoredPoint) =>
+        pointInMask(point, mask)
+    const right = points.filter(point => objects.some(object => hits(object)(point))).length
+    const found = objects.filter(object => points.some(hits(object))).length
+    return pointScore(right, points.length, found, objects.length)
+  }
+  const distance = (p: ScoredPoint, { reference: r }: PointTarget) =>
+    Math.hypot(p.x - r.x, p.y - r.y)
+  const pairs = assign(points.map(point => objects.map(object => distance(point, object))))
+  const hits = pairs.filter((o, i) => o >= 0 && pointInMask(points[i]!, objects[o]!.mask)).length
+  return pointScore(hits, points.length, hits, objects.length)
 }
 
 /**
- * The paper's wording, without an assignment: precision is the share of points in any object's
- * mask, recall the share of objects that any point hits.
+ * Score of a clip from those of its frames, or of a data set from those of its clips: plain means,
+ * so F1 is averaged and not computed from the other two. Null for an empty list.
  */
-export function scorePointsAny(
-  points: readonly ScoredPoint[],
-  masks: readonly ScoredMask[],
-): PointScore {
-  const edge = withoutObjectsOrPoints(points.length, masks.length)
-  if (edge) return edge
-  const right = points.filter(point => masks.some(mask => pointInMask(point, mask))).length
-  const found = masks.filter(mask => points.some(point => pointInMask(point, mask))).length
-  const precision = right / points.length
-  const recall = found / masks.length
-  return { precision, recall, f1: f1Of(precision, recall) }
+export function meanPointScore(scores: readonly PointScore[]): PointScore | null {
+  if (scores.length === 0) return null
+  const average = (of: keyof PointScore) => meanOf(scores.map(score => score[of]))!
+  return { precision: average('precision'), recall: average('recall'), f1: average('f1') }
 }

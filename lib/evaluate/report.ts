@@ -1,4 +1,5 @@
-import { type MaskRecord, mean, type PointRecord } from './drawn.js'
+import type { MaskRecord, PointRecord } from './drawn.js'
+import { meanOf } from './statistics.js'
 
 /** A Markdown table; the first column is text, the others are numbers. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -7,7 +8,8 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   return [line(head), line(rule), ...rows.map(line)].join('\n')
 }
 
-export const figure = (value: number) => (Number.isFinite(value) ? value.toFixed(3) : '-')
+export const figure = (value: number | null) =>
+  value !== null && Number.isFinite(value) ? value.toFixed(3) : '-'
 
 function byKind<T extends { kind: string }>(records: readonly T[]): [string, readonly T[]][] {
   const kinds = [...new Set(records.map(({ kind }) => kind))].sort()
@@ -23,18 +25,18 @@ export function pointTable(records: readonly PointRecord[]): string {
   const rows = byKind(records).map(([kind, list]) => [
     kind,
     String(list.length),
-    figure(mean(list.map(r => r.precision))),
-    figure(mean(list.map(r => r.recall))),
-    figure(mean(list.map(r => r.f1))),
-    figure(mean(list.map(r => +r.countExact))),
+    figure(meanOf(list.map(r => r.precision))),
+    figure(meanOf(list.map(r => r.recall))),
+    figure(meanOf(list.map(r => r.f1))),
+    figure(meanOf(list.map(r => +r.countExact))),
   ])
   return table(head, rows)
 }
 
 /** J, F and J&F; the data set's score is the mean over sentences. */
 export function maskFigures(records: readonly MaskRecord[]): [j: number, f: number, jf: number] {
-  const j = mean(records.map(r => r.j))
-  const f = mean(records.map(r => r.f))
+  const j = meanOf(records.map(r => r.j)) ?? Number.NaN
+  const f = meanOf(records.map(r => r.f)) ?? Number.NaN
   return [j, f, (j + f) / 2]
 }
 

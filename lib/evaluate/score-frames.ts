@@ -1,5 +1,4 @@
-import { boundaryMeasure } from './boundary.js'
-import { regionSimilarity, type ScoredMask } from './region.js'
+import { type ScoredMask, scoreMasks } from './masks.js'
 
 /** J and F of one sentence or object on the frames of one sequence, in order. */
 export interface FrameScores {
@@ -16,9 +15,9 @@ export function addFrame(
   frame: string,
   truth: ScoredMask,
   predicted: ScoredMask,
-  ignored?: Uint8Array,
 ): void {
   scores.frames.push(frame)
-  scores.j.push(regionSimilarity(truth, predicted, ignored))
-  scores.f.push(boundaryMeasure(truth, predicted, ignored))
+  const { j, f } = scoreMasks(truth, predicted)
+  scores.j.push(j)
+  scores.f.push(f)
 }

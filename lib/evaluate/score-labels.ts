@@ -4,35 +4,27 @@ import { checkSize, listFolder, readLabelFile } from '../datasets/files.js'
 import type { Problems } from '../datasets/problems.js'
 import { resultFile } from '../datasets/results.js'
 import { DatasetError } from '../engine/errors.js'
-import { assign } from '../ground/assign.js'
-import { addFrame, type FrameScores, noScores } from './score-frames.js'
-import { meanOf } from './statistics.js'
+import {
+  countObjects,
+  highestLabel,
+  type LabelScores,
+  scorePairedLabels,
+  scoreSameLabels,
+} from './davis.js'
+import type { FrameScores } from './score-frames.js'
 
-const VOID = 255
 /** Proposals of a sequence, at most, in the unsupervised task. */
 const MOST_PROPOSALS = 20
 
-/** A frame with its truth and its result; void pixels are background in both. */
-interface LabelPair {
+/** A frame with its truth and its result. */
+interface NamedPair {
   frame: string
   truth: LabelMap
   predicted: LabelMap
-  ignored?: Uint8Array
 }
-
-const withoutVoid = (map: LabelMap): LabelMap => ({
-  ...map,
-  data: map.data.map(label => (label === VOID ? 0 : label)),
-})
-
-const highest = (data: Uint8Array) => data.reduce((most, label) => Math.max(most, label), 0)
 
 function emptyLike({ width, height }: LabelMap): LabelMap {
   return { data: new Uint8Array(width * height), width, height }
-}
-
-function binary({ data, width, height }: LabelMap, label: number) {
-  return { data: data.map(value => +(value === label)), width, height }
 }
 
 async function readResult(
@@ -43,9 +35,9 @@ async function readResult(
   most: { label: number; rule: string },
 ): Promise<LabelMap> {
   const path = join(root, resultFile(part, frame))
-  const result = withoutVoid(await readLabelFile(path))
+  const result = await readLabelFile(path)
   checkSize(path, result, truth)
-  const label = highest(result.data)
+  const label = highestLabel(result)
   if (label <= most.label) return result
   throw new DatasetError('corrupt', path, `label ${label}: ${most.rule}`)
 }
@@ -58,8 +50,8 @@ async function readPairs(
   problems: Problems,
   frames: readonly string[],
   most: { label: number; rule: string },
-): Promise<LabelPair[]> {
-  const pairs: LabelPair[] = []
+): Promise<NamedPair[]> {
+  const pairs: NamedPair[] = []
   for (const frame of frames) {
     const truth = await sequence.labels!(frame).catch(error => problems.take(error))
     if (!truth) continue
@@ -67,17 +59,13 @@ async function readPairs(
       problems.take(error)
       return emptyLike(truth)
     })
-    const ignored = truth.data.includes(VOID) ? truth.data.map(v => +(v === VOID)) : null
-    pairs.push({ frame, truth, predicted, ...(ignored ? { ignored } : {}) })
+    pairs.push({ frame, truth, predicted })
   }
   return pairs
 }
 
-/** Objects of a sequence: the highest label of its first frame, void aside. */
-async function countObjects(sequence: Sequence): Promise<number> {
-  const first = await sequence.labels!(sequence.frames[0]!)
-  return highest(withoutVoid(first).data)
-}
+const named = (scores: readonly LabelScores[], pairs: readonly NamedPair[]): FrameScores[] =>
+  scores.map(({ j, f }) => ({ frames: pairs.map(({ frame }) => frame), j, f }))
 
 /**
  * DAVIS 2017, semi-supervised: result label k against object k, without the first and the last
@@ -89,25 +77,11 @@ export async function scoreSemiSupervised(
   root: string,
   problems: Problems,
 ): Promise<FrameScores[]> {
-  const objects = await countObjects(sequence)
+  const objects = countObjects(await sequence.labels!(sequence.frames[0]!))
   const most = { label: objects, rule: `the sequence has ${objects} objects` }
   const frames = sequence.frames.slice(1, -1)
   const pairs = await readPairs(sequence, part, root, problems, frames, most)
-  return Array.from({ length: objects }, (_, i) => {
-    const scores = noScores()
-    for (const { frame, truth, predicted } of pairs) {
-      addFrame(scores, frame, binary(truth, i + 1), binary(predicted, i + 1))
-    }
-    return scores
-  })
-}
-
-function scorePair(pairs: readonly LabelPair[], object: number, proposal: number): FrameScores {
-  const scores = noScores()
-  for (const { frame, truth, predicted, ignored } of pairs) {
-    addFrame(scores, frame, binary(truth, object), binary(predicted, proposal), ignored)
-  }
-  return scores
+  return named(scoreSameLabels(pairs, objects), pairs)
 }
 
 /**
@@ -122,16 +96,9 @@ export async function scoreUnsupervised(
   problems: Problems,
 ): Promise<FrameScores[]> {
   const most = { label: MOST_PROPOSALS, rule: `${MOST_PROPOSALS} proposals are allowed` }
-  const objects = await countObjects(sequence)
+  const objects = countObjects(await sequence.labels!(sequence.frames[0]!))
   const pairs = await readPairs(sequence, part, root, problems, sequence.frames, most)
-  const labels = pairs.map(({ predicted }) => highest(predicted.data))
-  const proposals = Math.max(objects, ...labels)
-  const table = Array.from({ length: proposals }, (_, p) =>
-    Array.from({ length: objects }, (_, o) => scorePair(pairs, o + 1, p + 1)),
-  )
-  const value = ({ j, f }: FrameScores) => ((meanOf(j) ?? 0) + (meanOf(f) ?? 0)) / 2
-  const paired = assign(table.map(line => line.map(scores => -value(scores))))
-  return paired.flatMap((object, proposal) => (object >= 0 ? [table[proposal]![object]!] : []))
+  return named(scorePairedLabels(pairs, objects), pairs)
 }
 
 /** Whether the folder of a label-map result is there; reported where not. */

@@ -4,6 +4,7 @@
 #include "native/binding/tensors.h"
 #include "native/fusion/fuse.h"
 #include "native/fusion/rle.h"
+#include "native/ops/boundary.h"
 #include "native/ops/mask.h"
 
 namespace vmolmo::binding {
@@ -118,6 +119,47 @@ Napi::Value distances(const Napi::CallbackInfo& info) {
   });
 }
 
+// Empty for an absent argument.
+Tensor borrow_ignored(const Argument& argument, const MaskView& mask, Loans& loans) {
+  if (!argument.present()) return {};
+  const MaskView ignored = borrow_mask(argument, loans);
+  require_same_size(mask, ignored);
+  return tensor_of(ignored);
+}
+
+Napi::Value boundary(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    Loans loans;
+    const MaskView mask = borrow_mask(argument(info, 0, "mask"), loans);
+    const Tensor ignored = borrow_ignored(argument(info, 1, "ignored"), mask, loans);
+    Context context(1);
+    return to_js(info.Env(), ops::boundary_map(context, tensor_of(mask), ignored)).Get("data");
+  });
+}
+
+Napi::Value compare(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    constexpr int64_t kMaxRadius = 32768;
+    Loans loans;
+    const MaskView truth = borrow_mask(argument(info, 0, "truth"), loans);
+    const MaskView predicted = borrow_mask(argument(info, 1, "predicted"), loans);
+    require_same_size(truth, predicted);
+    const int64_t radius = argument(info, 2, "radius").integer_in(1, kMaxRadius);
+    const Tensor ignored = borrow_ignored(argument(info, 3, "ignored"), truth, loans);
+    Context context(1);
+    const cpu::MaskComparison counts =
+        ops::compare_masks(context, tensor_of(truth), tensor_of(predicted), radius, ignored);
+    auto result = Napi::Object::New(info.Env());
+    result.Set("intersection", static_cast<double>(counts.intersection));
+    result.Set("union", static_cast<double>(counts.union_));
+    result.Set("truthBoundary", static_cast<double>(counts.truth_boundary));
+    result.Set("predictedBoundary", static_cast<double>(counts.predicted_boundary));
+    result.Set("truthMatches", static_cast<double>(counts.truth_matches));
+    result.Set("predictedMatches", static_cast<double>(counts.predicted_matches));
+    return result;
+  });
+}
+
 Napi::Value encode(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     Loans loans;
@@ -142,6 +184,8 @@ const Registration registration([](Napi::Env env, Napi::Object exports) {
   exports.Set("maskOverlap", Napi::Function::New(env, overlap, "maskOverlap"));
   exports.Set("connectedComponents", Napi::Function::New(env, components, "connectedComponents"));
   exports.Set("rimDistances", Napi::Function::New(env, distances, "rimDistances"));
+  exports.Set("boundaryMap", Napi::Function::New(env, boundary, "boundaryMap"));
+  exports.Set("compareMasks", Napi::Function::New(env, compare, "compareMasks"));
   exports.Set("encodeRle", Napi::Function::New(env, encode, "encodeRle"));
   exports.Set("decodeRle", Napi::Function::New(env, decode, "decodeRle"));
 });

@@ -22,6 +22,14 @@ inline Tensor dense_f32(Context& context, const Tensor& x, const char* op) {
   return x.is_contiguous() ? x : dense_copy(context, x);
 }
 
+// The same for a mask, u8 [H, W].
+inline Tensor dense_mask(Context& context, const Tensor& x, const char* op) {
+  require_rank(x, 2, op);
+  require(x.dtype() == DType::kU8, Code::kInternal, op, ": expected a U8 mask; got ", x.dtype(),
+          " ", x.shape(), ".");
+  return x.is_contiguous() ? x : dense_copy(context, x);
+}
+
 // Parameters: F32 or another floating type, widened; empty stays empty.
 inline Tensor parameter_f32(Context& context, const Tensor& x, const char* op) {
   if (!x) return x;

@@ -7,16 +7,6 @@
 #include "native/ops/checks.h"
 
 namespace vmolmo::ops {
-namespace {
-
-Tensor dense_mask(Context& context, const Tensor& mask, const char* op) {
-  require_rank(mask, 2, op);
-  require(mask.dtype() == DType::kU8, Code::kInternal, op, ": expected a U8 mask; got ",
-          mask.dtype(), " ", mask.shape(), ".");
-  return mask.is_contiguous() ? mask : dense_copy(context, mask);
-}
-
-}  // namespace
 
 Tensor threshold(Context& context, const Tensor& logits, float threshold) {
   const Tensor input = dense_f32(context, logits, "threshold");

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { centroid } from '../../lib/evaluate/clips.js'
-import { regionSimilarity } from '../../lib/evaluate/region.js'
+import { scoreMasks } from '../../lib/evaluate/masks.js'
+import { centroid } from '../../lib/evaluate/points.js'
 import { decodeLabelPng } from '../../lib/formats/png.js'
 import { Mask, type SegmentedFrame, Segmenter } from '../../lib/index.js'
 import { openClip } from '../../lib/video/source.js'
@@ -69,7 +69,7 @@ t.test('objects are followed through a video in both directions', async t => {
     [5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 5, 4, 3, 2, 1, 0],
   )
   const given = frames[0]!.objects.find(({ objectId }) => objectId === 7)!
-  t.ok(regionSimilarity(truthOf(5, 2), given.mask) > 0.8, 'a given mask comes back')
+  t.ok(scoreMasks(truthOf(5, 2), given.mask).j > 0.8, 'a given mask comes back')
   const near = await collect(video.propagate({ startFrame: 5, maxFrames: 2 }))
   t.equal(near.length, 3)
   await video.removeObject('shape')

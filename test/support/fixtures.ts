@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { inflateSync } from 'node:zlib'
-import type { ScoredMask } from '../../lib/evaluate/region.js'
+import type { ScoredMask } from '../../lib/evaluate/masks.js'
 
 /** Fixtures are read from the sources: compiled tests run from dist/test. */
 export const fixtureUrl = (path: string) =>

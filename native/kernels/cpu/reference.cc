@@ -211,4 +211,52 @@ void rim_distances(const uint8_t* mask, int32_t* squared, int64_t h, int64_t w) 
   }
 }
 
+void boundary_map(const uint8_t* mask, const uint8_t* ignored, uint8_t* map, int64_t h, int64_t w) {
+  const auto inside = [&](int64_t x, int64_t y) {
+    return mask[y * w + x] != 0 && !(ignored && ignored[y * w + x]);
+  };
+  for (int64_t y = 0; y < h; ++y) {
+    for (int64_t x = 0; x < w; ++x) {
+      const bool here = inside(x, y), right = x + 1 < w, below = y + 1 < h;
+      map[y * w + x] = (right && inside(x + 1, y) != here) || (below && inside(x, y + 1) != here) ||
+                       (right && below && inside(x + 1, y + 1) != here);
+    }
+  }
+}
+
+static int64_t count_matches(const std::vector<uint8_t>& line, const std::vector<uint8_t>& other,
+                             int64_t h, int64_t w, int64_t radius) {
+  const auto near_other = [&](int64_t x, int64_t y) {
+    for (int64_t dy = -radius; dy <= radius; ++dy) {
+      for (int64_t dx = -radius; dx <= radius; ++dx) {
+        if (dx * dx + dy * dy > radius * radius) continue;
+        if (x + dx < 0 || x + dx >= w || y + dy < 0 || y + dy >= h) continue;
+        if (other[size_t((y + dy) * w + x + dx)]) return true;
+      }
+    }
+    return false;
+  };
+  int64_t matches = 0;
+  for (int64_t at = 0; at < h * w; ++at) matches += line[size_t(at)] && near_other(at % w, at / w);
+  return matches;
+}
+
+cpu::MaskComparison compare_masks(const uint8_t* truth, const uint8_t* predicted,
+                                  const uint8_t* ignored, int64_t h, int64_t w, int64_t radius) {
+  cpu::MaskComparison result;
+  for (int64_t at = 0; at < h * w; ++at) {
+    if (ignored && ignored[at]) continue;
+    result.intersection += truth[at] && predicted[at];
+    result.union_ += truth[at] || predicted[at];
+  }
+  std::vector<uint8_t> truth_line(size_t(h * w)), predicted_line(size_t(h * w));
+  boundary_map(truth, ignored, truth_line.data(), h, w);
+  boundary_map(predicted, ignored, predicted_line.data(), h, w);
+  result.truth_boundary = std::count(truth_line.begin(), truth_line.end(), 1);
+  result.predicted_boundary = std::count(predicted_line.begin(), predicted_line.end(), 1);
+  result.truth_matches = count_matches(truth_line, predicted_line, h, w, radius);
+  result.predicted_matches = count_matches(predicted_line, truth_line, h, w, radius);
+  return result;
+}
+
 }  // namespace vmolmo::reference

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "native/kernels/cpu/boundary.h"
 #include "native/ops/activation.h"
 
 // The simplest correct version of every kernel: single-threaded, contiguous, sums in double. The
@@ -44,5 +45,10 @@ std::vector<int64_t> connected_components(const uint8_t* mask, int32_t* labels, 
 
 // Every pixel of the mask against every pixel of its rim; -1 outside the mask.
 void rim_distances(const uint8_t* mask, int32_t* squared, int64_t h, int64_t w);
+
+// The counts behind J and F, by their definitions (see kernels/cpu/boundary.h).
+void boundary_map(const uint8_t* mask, const uint8_t* ignored, uint8_t* map, int64_t h, int64_t w);
+cpu::MaskComparison compare_masks(const uint8_t* truth, const uint8_t* predicted,
+                                  const uint8_t* ignored, int64_t h, int64_t w, int64_t radius);
 
 }  // namespace vmolmo::reference

@@ -1,0 +1,168 @@
+import type { LabelMap } from '../datasets/dataset.js'
+import { InvalidArgumentError } from '../engine/errors.js'
+import { assign } from '../ground/assign.js'
+import { type MaskScoreOptions, type ScoredMask, scoreMasks } from './masks.js'
+import { meanOf } from './statistics.js'
+
+/** The label that stands for "not annotated". */
+export const VOID_LABEL = 255
+
+/** J and F of one object, one value per scored frame. */
+export interface LabelScores {
+  j: number[]
+  f: number[]
+}
+
+/** An object and the proposal that was paired with it. */
+export interface PairedLabelScores extends LabelScores {
+  object: number
+  proposal: number
+}
+
+export type DavisOptions = Pick<MaskScoreOptions, 'bound'>
+
+export interface ProposalOptions extends DavisOptions {
+  /** Highest label that a result may have. Default 20. */
+  maxProposals?: number
+}
+
+/** A frame's truth and result. Null is a result without any object. */
+export interface LabelPair {
+  truth: LabelMap
+  predicted: LabelMap | null
+}
+
+/** The mask of one label. */
+export function labelMask({ data, width, height }: LabelMap, label: number): ScoredMask {
+  return { data: data.map(value => +(value === label)), width, height }
+}
+
+/** Highest label of a result. */
+export function highestLabel(map: LabelMap | null): number {
+  let highest = 0
+  for (const label of map?.data ?? []) if (label > highest) highest = label
+  return highest
+}
+
+/** Objects of a sequence: the highest label of its first truth frame, void aside. */
+export function countObjects({ data, ...size }: LabelMap): number {
+  return highestLabel({ data: data.map(label => (label === VOID_LABEL ? 0 : label)), ...size })
+}
+
+/** The masks of labels 1 .. count of a frame; empty ones where there is no map. */
+function objectMasks(map: LabelMap | null, count: number, { width, height }: LabelMap) {
+  return Array.from({ length: count }, (_, i): ScoredMask => {
+    return map ? labelMask(map, i + 1) : { data: new Uint8Array(width * height), width, height }
+  })
+}
+
+const noScores = (): LabelScores => ({ j: [], f: [] })
+
+function add(scores: LabelScores, truth: ScoredMask, mask: ScoredMask, options: MaskScoreOptions) {
+  const { j, f } = scoreMasks(truth, mask, options)
+  scores.j.push(j)
+  scores.f.push(f)
+}
+
+/** Result label k against object k on the given frames; no pixel is void. */
+export function scoreSameLabels(
+  pairs: readonly LabelPair[],
+  objects: number,
+  options: DavisOptions = {},
+): LabelScores[] {
+  const all = Array.from({ length: objects }, noScores)
+  for (const { truth, predicted } of pairs) {
+    const masks = objectMasks(predicted, objects, truth)
+    for (const [i, mask] of objectMasks(truth, objects, truth).entries()) {
+      add(all[i]!, mask, masks[i]!, options)
+    }
+  }
+  return all
+}
+
+/**
+ * Result labels paired with objects one to one for the largest sum of (mean J + mean F) / 2, void
+ * pixels left out. In the order of the proposals, as the reference names objects.
+ */
+export function scorePairedLabels(
+  pairs: readonly LabelPair[],
+  objects: number,
+  options: DavisOptions = {},
+): PairedLabelScores[] {
+  const proposals = Math.max(objects, ...pairs.map(({ predicted }) => highestLabel(predicted)))
+  // [proposal][object]
+  const table = Array.from({ length: proposals }, () => Array.from({ length: objects }, noScores))
+  for (const { truth, predicted } of pairs) {
+    const wanted = objectMasks(truth, objects, truth)
+    const ignored = truth.data.includes(VOID_LABEL) ? labelMask(truth, VOID_LABEL) : null
+    const rules = ignored ? { ...options, ignored } : options
+    for (const [p, mask] of objectMasks(predicted, proposals, truth).entries()) {
+      for (const [o, whole] of wanted.entries()) add(table[p]![o]!, whole, mask, rules)
+    }
+  }
+  const value = ({ j, f }: LabelScores) => ((meanOf(j) ?? 0) + (meanOf(f) ?? 0)) / 2
+  const paired = assign(table.map(row => row.map(scores => -value(scores))))
+  return paired.flatMap((object, proposal) => {
+    if (object < 0) return []
+    return [{ ...table[proposal]![object]!, object: object + 1, proposal: proposal + 1 }]
+  })
+}
+
+function pairUp(
+  truth: readonly LabelMap[],
+  predicted: readonly (LabelMap | null)[],
+  most: number,
+  rule: string,
+): LabelPair[] {
+  if (truth.length !== predicted.length) {
+    throw new InvalidArgumentError(
+      `expected a label map or null for each of the ${truth.length} frames, got ${predicted.length}`,
+    )
+  }
+  const highest = Math.max(0, ...predicted.map(highestLabel))
+  if (highest > most) {
+    throw new InvalidArgumentError(`the result has label ${highest}, but ${rule}`)
+  }
+  return truth.map((map, frame) => ({ truth: map, predicted: predicted[frame]! }))
+}
+
+/**
+ * The semi-supervised task of DAVIS 2017 for one sequence: result label k against truth label k,
+ * the first and the last frame left out, label 255 is background. The objects are the labels of the
+ * first truth frame, up to the highest.
+ *
+ * @param predicted one label map per frame, null for an empty prediction.
+ * @returns one entry per object, in the order of the labels.
+ * @throws INVALID_ARGUMENT for a result label above the number of objects, or sizes that differ.
+ */
+export function scoreSemiSupervised(
+  truth: readonly LabelMap[],
+  predicted: readonly (LabelMap | null)[],
+  options: DavisOptions = {},
+): LabelScores[] {
+  const objects = truth[0] ? countObjects(truth[0]) : 0
+  const inner = <T>(list: readonly T[]) => list.slice(1, -1)
+  const rule = `the sequence has ${objects} objects`
+  return scoreSameLabels(pairUp(inner(truth), inner(predicted), objects, rule), objects, options)
+}
+
+/**
+ * The unsupervised task of DAVIS 2017 for one sequence: all frames, label 255 of the truth is left
+ * out of everything, and result labels (proposals) are paired with objects one to one so that the
+ * sum of their J&F is greatest. Proposals without a partner cost nothing, objects without one score
+ * against an empty prediction.
+ *
+ * @param predicted one label map per frame, null for an empty prediction.
+ * @returns one entry per object, in the order of the paired proposals as in the reference: the
+ *   first belongs to the object that got the lowest proposal.
+ * @throws INVALID_ARGUMENT for more proposals than allowed, or sizes that differ.
+ */
+export function scoreUnsupervised(
+  truth: readonly LabelMap[],
+  predicted: readonly (LabelMap | null)[],
+  { maxProposals = 20, ...options }: ProposalOptions = {},
+): PairedLabelScores[] {
+  const rule = `at most ${maxProposals} proposals are allowed`
+  const pairs = pairUp(truth, predicted, maxProposals, rule)
+  return scorePairedLabels(pairs, truth[0] ? countObjects(truth[0]) : 0, options)
+}

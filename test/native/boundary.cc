@@ -1,0 +1,69 @@
+#include "native/ops/boundary.h"
+
+#include "native/kernels/cpu/reference.h"
+#include "test/native/harness.h"
+#include "test/native/shapes.h"
+
+namespace vmolmo::test {
+namespace {
+
+bool equal(const cpu::MaskComparison& a, const cpu::MaskComparison& b) {
+  return a.intersection == b.intersection && a.union_ == b.union_ &&
+         a.truth_boundary == b.truth_boundary && a.predicted_boundary == b.predicted_boundary &&
+         a.truth_matches == b.truth_matches && a.predicted_matches == b.predicted_matches;
+}
+
+void check_pair(const Tensor& a, const Tensor& b, const Tensor& ignored, int64_t radius) {
+  Context context(1);
+  const int64_t h = a.dim(0), w = a.dim(1);
+  const uint8_t* left_out = ignored ? ignored.data<uint8_t>() : nullptr;
+  std::vector<uint8_t> map(size_t(h * w));
+  reference::boundary_map(a.data<uint8_t>(), left_out, map.data(), h, w);
+  const Tensor found = ops::boundary_map(context, a, ignored);
+  check(std::equal(map.begin(), map.end(), found.data<uint8_t>()), "boundary of ", a.shape());
+  const auto expected =
+      reference::compare_masks(a.data<uint8_t>(), b.data<uint8_t>(), left_out, h, w, radius);
+  check(equal(ops::compare_masks(context, a, b, radius, ignored), expected), "counts of ",
+        a.shape(), " with radius ", radius, ignored ? " and ignored pixels" : "");
+}
+
+// Around whole words of 64 pixels, and small.
+constexpr int64_t kWidths[] = {1, 2, 3, 31, 63, 64, 65, 66, 127, 128, 129, 200};
+
+TEST_CASE("boundaries: maps and matches equal their definitions") {
+  Random random(51);
+  for (const int64_t w : kWidths) {
+    for (int i = 0; i < 12; ++i) {
+      const int64_t h = random.integer(1, 40), radius = random.integer(1, 12);
+      const Tensor a = random_shapes(random, h, w), b = random_shapes(random, h, w);
+      check_pair(a, b, {}, radius);
+      check_pair(a, b, random_shapes(random, h, w), radius);
+    }
+    for (const int percent : {0, 1, 50, 100}) {
+      const int64_t h = random.integer(1, 30);
+      check_pair(random_mask(random, h, w, percent), random_mask(random, h, w, 3), {},
+                 random.integer(1, 5));
+    }
+  }
+}
+
+TEST_CASE("boundaries: disks wider than a word and than the frame") {
+  Random random(52);
+  for (const int64_t radius : {60, 64, 65, 130, 1000}) {
+    check_pair(random_mask(random, 3, 400, 1), random_mask(random, 3, 400, 1), {}, radius);
+    check_pair(random_mask(random, 300, 2, 1), random_mask(random, 300, 2, 1), {}, radius);
+  }
+}
+
+TEST_CASE("boundaries: masks of different sizes and a radius of 0 are refused") {
+  Context context(1);
+  const Tensor mask = Tensor::zeros(cpu_heap(), {2, 2}, DType::kU8);
+  const Tensor other = Tensor::zeros(cpu_heap(), {2, 3}, DType::kU8);
+  check_throws(Code::kInvalidArgument, [&] { ops::compare_masks(context, mask, other, 1); });
+  check_throws(Code::kInvalidArgument, [&] { ops::compare_masks(context, mask, mask, 1, other); });
+  check_throws(Code::kInvalidArgument, [&] { ops::compare_masks(context, mask, mask, 0); });
+  check_throws(Code::kInvalidArgument, [&] { ops::boundary_map(context, mask, other); });
+}
+
+}  // namespace
+}  // namespace vmolmo::test
