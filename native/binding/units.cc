@@ -1,8 +1,10 @@
 // Small functions that golden sets test alone; none of them needs a model.
 
+#include <algorithm>
 #include <cmath>
 
 #include "native/binding/op_registry.h"
+#include "native/ops/boundary.h"
 #include "native/ops/elementwise.h"
 #include "native/ops/mask.h"
 #include "native/ops/resize.h"
@@ -120,11 +122,22 @@ Tensors generated_weight(Context&, const Tensors& inputs, const Attributes& attr
   return {{"values", source->get(name, shape)}};
 }
 
+// Attribute radius -> half_widths i32 [radius + 1] of the disk within which boundaries match.
+Tensors disk_half_widths(Context& context, const Tensors&, const Attributes& attributes) {
+  const int64_t radius = attributes.integer("radius");
+  require(radius >= 1 && radius <= 32768, Code::kInvalidArgument,
+          "radius must be from 1 to 32768, but is ", radius, ".");
+  const std::vector<int64_t> half_widths = cpu::disk_half_widths(radius);
+  Tensor out = context.empty({static_cast<int64_t>(half_widths.size())}, DType::kI32);
+  std::copy(half_widths.begin(), half_widths.end(), out.data<int32_t>());
+  return {{"half_widths", out}};
+}
+
 const Operation operations[] = {
     {"resize_bilinear", resize_bilinear}, {"resize_antialias", resize_antialias},
     {"sam2_mask_input", mask_input},      {"sam2_fill_holes", fill_holes},
     {"sam2_non_overlap", non_overlap},    {"sam2_rope", axial_rope},
-    {"hash_weights", generated_weight},
+    {"hash_weights", generated_weight},   {"disk_half_widths", disk_half_widths},
 };
 
 }  // namespace

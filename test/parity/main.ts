@@ -41,7 +41,7 @@ function share({ error, tolerance }: Row): number {
 
 function print(report: Report, quiet: boolean): void {
   console.log(`\n${report.set.meta.name} (${report.kind})`)
-  console.log('         rel L2  tolerance  tensor')
+  console.log('          error  tolerance  tensor')
   for (const row of report.rows) if (!quiet || !row.passed) console.log(line(row))
   for (const { name, reason } of quiet ? [] : report.skipped)
     console.log(`skip  ${name}  (${reason})`)

@@ -3,7 +3,10 @@ import type { GoldenSet } from './golden.js'
 
 export type Values = ArrayLike<number | bigint>
 
-/** One compared tensor. `error` is the relative L2 error, or the number of unequal elements at tolerance 0. */
+/**
+ * One compared tensor. `error` is the relative L2 error, or the number of unequal elements at tolerance 0;
+ * for scores the largest absolute difference.
+ */
 export interface Row {
   name: string
   error: number
@@ -33,6 +36,13 @@ function unequal(actual: Values, expected: Values): number {
   return count
 }
 
+/** One value of a list of scores; null where there is none. */
+export interface Score {
+  of: string
+  actual: number | null
+  expected: number
+}
+
 const significant = (shape: readonly number[]) => shape.filter(extent => extent !== 1).join('x')
 
 /** What one golden set gave: compared tensors, and tensors left out with the reason. */
@@ -58,6 +68,22 @@ export class Report {
     const error = tolerance === 0 ? unequal(actual, expected) : relativeL2(actual, expected)
     // A NaN fails: it compares false.
     this.rows.push({ name, error, tolerance, passed: error <= tolerance })
+  }
+
+  /** Compares lists of scores, each with its own name: the largest absolute difference counts. */
+  scores(name: string, scores: readonly Score[], tolerance: number): void {
+    let error = 0
+    let worst = ''
+    for (const { of, actual, expected } of scores) {
+      // Written so that a NaN is the worst of all.
+      const difference = Math.abs((actual ?? Number.NaN) - expected)
+      if (difference <= error) continue
+      error = difference
+      worst = `${of}: ${actual}, expected ${expected}`
+      if (Number.isNaN(error)) break
+    }
+    const passed = scores.length > 0 && error <= tolerance
+    this.rows.push({ name, error, tolerance, passed, ...(worst ? { note: worst } : {}) })
   }
 
   /** Compares a tensor with expected.safetensors; extents of 1 may differ. */

@@ -1,6 +1,7 @@
 import { runContainers } from './containers.js'
 import { runFusion } from './fusion.js'
 import { GoldenSet } from './golden.js'
+import { isMetric, runMetrics } from './metrics.js'
 import { runPointer } from './pointer.js'
 import { runPreprocess } from './preprocess.js'
 import type { Report } from './report.js'
@@ -28,6 +29,7 @@ export async function runGoldenSet(folder: string, options: RunOptions = {}): Pr
     const hasModel = set.config.hidden_size !== undefined
     return hasModel ? await runPointer(set, threads) : runPreprocess(set)
   }
+  if (isMetric(set)) return runMetrics(set)
   const type = set.config.model_type ?? 'none'
   throw new Error(`${folder}: no runner for this kind of golden set (model_type ${type})`)
 }
