@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "native/kernels/cuda/stream.h"
+
+// softmax(q k^T * scale) v on tensor cores: bf16 operands, f32 sums, the scores never in memory.
+namespace vmolmo::cuda {
+
+// One sequence. q [nq, heads, d], k [nk, kv_heads, d] and v [nk, kv_heads, dv] are bf16 bits whose
+// rows and heads lie at multiples of 16 bytes and are readable and zero up to the padded sizes
+// below; steps in elements. out [nq, heads, dv] f32, contiguous.
+struct TensorSequence {
+  const uint16_t* q = nullptr;
+  const uint16_t* k = nullptr;
+  const uint16_t* v = nullptr;
+  float* out = nullptr;
+  int64_t q_row = 0, q_head = 0, k_row = 0, k_head = 0, v_row = 0, v_head = 0;
+  int32_t nq = 0, nk = 0;
+  int32_t offset = 0;  // causal: query i sees keys 0 .. offset + i
+};
+
+struct TensorAttention {
+  int32_t heads = 1, kv_heads = 1;  // query head h reads key head h / (heads / kv_heads)
+  int32_t d = 0, dv = 0;
+  float scale = 1.0f;
+  bool causal = false;
+};
+
+// The head sizes that a kernel exists for: the smallest pair that holds d and dv. {0, 0}: none.
+struct HeadSizes {
+  int d = 0;
+  int dv = 0;
+};
+HeadSizes padded_heads(int64_t d, int64_t dv);
+
+// Into how many parts the keys are split so that few queries still fill the device.
+int plan_key_splits(const TensorAttention& shape, std::span<const TensorSequence> sequences,
+                    int multiprocessors);
+size_t attention_workspace_bytes(const TensorAttention& shape,
+                                 std::span<const TensorSequence> sequences, int splits);
+void attention_tensor(Stream stream, const TensorAttention& shape,
+                      std::span<const TensorSequence> sequences, int splits, void* workspace);
+
+// to [rows, heads, padded] bf16, contiguous = from [rows, heads, d] f32 with the given steps; zero
+// behind d.
+void round_heads(Stream stream, const float* from, int64_t row_step, int64_t head_step,
+                 uint16_t* to, int64_t rows, int64_t heads, int64_t d, int64_t padded);
+
+}  // namespace vmolmo::cuda

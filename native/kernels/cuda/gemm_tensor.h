@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "native/kernels/cuda/stream.h"
+#include "native/ops/activation.h"
+
+// Matrix products on tensor cores: bf16 operands, f32 sums.
+namespace vmolmo::cuda {
+
+// y [m, n] = act(x w^T + bias) + residual. x [m, k] and w [n, k] are bf16 bits, the rest f32; rows
+// lie ld* elements apart. bias and residual may be null; residual may be y.
+struct TensorGemm {
+  const uint16_t* x = nullptr;
+  const uint16_t* w = nullptr;
+  float* y = nullptr;
+  const float* bias = nullptr;
+  const float* residual = nullptr;
+  int64_t m = 0, n = 0, k = 0;
+  int64_t ldx = 0, ldw = 0, ldy = 0, ldr = 0;
+  ops::Activation activation = ops::Activation::kNone;
+};
+
+// How a product is cut into blocks: tiles of y, and the parts into which k is split so that few
+// tiles still fill the device.
+struct GemmPlan {
+  enum class Tile : uint8_t { k16x128, k64x64, k128x128 };
+  Tile tile = Tile::k128x128;
+  int splits = 1;
+};
+
+GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, int multiprocessors);
+// For the partial sums of the plan; 0 when k is not split.
+size_t gemm_workspace_bytes(const GemmPlan& plan, int64_t m, int64_t n);
+void gemm_tensor(Stream stream, const TensorGemm& problem, const GemmPlan& plan, void* workspace);
+
+// The row step that makes rows of `columns` bf16 values start at multiples of 16 bytes.
+constexpr int64_t bf16_row(int64_t columns) { return (columns + 7) / 8 * 8; }
+// y [rows, ldy] bf16 = x [rows, columns] f32 rounded to nearest even; y is zero behind the columns.
+void round_rows(Stream stream, const float* x, int64_t ldx, uint16_t* y, int64_t ldy, int64_t rows,
+                int64_t columns);
+
+}  // namespace vmolmo::cuda

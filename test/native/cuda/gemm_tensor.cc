@@ -1,0 +1,145 @@
+#include "native/kernels/cuda/gemm_tensor.h"
+
+#include <bit>
+
+#include "native/kernels/cpu/reference.h"
+#include "test/native/cuda/support.h"
+
+namespace vmolmo::test {
+namespace {
+
+using Tile = cuda::GemmPlan::Tile;
+
+struct Problem {
+  int64_t m, n, k;
+  int64_t x_gap = 0, w_gap = 0, y_gap = 0;  // elements between rows
+  ops::Activation activation = ops::Activation::kNone;
+  bool bias = false, residual = false;
+};
+
+uint16_t to_bf16(float value) {
+  const auto bits = std::bit_cast<uint32_t>(value);
+  return static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+float from_bf16(uint16_t bits) { return std::bit_cast<float>(uint32_t{bits} << 16); }
+
+// bf16 rows `gap` elements apart and the same values without gaps as f32. What lies in the gaps is
+// NaN: whoever reads it shows.
+struct Rows {
+  std::vector<uint16_t> bits;
+  std::vector<float> values;
+};
+Rows make_rows(Random& random, int64_t rows, int64_t columns, int64_t gap) {
+  Rows out;
+  for (int64_t r = 0; r < rows; ++r) {
+    for (float v : random.normal(columns)) {
+      out.bits.push_back(to_bf16(v));
+      out.values.push_back(from_bf16(out.bits.back()));
+    }
+    out.bits.insert(out.bits.end(), static_cast<size_t>(gap), uint16_t{0x7fc0});
+  }
+  return out;
+}
+
+void run(const Problem& p, const cuda::GemmPlan& plan) {
+  Random random(static_cast<uint32_t>(p.m * 31 + p.n * 7 + p.k));
+  const Rows x = make_rows(random, p.m, p.k, p.x_gap), w = make_rows(random, p.n, p.k, p.w_gap);
+  const auto bias = random.normal(p.n), residual = random.normal(p.m * p.n);
+  std::vector<float> expected(static_cast<size_t>(p.m * p.n));
+  reference::linear(x.values.data(), w.values.data(), p.bias ? bias.data() : nullptr,
+                    expected.data(), p.m, p.n, p.k);
+  for (size_t i = 0; i < expected.size(); ++i) {
+    expected[i] = reference::activate(expected[i], p.activation);
+    if (p.residual) expected[i] += residual[i];
+  }
+  const int64_t ldy = p.n + p.y_gap;
+  const DeviceArray<uint16_t> device_x(x.bits), device_w(w.bits);
+  const DeviceArray<float> device_bias(bias), device_residual(residual);
+  const DeviceArray<float> y(std::vector<float>(static_cast<size_t>(p.m * ldy), 7.0f));
+  const DeviceArray<std::byte> workspace(cuda::gemm_workspace_bytes(plan, p.m, p.n) + 1);
+  cuda::TensorGemm gemm;
+  gemm.x = device_x.get();
+  gemm.w = device_w.get();
+  gemm.y = y.get();
+  gemm.bias = p.bias ? device_bias.get() : nullptr;
+  gemm.residual = p.residual ? device_residual.get() : nullptr;
+  gemm.m = p.m, gemm.n = p.n, gemm.k = p.k;
+  gemm.ldx = p.k + p.x_gap, gemm.ldw = p.k + p.w_gap, gemm.ldy = ldy, gemm.ldr = p.n;
+  gemm.activation = p.activation;
+  cuda::gemm_tensor(nullptr, gemm, plan, workspace.get());
+  std::vector<float> dense;
+  const std::vector<float> all = y.read();
+  for (int64_t r = 0; r < p.m; ++r) {
+    dense.insert(dense.end(), all.begin() + r * ldy, all.begin() + r * ldy + p.n);
+    for (int64_t c = p.n; c < ldy; ++c) check(all[size_t(r * ldy + c)] == 7.0f, "wrote outside");
+  }
+  check_close(dense, expected, 2e-6, "m ", p.m, " n ", p.n, " k ", p.k, " tile ", int(plan.tile),
+              " splits ", plan.splits);
+}
+
+}  // namespace
+
+TEST_CASE("cuda tensor-core gemm: every tile on shapes that fit none") {
+  for_each_order([] {
+    run({.m = 5, .n = 130, .k = 40, .bias = true}, {Tile::k16x128, 1});
+    run({.m = 70, .n = 67, .k = 97, .x_gap = 7, .w_gap = 7, .bias = true}, {Tile::k64x64, 1});
+    run({.m = 131, .n = 140, .k = 72, .residual = true}, {Tile::k128x128, 1});
+  });
+}
+
+TEST_CASE("cuda tensor-core gemm: blocks take their tiles in groups") {
+  // More than one group of rows, the last one incomplete.
+  run({.m = 64 * 9 + 1, .n = 65, .k = 8}, {Tile::k64x64, 1});
+}
+
+TEST_CASE("cuda tensor-core gemm: activation, bias and residual in one pass") {
+  using ops::Activation;
+  for (const Activation activation : {Activation::kRelu, Activation::kGelu, Activation::kQuickGelu,
+                                      Activation::kSilu, Activation::kSigmoid}) {
+    run({.m = 9, .n = 20, .k = 33, .activation = activation, .bias = true, .residual = true},
+        {Tile::k64x64, 1});
+  }
+}
+
+TEST_CASE("cuda tensor-core gemm: rows apart, rows that do not start at 16 bytes") {
+  run({.m = 17, .n = 21, .k = 35, .x_gap = 2, .w_gap = 1, .y_gap = 3, .bias = true},
+      {Tile::k64x64, 1});
+  run({.m = 17, .n = 24, .k = 35, .x_gap = 5, .w_gap = 13, .y_gap = 8}, {Tile::k16x128, 1});
+}
+
+TEST_CASE("cuda tensor-core gemm: parts of k add up, the last ones empty too") {
+  for_each_order([] {
+    run({.m = 3, .n = 50, .k = 200, .bias = true, .residual = true}, {Tile::k16x128, 3});
+    run({.m = 20, .n = 30, .k = 70, .activation = ops::Activation::kGelu}, {Tile::k64x64, 5});
+  });
+}
+
+TEST_CASE("cuda tensor-core gemm: the plan fills the device") {
+  const cuda::GemmPlan decode = cuda::plan_gemm(8, 3584, 18944, 132);
+  check(decode.tile == Tile::k16x128 && decode.splits > 4, "few rows: ", decode.splits, " parts");
+  const cuda::GemmPlan prefill = cuda::plan_gemm(1500, 37888, 3584, 132);
+  check(prefill.tile == Tile::k128x128 && prefill.splits == 1, "many rows were split");
+  check(cuda::plan_gemm(1, 1, 1, 132).splits == 1, "one product was split");
+  check(cuda::gemm_workspace_bytes({Tile::k64x64, 3}, 5, 7) == 3 * 5 * 7 * sizeof(float), "bytes");
+  check(cuda::gemm_workspace_bytes({Tile::k64x64, 1}, 5, 7) == 0, "bytes of an uncut product");
+}
+
+TEST_CASE("cuda round_rows: nearest even, zeros behind the columns") {
+  Random random(5);
+  for (const int64_t ldx : {13, 16}) {
+    const int64_t rows = 3, columns = 13, ldy = cuda::bf16_row(columns);
+    const auto x = random.normal(rows * ldx);
+    const DeviceArray<float> device_x(x);
+    const DeviceArray<uint16_t> y(static_cast<size_t>(rows * ldy));
+    cuda::round_rows(nullptr, device_x.get(), ldx, y.get(), ldy, rows, columns);
+    const auto got = y.read();
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int64_t c = 0; c < ldy; ++c) {
+        const uint16_t wanted = c < columns ? to_bf16(x[size_t(r * ldx + c)]) : uint16_t{0};
+        check(got[size_t(r * ldy + c)] == wanted, "row ", r, " column ", c);
+      }
+    }
+  }
+}
+
+}  // namespace vmolmo::test
