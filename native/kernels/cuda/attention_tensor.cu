@@ -140,7 +140,7 @@ __device__ __forceinline__ void multiply_values(RowState<DV>& state,
   constexpr int kPitch = (DV / kChunk + 7) / 8 * 8;
 #pragma unroll
   for (int j = 0; j < KEYS / 16; ++j) {
-    const float(&low)[4] = weights[2 * j], (&high)[4] = weights[2 * j + 1];
+    const float (&low)[4] = weights[2 * j], (&high)[4] = weights[2 * j + 1];
     const uint32_t a[4] = {pack_bf16(low[0], low[1]), pack_bf16(low[2], low[3]),
                            pack_bf16(high[0], high[1]), pack_bf16(high[2], high[3])};
 #pragma unroll
@@ -379,16 +379,15 @@ void attention_tensor(Stream stream, const TensorAttention& shape,
   arguments.max_rows = max_rows(shape, sequences);
   for (size_t begin = 0; begin < sequences.size(); begin += kMaxSequences) {
     const size_t count = std::min<size_t>(sequences.size() - begin, kMaxSequences);
-    std::copy_n(sequences.begin() + static_cast<std::ptrdiff_t>(begin), count,
-                arguments.sequences);
+    std::copy_n(sequences.begin() + static_cast<std::ptrdiff_t>(begin), count, arguments.sequences);
     launch_sequences(stream, arguments, static_cast<int>(count));
   }
 }
 
 void round_heads(Stream stream, const float* from, int64_t row_step, int64_t head_step,
                  uint16_t* to, int64_t rows, int64_t heads, int64_t d, int64_t padded) {
-  const bool aligned = reinterpret_cast<uintptr_t>(from) % 16 == 0 && row_step % 4 == 0 &&
-                       head_step % 4 == 0;
+  const bool aligned =
+      reinterpret_cast<uintptr_t>(from) % 16 == 0 && row_step % 4 == 0 && head_step % 4 == 0;
   launch(round_heads_kernel, {grid_for(rows * heads * padded / kChunk, 256), 256, 0, stream}, from,
          row_step, head_step, to, rows, heads, d, padded, aligned);
 }

@@ -125,8 +125,8 @@ __global__ void __launch_bounds__(kThreads) gemm_kernel(const Arguments argument
   constexpr int kStageElements = (BM + BN) * kStep;
   const TensorGemm& p = arguments.p;
   auto* shared = dynamic_shared<__nv_bfloat16>();
-  const int2 tile = tile_of_block(static_cast<int>(blockIdx.x), arguments.tiles_m,
-                                  arguments.tiles_n);
+  const int2 tile =
+      tile_of_block(static_cast<int>(blockIdx.x), arguments.tiles_m, arguments.tiles_n);
   const int64_t row0 = int64_t{tile.x} * BM, column0 = int64_t{tile.y} * BN;
   const int64_t k_begin = blockIdx.z * arguments.k_part;
   const int64_t k_end = min(p.k, k_begin + arguments.k_part);
@@ -157,8 +157,7 @@ __global__ void __launch_bounds__(kThreads) gemm_kernel(const Arguments argument
     for (int chunk = 0; chunk < kStepChunks; chunk += 2) {
       uint32_t a[kM][4], b[kN / 2][4];
 #pragma unroll
-      for (int i = 0; i < kM; ++i)
-        load_a<kStepChunks>(a[i], stage, warp_row + i * 16, chunk, lane);
+      for (int i = 0; i < kM; ++i) load_a<kStepChunks>(a[i], stage, warp_row + i * 16, chunk, lane);
 #pragma unroll
       for (int j = 0; j < kN / 2; ++j)
         load_b<kStepChunks>(b[j], stage + BM * kStep, warp_column + j * 16, chunk, lane);
@@ -256,12 +255,13 @@ void gemm_tensor(Stream stream, const TensorGemm& problem, const GemmPlan& plan,
   Arguments arguments{};
   arguments.p = problem;
   arguments.partials = plan.splits > 1 ? static_cast<float*>(workspace) : nullptr;
-  arguments.k_part = std::max<int64_t>(ceil_div(ceil_div(problem.k, plan.splits), kStep), 1) * kStep;
+  arguments.k_part =
+      std::max<int64_t>(ceil_div(ceil_div(problem.k, plan.splits), kStep), 1) * kStep;
   arguments.x_aligned = rows_aligned(problem.x, problem.ldx);
   arguments.w_aligned = rows_aligned(problem.w, problem.ldw);
-  arguments.y_quads = arguments.partials ? problem.n % 4 == 0
-                                         : problem.ldy % 4 == 0 &&
-                                               reinterpret_cast<uintptr_t>(problem.y) % 16 == 0;
+  arguments.y_quads =
+      arguments.partials ? problem.n % 4 == 0
+                         : problem.ldy % 4 == 0 && reinterpret_cast<uintptr_t>(problem.y) % 16 == 0;
   switch (plan.tile) {
     case GemmPlan::Tile::k16x128:
       launch_tiles<16, 128, 16, 32>(stream, arguments, plan.splits);
