@@ -63,7 +63,7 @@ export type {
   TrackOptions,
 } from './ground/segmenter.js'
 export { GroundSession, type SessionMode, type SessionOptions } from './ground/session.js'
-export { EMBEDDED, type LoadOptions } from './load.js'
+export { type Dtype, EMBEDDED, type FloatDtype, type LoadOptions } from './load.js'
 export { type FuseOptions, fuseMasks } from './masks.js'
 export { Pointer, type PointerLoadOptions } from './pointer.js'
 export type { PromptBox, PromptPoint } from './prompts.js'

@@ -6,13 +6,24 @@ import { DeviceUnavailableError, InvalidArgumentError } from './engine/errors.js
 import { addon } from './engine/loader.js'
 
 export const DEVICES = ['auto', 'cpu', 'cuda'] as const
-export const DTYPES = ['stored', 'fp32', 'bf16'] as const
+/** How a segmenter's matrices can be held. */
+export const FLOAT_DTYPES = ['stored', 'fp32', 'bf16'] as const
+/** How a pointer's matrices can be held. */
+export const DTYPES = [...FLOAT_DTYPES, 'int8', 'int4', 'fp4'] as const
 
-export interface LoadOptions {
+export type FloatDtype = (typeof FLOAT_DTYPES)[number]
+export type Dtype = (typeof DTYPES)[number]
+
+export interface LoadOptions<D extends Dtype = FloatDtype> {
   /** Default 'auto'. */
   device?: (typeof DEVICES)[number]
-  /** How matrices are held: as in the file (default), widened to fp32 or narrowed to bf16. */
-  dtype?: (typeof DTYPES)[number]
+  /**
+   * How matrices are held: as in the file ('stored', the default), widened to 'fp32' or narrowed to
+   * 'bf16'. A pointer's can be quantised while they are loaded: 'int8' per output channel, 'int4' in
+   * groups (see `groupSize`), 'fp4' as the reference's own script runs the model (bitsandbytes FP4,
+   * blocks of 64). docs/checkpoints.md says which layers, and what it costs.
+   */
+  dtype?: D
   /** Threads per model; 0, the default: one per available core. */
   threads?: number
   signal?: AbortSignal
@@ -32,10 +43,10 @@ export async function packageVersion(): Promise<string> {
 }
 
 /** Checks the options that both models share. */
-export function loadSettings(options: LoadOptions): {
-  dtype: 'stored' | 'fp32' | 'bf16'
-  threads: number
-} {
+export function loadSettings<D extends Dtype>(
+  options: LoadOptions<D>,
+  dtypes: readonly D[],
+): { dtype: D | 'stored'; threads: number } {
   const { device = 'auto', dtype = 'stored', threads = 0 } = options
   if (!DEVICES.includes(device)) {
     throw new InvalidArgumentError(`device must be one of ${DEVICES.join(', ')}, got ${device}`)
@@ -43,8 +54,8 @@ export function loadSettings(options: LoadOptions): {
   if (device === 'cuda') {
     throw new DeviceUnavailableError('device cuda: this version computes on the CPU only')
   }
-  if (!DTYPES.includes(dtype)) {
-    throw new InvalidArgumentError(`dtype must be one of ${DTYPES.join(', ')}, got ${dtype}`)
+  if (dtype !== 'stored' && !dtypes.includes(dtype)) {
+    throw new InvalidArgumentError(`dtype must be one of ${dtypes.join(', ')}, got ${dtype}`)
   }
   if (!Number.isInteger(threads) || threads < 0 || threads > 1024) {
     throw new InvalidArgumentError(`threads must be an integer in 0..1024, got ${threads}`)
@@ -54,7 +65,7 @@ export function loadSettings(options: LoadOptions): {
 
 /** Runs a loading call that the options' signal can stop. */
 export function cancellable<T>(
-  options: LoadOptions,
+  options: Pick<LoadOptions, 'signal'>,
   load: (cancel: { cancel: AddonCancel }) => Promise<T>,
 ): Promise<T> {
   return withCancel(options.signal, () => addon().createCancel(), load)

@@ -1,5 +1,11 @@
 import type { AddonCancel, AddonModelInfo, AddonMolmoConfig, AddonPointer } from './engine/addon.js'
-import { DisposedError, toTypedError, typed, UnsupportedModelError } from './engine/errors.js'
+import {
+  DisposedError,
+  InvalidArgumentError,
+  toTypedError,
+  typed,
+  UnsupportedModelError,
+} from './engine/errors.js'
 import { addon } from './engine/loader.js'
 import {
   type CountOptions,
@@ -11,7 +17,14 @@ import type { AnswerOptions, Point, PointAnswer, PointingStream } from './ground
 import { type PointOptions, pointSettings } from './ground/options.js'
 import { type PointResult, pointClip } from './ground/point.js'
 import { readCheckpoint } from './hub/checkpoint.js'
-import { cancellable, EMBEDDED, type LoadOptions, loadSettings } from './load.js'
+import {
+  cancellable,
+  DTYPES,
+  type Dtype,
+  EMBEDDED,
+  type LoadOptions,
+  loadSettings,
+} from './load.js'
 import { parseAnswer } from './text/answer.js'
 import { checkSentence, promptText } from './text/prompt.js'
 import { TextTokenizer } from './text/tokenizer.js'
@@ -38,7 +51,9 @@ export interface PointerParts {
   createCancel: () => AddonCancel
 }
 
-export interface PointerLoadOptions extends LoadOptions {
+export interface PointerLoadOptions extends LoadOptions<Dtype> {
+  /** Weights that share a scale with dtype 'int4': 64 (default) or 128. */
+  groupSize?: 64 | 128
   /** Folder with tokenizer.json, for a checkpoint that has none of its own. */
   tokenizer?: string
 }
@@ -72,7 +87,7 @@ export class Pointer implements AsyncDisposable {
     path: string = EMBEDDED.pointer,
     options: PointerLoadOptions = {},
   ): Promise<Pointer> {
-    const settings = loadSettings(options)
+    const settings = { ...loadSettings(options, DTYPES), groupSize: groupSize(options) }
     const checkpoint = await readCheckpoint(path)
     if (checkpoint.kind !== 'pointer') {
       throw new UnsupportedModelError(`${path}: expected a Molmo or VideoMolmo checkpoint`)
@@ -175,6 +190,16 @@ export class Pointer implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose()
   }
+}
+
+function groupSize({ groupSize = 64, dtype }: PointerLoadOptions): 64 | 128 {
+  if (groupSize !== 64 && groupSize !== 128) {
+    throw new InvalidArgumentError(`groupSize must be 64 or 128, got ${groupSize}`)
+  }
+  if (groupSize !== 64 && dtype !== 'int4') {
+    throw new InvalidArgumentError(`groupSize goes with dtype int4, got dtype ${dtype ?? 'stored'}`)
+  }
+  return groupSize
 }
 
 function loadTokenizer(

@@ -13,7 +13,7 @@ import { MemorySegmenter } from './ground/memory-segmenter.js'
 import { PerFrameSegmenter } from './ground/per-frame-segmenter.js'
 import { type ClipSegmenter, TRACKING, type Tracking } from './ground/segmenter.js'
 import { readCheckpoint } from './hub/checkpoint.js'
-import { cancellable, EMBEDDED, type LoadOptions, loadSettings } from './load.js'
+import { cancellable, EMBEDDED, FLOAT_DTYPES, type LoadOptions, loadSettings } from './load.js'
 import { type PromptBox, type PromptPoint, toAddonBox, toAddonPoints } from './prompts.js'
 import type { ClipSource } from './video/frame.js'
 import { readImage } from './video/images.js'
@@ -90,7 +90,7 @@ export class Segmenter implements AsyncDisposable {
     path: string = EMBEDDED.segmenter,
     options: LoadOptions = {},
   ): Promise<Segmenter> {
-    const settings = loadSettings(options)
+    const settings = loadSettings(options, FLOAT_DTYPES)
     const checkpoint = await readCheckpoint(path)
     if (checkpoint.kind !== 'segmenter') {
       throw new UnsupportedModelError(`${path}: expected a SAM 2 checkpoint`)

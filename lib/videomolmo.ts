@@ -9,12 +9,14 @@ import type { PointResult } from './ground/point.js'
 import type { GroundResult } from './ground/result.js'
 import type { ClipSegmenter, Tracking } from './ground/segmenter.js'
 import { GroundSession, type SessionOptions } from './ground/session.js'
+import { type Dtype, FLOAT_DTYPES, type FloatDtype } from './load.js'
 import { Pointer, type PointerLoadOptions } from './pointer.js'
 import { Segmenter } from './segmenter.js'
 import { checkSentence } from './text/prompt.js'
 import type { ClipSource } from './video/frame.js'
 import { openClip } from './video/source.js'
 
+/** `dtype` is both models'; the quantised ones are the pointer's, the segmenter stays 'stored' then. */
 export interface VideoMolmoLoadOptions extends PointerLoadOptions {
   /**
    * A checkpoint folder or a loaded pointer, which stays the caller's. Default: the embedded one.
@@ -89,7 +91,9 @@ export class VideoMolmo<S extends Segmenter | ClipSegmenter = Segmenter>
       const points = pointer instanceof Pointer ? pointer : await Pointer.load(pointer, options)
       if (points !== pointer) owned.push(points)
       const masks =
-        typeof segmenter === 'object' ? segmenter : await Segmenter.load(segmenter, options)
+        typeof segmenter === 'object'
+          ? segmenter
+          : await Segmenter.load(segmenter, { ...options, dtype: segmenterDtype(options.dtype) })
       if (masks instanceof Segmenter && masks !== segmenter) owned.push(masks)
       return new VideoMolmo(points, masks, addon(), owned, tracking)
     } catch (error) {
@@ -179,3 +183,6 @@ function clipSegmenter(
     `tracking says how SAM 2 follows objects; another segmenter has its own way, got ${JSON.stringify(tracking)}`,
   )
 }
+
+const segmenterDtype = (dtype: Dtype = 'stored'): FloatDtype =>
+  FLOAT_DTYPES.find(known => known === dtype) ?? 'stored'

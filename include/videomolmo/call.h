@@ -20,9 +20,14 @@ struct RgbImage {
   int64_t stride = 0;
 };
 
-// How matrices are held in memory: as the file has them, widened to f32 (the exact path), or
-// rounded to bfloat16.
-enum class WeightDType : uint8_t { kStored, kF32, kBF16 };
+// How matrices are held in memory: as the file has them, widened to f32 (the exact path), rounded
+// to bfloat16, or quantised while they are loaded (pointers only). Which layers are quantised:
+//   kInt8  language model, output head and projector; int8 per output channel
+//   kInt4  language model and projector in groups along the input; the output head in int8
+//   kFp4   every linear layer except the output head, in blocks of 64: bitsandbytes' FP4, as the
+//          reference's own inference script loads the model
+// What is not quantised stays as the file has it.
+enum class WeightDType : uint8_t { kStored, kF32, kBF16, kInt8, kInt4, kFp4 };
 
 struct CallOptions {
   std::shared_ptr<const CancelFlag> cancel;

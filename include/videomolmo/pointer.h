@@ -22,7 +22,8 @@ struct PointerLoadOptions {
   // A .safetensors file or a folder of shards. Empty: generated hash weights (tests, benchmarks).
   std::string weights_path;
   WeightDType dtype = WeightDType::kStored;
-  int threads = 0;  // 0: one per available core
+  int64_t int4_group = 64;  // weights that share a scale with kInt4: 64 or 128
+  int threads = 0;          // 0: one per available core
   // Answers decoded side by side; bounds the KV cache.
   int max_batch = 8;
   std::shared_ptr<const CancelFlag> cancel;

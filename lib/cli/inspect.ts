@@ -1,9 +1,8 @@
 import type { Command } from 'commander'
-import { type Checkpoint, readCheckpoint } from '../hub/checkpoint.js'
+import { readCheckpoint } from '../hub/checkpoint.js'
+import { memoryByDtype, parameterCount } from '../hub/memory.js'
 import type { CommandContext } from './context.js'
 import { withJson } from './options.js'
-
-const BYTES: Record<string, number> = { F32: 4, BF16: 2, F16: 2, I64: 8, I32: 4, U8: 1, BOOL: 1 }
 
 export function addInspectCommand(program: Command, context: CommandContext): void {
   withJson(
@@ -12,24 +11,6 @@ export function addInspectCommand(program: Command, context: CommandContext): vo
       .description('what a checkpoint is: architecture, sizes, tensors, memory')
       .argument('<checkpoint>', 'checkpoint folder'),
   ).action((path: string, flags: { json?: boolean }) => inspect(path, flags, context))
-}
-
-const elements = (shape: readonly number[]) => shape.reduce((product, side) => product * side, 1)
-
-function summary({ tensors }: Checkpoint) {
-  const parameters = tensors.reduce((sum, { shape }) => sum + elements(shape), 0)
-  // Vectors stay in fp32 whatever the dtype of the matrices is.
-  const vectors = tensors
-    .filter(({ shape }) => shape.length < 2)
-    .reduce((sum, { shape }) => sum + elements(shape), 0)
-  return {
-    parameters,
-    bytes: {
-      stored: tensors.reduce((sum, t) => sum + elements(t.shape) * (BYTES[t.dtype] ?? 4), 0),
-      fp32: parameters * 4,
-      bf16: (parameters - vectors) * 2 + vectors * 4,
-    },
-  }
 }
 
 const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`
@@ -41,7 +22,8 @@ async function inspect(
 ): Promise<void> {
   const checkpoint = await readCheckpoint(path)
   const { kind, config, tensors } = checkpoint
-  const { parameters, bytes } = summary(checkpoint)
+  const parameters = parameterCount(checkpoint)
+  const bytes = memoryByDtype(checkpoint)
   if (flags.json) {
     print(JSON.stringify({ kind, config, parameters, bytes, tensors }))
     return

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { DEVICES, DTYPES, type LoadOptions } from '../load.js'
+import { DEVICES, DTYPES, type Dtype, FLOAT_DTYPES, type LoadOptions } from '../load.js'
+import type { PointerLoadOptions } from '../pointer.js'
 
 export interface ModelFlags {
   pointer?: string
@@ -7,6 +8,7 @@ export interface ModelFlags {
   tokenizer?: string
   device?: string
   dtype?: string
+  groupSize?: number
   threads?: number
 }
 
@@ -37,13 +39,15 @@ export function withModelOptions(command: Command, models: ('pointer' | 'segment
     command
       .option('--pointer <folder>', 'VideoMolmo or Molmo checkpoint (default: the embedded one)')
       .option('--tokenizer <folder>', 'folder with tokenizer.json, if the checkpoint has none')
+      .option('--group-size <count>', 'weights that share a scale with --dtype int4', parseInteger)
   }
   if (models.includes('segmenter')) {
     command.option('--segmenter <path>', 'SAM 2 checkpoint (default: the embedded one)')
   }
+  const dtypes = models.includes('pointer') ? DTYPES : FLOAT_DTYPES
   return command
     .addOption(new Option('--device <name>', 'where to compute').choices(DEVICES))
-    .addOption(new Option('--dtype <type>', 'how matrices are held').choices(DTYPES))
+    .addOption(new Option('--dtype <type>', 'how matrices are held').choices(dtypes))
     .option('--threads <count>', 'threads per model (default: one per core)', parseInteger)
 }
 
@@ -51,13 +55,17 @@ export const withJson = (command: Command): Command =>
   command.option('--json', 'write results as JSON')
 
 /** The load options that the flags name. */
-export function loadOptions(flags: ModelFlags, signal: AbortSignal): LoadOptions {
-  const { device, dtype, threads, tokenizer } = flags
+export function loadOptions<D extends Dtype = Dtype>(
+  flags: ModelFlags,
+  signal: AbortSignal,
+): Omit<PointerLoadOptions, 'dtype'> & LoadOptions<D> {
+  const { device, dtype, groupSize, threads, tokenizer } = flags
   return {
     signal,
-    ...(device === undefined ? {} : { device: device as LoadOptions['device'] }),
-    ...(dtype === undefined ? {} : { dtype: dtype as LoadOptions['dtype'] }),
+    ...(device === undefined ? {} : { device: device as (typeof DEVICES)[number] }),
+    ...(dtype === undefined ? {} : { dtype: dtype as D }),
+    ...(groupSize === undefined ? {} : { groupSize: groupSize as 64 | 128 }),
     ...(threads === undefined ? {} : { threads }),
     ...(tokenizer === undefined ? {} : { tokenizer }),
-  } as LoadOptions
+  }
 }

@@ -5,6 +5,7 @@ import { type OutputPaths, OutputWriter } from '../formats/outputs.js'
 import { type CocoRle, decodeRle } from '../formats/rle.js'
 import { unionOf } from '../ground/fuse.js'
 import type { GroundResult } from '../ground/result.js'
+import type { FloatDtype } from '../load.js'
 import type { PromptBox, PromptPoint } from '../prompts.js'
 import { Segmenter } from '../segmenter.js'
 import type { Frame } from '../video/frame.js'
@@ -193,7 +194,10 @@ async function segment(
   if (prompts.size === 0) {
     throw new InvalidArgumentError('segment needs at least one --point or --box')
   }
-  await using segmenter = await Segmenter.load(flags.segmenter, loadOptions(flags, signal))
+  await using segmenter = await Segmenter.load(
+    flags.segmenter,
+    loadOptions<FloatDtype>(flags, signal),
+  )
   using video = await segmenter.openVideo(source)
   await prompt(video, flags.frame, prompts)
   const frames = await propagate(video, flags, signal)

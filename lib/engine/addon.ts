@@ -41,11 +41,16 @@ export interface AddonWeights {
   adjust?: Record<string, { mul?: number; add?: number }>
 }
 
-export interface AddonLoadOptions<Config> {
+export type AddonFloatDtype = 'fp32' | 'bf16' | 'stored'
+
+/** Pointers can be quantised on load; native/ops/weight.h has the formats. */
+export type AddonWeightDtype = AddonFloatDtype | 'int8' | 'int4' | 'fp4'
+
+export interface AddonLoadOptions<Config, Dtype extends AddonWeightDtype = AddonFloatDtype> {
   config: Config
   weights: AddonWeights
   /** How matrices are held: 'fp32' widens, 'bf16' narrows, 'stored' keeps the file's dtype. */
-  dtype: 'fp32' | 'bf16' | 'stored'
+  dtype: Dtype
   /** 0: one per available core. */
   threads: number
   cancel?: AddonCancel
@@ -424,7 +429,12 @@ export interface Addon {
     cublasLt: { version: string; path: string } | { reason: string }
   }
   createCancel(): AddonCancel
-  loadPointer(options: AddonLoadOptions<AddonMolmoConfig>): Promise<AddonPointer>
+  loadPointer(
+    options: AddonLoadOptions<AddonMolmoConfig, AddonWeightDtype> & {
+      /** Weights that share a scale with 'int4': 64 (default) or 128. */
+      groupSize?: number
+    },
+  ): Promise<AddonPointer>
   loadSegmenter(
     options: AddonLoadOptions<AddonSam2Config> & { names: AddonNameScheme },
   ): Promise<AddonSegmenter>

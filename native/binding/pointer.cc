@@ -232,7 +232,10 @@ WeightDType read_dtype(const Argument& argument) {
   if (name == "stored") return WeightDType::kStored;
   if (name == "fp32") return WeightDType::kF32;
   if (name == "bf16") return WeightDType::kBF16;
-  argument.reject("'fp32', 'bf16' or 'stored'");
+  if (name == "int8") return WeightDType::kInt8;
+  if (name == "int4") return WeightDType::kInt4;
+  if (name == "fp4") return WeightDType::kFp4;
+  argument.reject("'stored', 'fp32', 'bf16', 'int8', 'int4' or 'fp4'");
 }
 
 PointerLoadOptions read_load_options(const Argument& given) {
@@ -244,6 +247,7 @@ PointerLoadOptions read_load_options(const Argument& given) {
     if (options.weights_path.empty()) weights["path"].reject("a path");
   }
   options.dtype = read_dtype(given["dtype"]);
+  if (given["groupSize"].present()) options.int4_group = given["groupSize"].integer();
   options.threads =
       static_cast<int>(given["threads"].present() ? given["threads"].integer_in(0, 1024) : 0);
   return options;

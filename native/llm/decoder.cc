@@ -47,9 +47,9 @@ Decoder::Decoder(const DecoderConfig& config, WeightLoader& weights, const std::
   final_norm_ = weights.f32(prefix + "ln_f.weight", {config.width});
   for (int64_t i = 0; i < config.blocks; ++i)
     blocks_.push_back(load_block(weights, concat(prefix, "blocks.", i, ".")));
-  head_ = config.tied
-              ? Weight(embedding_)
-              : Weight(weights.matrix(prefix + "ff_out.weight", {config.vocab_size, config.width}));
+  head_ = config.tied ? Weight(embedding_)
+                      : weights.linear(prefix + "ff_out.weight", {config.vocab_size, config.width},
+                                       weights.formats().head);
   rope_ = ops::make_rope_table(0, config.max_positions, config.head_dim(), config.rope_theta);
 }
 
@@ -60,9 +60,12 @@ DecoderBlockWeights Decoder::load_block(WeightLoader& weights, const std::string
   DecoderBlockWeights block;
   block.attention_norm = weights.f32(prefix + "attn_norm.weight", {width});
   block.mlp_norm = weights.f32(prefix + "ff_norm.weight", {width});
-  const Tensor fused = weights.matrix(prefix + "att_proj.weight", {rows, width});
-  block.q = fused.slice(0, 0, q_rows);
-  block.kv = fused.slice(0, q_rows, rows);
+  const auto linear = [&](const char* name, int64_t out, int64_t in) {
+    return weights.linear(prefix + name, {out, in}, weights.formats().language);
+  };
+  const Weight fused = linear("att_proj.weight", rows, width);
+  block.q = fused.rows(0, q_rows);
+  block.kv = fused.rows(q_rows, rows);
   if (config_.qkv_bias) {
     const Tensor bias = weights.f32(prefix + "att_proj.bias", {rows});
     block.q_bias = bias.slice(0, 0, q_rows);
@@ -72,9 +75,9 @@ DecoderBlockWeights Decoder::load_block(WeightLoader& weights, const std::string
     block.q_norm = weights.f32(prefix + "q_norm.weight", {q_rows});
     block.k_norm = weights.f32(prefix + "k_norm.weight", {(rows - q_rows) / 2});
   }
-  block.attention_out = weights.matrix(prefix + "attn_out.weight", {width, q_rows});
-  block.mlp_in = weights.matrix(prefix + "ff_proj.weight", {2 * config_.mlp_width, width});
-  block.mlp_out = weights.matrix(prefix + "ff_out.weight", {width, config_.mlp_width});
+  block.attention_out = linear("attn_out.weight", width, q_rows);
+  block.mlp_in = linear("ff_proj.weight", 2 * config_.mlp_width, width);
+  block.mlp_out = linear("ff_out.weight", width, config_.mlp_width);
   return block;
 }
 

@@ -15,19 +15,24 @@ Connector::Connector(const MolmoConfig& config, int64_t feature_width, WeightLoa
     : heads_(config.vit.heads) {
   const int64_t inner = config.vit.heads * config.vit.head_dim;
   const int64_t width = config.vit.width;
+  const Weight::Format vision = weights.formats().vision;
+  const Weight::Format language = weights.formats().language;
+  const auto linear = [&](const std::string& name, int64_t out, int64_t in, Weight::Format format) {
+    return weights.linear(name, {out, in}, format);
+  };
   const std::string pooling = prefix + "image_pooling_2d.";
-  wq_ = weights.matrix(pooling + "wq.weight", {inner, feature_width});
-  wk_ = weights.matrix(pooling + "wk.weight", {inner, feature_width});
-  wv_ = weights.matrix(pooling + "wv.weight", {inner, feature_width});
-  wo_ = weights.matrix(pooling + "wo.weight", {width, inner});
+  wq_ = linear(pooling + "wq.weight", inner, feature_width, vision);
+  wk_ = linear(pooling + "wk.weight", inner, feature_width, vision);
+  wv_ = linear(pooling + "wv.weight", inner, feature_width, vision);
+  wo_ = linear(pooling + "wo.weight", width, inner, vision);
   bq_ = weights.f32(pooling + "wq.bias", {inner});
   bk_ = weights.f32(pooling + "wk.bias", {inner});
   bv_ = weights.f32(pooling + "wv.bias", {inner});
   bo_ = weights.f32(pooling + "wo.bias", {width});
   const std::string projector = prefix + "image_projector.";
-  w1_ = weights.matrix(projector + "w1.weight", {config.decoder.mlp_width, width});
-  w2_ = weights.matrix(projector + "w2.weight", {config.decoder.width, config.decoder.mlp_width});
-  w3_ = weights.matrix(projector + "w3.weight", {config.decoder.mlp_width, width});
+  w1_ = linear(projector + "w1.weight", config.decoder.mlp_width, width, language);
+  w2_ = linear(projector + "w2.weight", config.decoder.width, config.decoder.mlp_width, language);
+  w3_ = linear(projector + "w3.weight", config.decoder.mlp_width, width, language);
 }
 
 Tensor Connector::pool(Context& context, const Tensor& windows) const {

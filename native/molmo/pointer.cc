@@ -91,6 +91,7 @@ std::unique_ptr<Pointer> Pointer::load(const PointerLoadOptions& options) {
   weights.set_cancel(options.cancel);
   weights.widen(options.dtype == WeightDType::kF32);
   weights.narrow(options.dtype == WeightDType::kBF16);
+  weights.set_formats(layer_formats(options.dtype, options.int4_group), impl->context.threads());
   impl->model = std::make_unique<VideoMolmo>(impl->context, options.config, weights);
   weights.finish();
   impl->info.parameters = weights.parameters();

@@ -31,7 +31,20 @@ Rows as_rows(Context& context, const Tensor& x, const char* op) {
   return {std::move(rows), data, stride};
 }
 
+void set_quantised(const Weight& weight, cpu::Gemm& call) {
+  const bool int8 = weight.format == Weight::Format::kInt8;
+  call.layout = int8 ? cpu::Gemm::WeightLayout::kInt8 : cpu::Gemm::WeightLayout::kNibbles;
+  call.quant.codes = reinterpret_cast<const uint8_t*>(weight.data.raw());
+  call.quant.row_bytes = weight.data.stride(0);
+  call.quant.scales = weight.scales.data<float>();
+  call.quant.scale_stride = weight.scales.stride(0);
+  call.quant.group = weight.group;
+  call.quant.values =
+      weight.format == Weight::Format::kInt4 ? kInt4Values.data() : kFp4Values.data();
+}
+
 void set_weight(Context& context, const Weight& weight, cpu::Gemm& call, Tensor& keep) {
+  if (weight.format != Weight::Format::kPlain) return set_quantised(weight, call);
   keep = weight.data;
   if (keep.stride(1) != 1) keep = dense_copy(context, keep);
   require(keep.dtype() == DType::kF32 || keep.dtype() == DType::kBF16, Code::kInternal,
@@ -46,8 +59,8 @@ Tensor project(Context& context, const Tensor& x, const Weight& weight, const Te
                const Tensor& residual, Activation activation) {
   require_rank(weight.data, 2, "linear");
   require(x.rank() >= 1 && x.dim(-1) == weight.in_features(), Code::kInternal,
-          "linear: the weight ", weight.data.shape(), " takes ", weight.in_features(),
-          " features; got ", x.shape(), ".");
+          "linear: the weight ", weight.shape(), " takes ", weight.in_features(), " features; got ",
+          x.shape(), ".");
   const Rows input = as_rows(context, x, "linear");
   const Tensor b = vector_f32(context, bias, weight.out_features(), "linear");
   Tensor y = context.empty(with_last(x.shape(), weight.out_features()));
@@ -81,7 +94,7 @@ Tensor linear_add(Context& context, const Tensor& x, const Weight& weight, const
   const Tensor r = dense_f32(context, residual, "linear_add");
   require(x.rank() >= 1 && r.shape() == with_last(x.shape(), weight.out_features()),
           Code::kInternal, "linear_add: the residual has the shape ", r.shape(), "; x ", x.shape(),
-          " and the weight ", weight.data.shape(), " give another.");
+          " and the weight ", weight.shape(), " give another.");
   return project(context, x, weight, bias, r, Activation::kNone);
 }
 

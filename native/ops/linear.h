@@ -6,8 +6,9 @@
 
 namespace vmolmo::ops {
 
-// y = act(x W^T + b). x [..., in] f32, weight [out, in] f32 or bf16, bias [out] f32 or bf16 or
-// empty. Returns [..., out] f32. bf16 weights are widened exactly; products and sums are f32.
+// y = act(x W^T + b). x [..., in] f32, weight [out, in] plain or quantised, bias [out] f32 or bf16
+// or empty. Returns [..., out] f32. Weights are widened as they are read; products and sums are
+// f32.
 Tensor linear(Context& context, const Tensor& x, const Weight& weight, const Tensor& bias = {},
               Activation activation = Activation::kNone);
 

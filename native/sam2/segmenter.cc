@@ -63,6 +63,8 @@ std::unique_ptr<Segmenter> Segmenter::load(const SegmenterLoadOptions& options,
   const auto counted = std::make_shared<CountingSource>(std::move(weights));
   WeightLoader loader = options.transformers_names ? WeightLoader(counted, sam2_transformers_name)
                                                    : WeightLoader(counted);
+  require(options.dtype <= WeightDType::kBF16, Code::kInvalidArgument,
+          "A segmenter's weights are held as stored, in f32 or in bf16; they are not quantised.");
   loader.widen(options.dtype == WeightDType::kF32);
   loader.narrow(options.dtype == WeightDType::kBF16);
   loader.set_cancel(options.cancel);

@@ -22,10 +22,13 @@ TemporalModule::TemporalModule(const VitConfig& config, int64_t feature_width,
                                WeightLoader& weights, const std::string& prefix)
     : heads_(config.heads) {
   const int64_t inner = config.heads * config.head_dim;
-  wq_ = weights.matrix(prefix + "wq.weight", {inner, feature_width});
-  wk_ = weights.matrix(prefix + "wk.weight", {inner, feature_width});
-  wv_ = weights.matrix(prefix + "wv.weight", {inner, feature_width});
-  wo_ = weights.matrix(prefix + "wo.weight", {feature_width, inner});
+  const auto linear = [&](const char* name, int64_t out, int64_t in) {
+    return weights.linear(prefix + name, {out, in}, weights.formats().vision);
+  };
+  wq_ = linear("wq.weight", inner, feature_width);
+  wk_ = linear("wk.weight", inner, feature_width);
+  wv_ = linear("wv.weight", inner, feature_width);
+  wo_ = linear("wo.weight", feature_width, inner);
 }
 
 Tensor TemporalModule::attend(Context& context, const Tensor& current,

@@ -18,7 +18,8 @@ constexpr int64_t kRowsPerBatch = 4096;
 
 Vit::Linear Vit::load_linear(WeightLoader& weights, const std::string& name, int64_t out,
                              int64_t in) {
-  return {weights.matrix(name + ".weight", {out, in}), weights.f32(name + ".bias", {out})};
+  return {weights.linear(name + ".weight", {out, in}, weights.formats().vision),
+          weights.f32(name + ".bias", {out})};
 }
 
 Vit::Norm Vit::load_norm(WeightLoader& weights, const std::string& name) const {
@@ -55,8 +56,8 @@ Vit::Vit(const VitConfig& config, const std::vector<int64_t>& layers, WeightLoad
   const int64_t patch_values = 3 * config.patch_size * config.patch_size;
   class_embedding_ = weights.f32(prefix + "class_embedding", {config.width});
   positional_embedding_ = weights.f32(prefix + "positional_embedding", {1 + patches, config.width});
-  patch_embedding_ =
-      weights.matrix(prefix + "patch_embedding.weight", {config.width, patch_values});
+  patch_embedding_ = weights.linear(prefix + "patch_embedding.weight", {config.width, patch_values},
+                                    weights.formats().vision);
   pre_ln_ = load_norm(weights, prefix + "pre_ln");
   for (int64_t i = 0; i < config.blocks; ++i)
     blocks_.push_back(load_block(weights, concat(prefix, "transformer.resblocks.", i, ".")));

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "native/weights/quantize.h"
 #include "native/weights/weight_source.h"
 
 namespace vmolmo {
@@ -20,6 +21,22 @@ bool is_floating(DType dtype) {
 }
 
 }  // namespace
+
+LayerFormats layer_formats(WeightDType dtype, int64_t int4_group) {
+  using Format = Weight::Format;
+  switch (dtype) {
+    case WeightDType::kInt8:
+      return {Format::kPlain, Format::kInt8, Format::kInt8, int4_group};
+    case WeightDType::kInt4:
+      require(int4_group == 64 || int4_group == 128, Code::kInvalidArgument,
+              "The groups of int4 must have 64 or 128 weights; got ", int4_group, ".");
+      return {Format::kPlain, Format::kInt4, Format::kInt8, int4_group};
+    case WeightDType::kFp4:
+      return {Format::kFp4, Format::kFp4, Format::kPlain, int4_group};
+    default:
+      return {};
+  }
+}
 
 WeightLoader::WeightLoader(std::shared_ptr<WeightSource> source,
                            std::function<std::string(const std::string&)> rename)
@@ -49,6 +66,22 @@ Tensor WeightLoader::matrix(const std::string& name, Shape shape) {
   if (narrow_ && tensor.dtype() == DType::kF32) tensor = to_bf16(tensor);
   bytes_ += static_cast<int64_t>(tensor.bytes());
   return tensor;
+}
+
+Weight WeightLoader::linear(const std::string& name, Shape shape, Weight::Format format) {
+  if (format == Weight::Format::kPlain) return matrix(name, shape);
+  const Tensor stored = take(name, shape);
+  Weight weight = format == Weight::Format::kInt8 ? quantize_int8(stored, *threads_)
+                  : format == Weight::Format::kInt4
+                      ? quantize_int4(stored, formats_.int4_group, *threads_)
+                      : quantize_fp4(stored, *threads_);
+  bytes_ += static_cast<int64_t>(weight.bytes());
+  return weight;
+}
+
+void WeightLoader::set_formats(const LayerFormats& formats, ThreadPool& threads) {
+  formats_ = formats;
+  threads_ = &threads;
 }
 
 Tensor WeightLoader::f32(const std::string& name, Shape shape) {

@@ -8,10 +8,14 @@
 #include <utility>
 #include <vector>
 
+#include "native/ops/weight.h"
+#include "videomolmo/call.h"
 #include "videomolmo/cancel.h"
 #include "videomolmo/tensor.h"
 
 namespace vmolmo {
+
+class ThreadPool;
 
 struct TensorInfo {
   std::string name;
@@ -32,6 +36,16 @@ class WeightSource {
   virtual Tensor get(const std::string& name, const Shape& shape) = 0;
 };
 
+// The formats that a dtype gives the linear layers of a pointer, by what they belong to.
+struct LayerFormats {
+  Weight::Format vision = Weight::Format::kPlain;    // encoder, temporal module, pooling
+  Weight::Format language = Weight::Format::kPlain;  // projector, decoder
+  Weight::Format head = Weight::Format::kPlain;
+  int64_t int4_group = 64;
+};
+
+LayerFormats layer_formats(WeightDType dtype, int64_t int4_group);
+
 // Hands tensors to a model and keeps account: every tensor of the checkpoint is taken or dropped by
 // name, or finish() fails naming the first one left over.
 class WeightLoader {
@@ -43,6 +57,8 @@ class WeightLoader {
   bool has(const std::string& name) const;
   // Matrices keep the stored dtype (f32 or bf16) unless the loader was told to widen; see widen().
   Tensor matrix(const std::string& name, Shape shape);
+  // A linear layer's matrix, quantised to `format`. kPlain: as matrix().
+  Weight linear(const std::string& name, Shape shape, Weight::Format format);
   // Vectors, tables and convolution kernels that the ops want as f32 are widened on load.
   Tensor f32(const std::string& name, Shape shape);
   // Marks a tensor as known and unused (ViT's last block, for instance).
@@ -52,6 +68,9 @@ class WeightLoader {
   // Everything is rounded to bf16 (nearest even) as a bf16 checkpoint has it, and matrices stay
   // bf16, when true. Default false.
   void narrow(bool on) { narrow_ = on; }
+  // The formats that models ask linear() for, and the threads that make them.
+  void set_formats(const LayerFormats& formats, ThreadPool& threads);
+  const LayerFormats& formats() const { return formats_; }
   // Checked before every tensor, so that a long load can be stopped. May be null.
   void set_cancel(std::shared_ptr<const CancelFlag> cancel) { cancel_ = std::move(cancel); }
   void finish() const;
@@ -70,6 +89,8 @@ class WeightLoader {
   std::vector<std::string> taken_;
   bool widen_ = false;
   bool narrow_ = false;
+  LayerFormats formats_;
+  ThreadPool* threads_ = nullptr;
   int64_t bytes_ = 0;
   int64_t parameters_ = 0;
 };

@@ -2,6 +2,7 @@
 
 #include "native/kernels/cpu/reference.h"
 #include "native/ops/linear.h"
+#include "native/weights/quantize.h"
 #include "test/native/harness.h"
 
 namespace vmolmo::test {
@@ -93,6 +94,92 @@ TEST_CASE("gemm: k beyond one packed part") {
   ThreadPool threads(2);
   Random random(3);
   run_problem(cpu::kernels(), threads, random, {700, 33, 9100}, cpu::Gemm::WeightLayout::kF32);
+}
+
+// Every format against the product with its dequantised matrix, in double.
+void run_quantised(const cpu::Kernels& kernels, ThreadPool& threads, Random& random,
+                   const Problem& p) {
+  const Tensor w = Tensor::from(random.normal(p.n * p.k), {p.n, p.k});
+  const auto x = random.normal(p.m * p.k);
+  const std::vector<Weight> weights{quantize_int8(w, threads), quantize_int4(w, 64, threads),
+                                    quantize_int4(w, 128, threads), quantize_fp4(w, threads)};
+  for (const Weight& weight : weights) {
+    if (weight.format == Weight::Format::kPlain) continue;
+    const std::vector<float> dense = dequantize(weight, cpu_heap()).to_vector();
+    std::vector<float> expected(size_t(p.m * p.n)), y(expected.size(), NAN);
+    reference::linear(x.data(), dense.data(), nullptr, expected.data(), p.m, p.n, p.k);
+    cpu::Gemm call;
+    call.x = x.data();
+    call.ldx = p.k;
+    call.layout = weight.format == Weight::Format::kInt8 ? cpu::Gemm::WeightLayout::kInt8
+                                                         : cpu::Gemm::WeightLayout::kNibbles;
+    call.quant.codes = reinterpret_cast<const uint8_t*>(weight.data.raw());
+    call.quant.row_bytes = weight.data.dim(1);
+    call.quant.scales = weight.scales.data<float>();
+    call.quant.scale_stride = weight.scales.dim(1);
+    call.quant.group = weight.group;
+    call.quant.values =
+        weight.format == Weight::Format::kInt4 ? kInt4Values.data() : kFp4Values.data();
+    call.y = y.data();
+    call.m = p.m;
+    call.n = call.ldy = p.n;
+    call.k = p.k;
+    cpu::gemm(kernels, threads, cpu_heap(), call);
+    check_close(y, expected, 2e-6, kernels.name, " ", format_name(weight.format), " group ",
+                weight.group, " ", p.m, "x", p.n, "x", p.k);
+  }
+}
+
+TEST_CASE("gemm: quantised weights of odd shapes") {
+  ThreadPool single(1), threads(2);
+  for (const cpu::Kernels* kernels : cpu::supported_kernels()) {
+    Random random(8);
+    for (int64_t m = 1; m <= 12; ++m) {
+      run_quantised(*kernels, single, random, {m, random.integer(1, 70), random.integer(1, 400)});
+      run_quantised(*kernels, single, random,
+                    {m, random.integer(1, 40), 32 * random.integer(1, 12)});
+    }
+    for (int i = 0; i < 6; ++i) {
+      run_quantised(*kernels, single, random,
+                    {random.integer(9, 60), random.integer(1, 200), random.integer(200, 700)});
+    }
+    run_quantised(*kernels, threads, random, {205, 97, 1056});
+  }
+}
+
+// What drafted decoding and batches rest on: a row has the same bits in any company.
+TEST_CASE("gemm: a row does not depend on the others") {
+  ThreadPool threads(2);
+  Random random(9);
+  for (const cpu::Kernels* kernels : cpu::supported_kernels()) {
+    for (const int64_t k : {300, 1100}) {
+      const int64_t m = 70, n = 37;
+      const auto x = random.normal(m * k);
+      const Tensor w = Tensor::from(random.normal(n * k), {n, k});
+      for (const auto path : {cpu::Gemm::Path::kStream, cpu::Gemm::Path::kPacked}) {
+        const auto rows = [&](int64_t begin, int64_t count) {
+          std::vector<float> y(size_t(count * n));
+          cpu::Gemm call;
+          call.x = x.data() + begin * k;
+          call.w = w.raw();
+          call.ldx = call.ldw = call.k = k;
+          call.y = y.data();
+          call.m = count;
+          call.n = call.ldy = n;
+          call.path = path;
+          cpu::gemm(*kernels, threads, cpu_heap(), call);
+          return y;
+        };
+        const std::vector<float> all = rows(0, m);
+        for (const auto& [begin, count] :
+             {std::pair<int64_t, int64_t>{0, 1}, {1, 3}, {5, 8}, {13, 1}, {20, 29}}) {
+          const std::vector<float> part = rows(begin, count);
+          check(std::equal(part.begin(), part.end(), all.begin() + begin * n), kernels->name,
+                " path ", int(path), ": rows ", begin, " + ", count, " of k ", k);
+        }
+      }
+    }
+  }
 }
 
 TEST_CASE("linear: strided input, leading axes, bf16 bias, residual") {

@@ -1,3 +1,11 @@
 import { checkSets } from './check.js'
 
-checkSets('videomolmo-tiny', 'videomolmo-tiny-odd', 'molmo-tiny', 'molmo-tiny-olmo', 'preprocess')
+checkSets(
+  'videomolmo-tiny',
+  'videomolmo-tiny-fp4',
+  'videomolmo-tiny-odd',
+  'bnb-fp4',
+  'molmo-tiny',
+  'molmo-tiny-olmo',
+  'preprocess',
+)

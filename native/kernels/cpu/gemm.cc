@@ -1,7 +1,8 @@
 // Matrix products over the register tiles of the kernel table. x is packed once, in parallel; then
 // every task takes a stripe of columns, packs its weights block by block of k and runs down all
-// rows, so each weight is read and packed exactly once. A handful of rows (decoding) skips packing
-// and streams the weights row by row.
+// rows, so each weight is read and packed (quantised ones: widened) exactly once. A handful of rows
+// (decoding) skips packing and streams the weights row by row. Blocks of k begin at the same places
+// whatever the other extents are, so that a row's sums do not depend on what it is computed with.
 
 #include "native/kernels/cpu/gemm.h"
 
@@ -13,7 +14,7 @@ namespace vmolmo::cpu {
 namespace {
 
 constexpr int64_t kSkinnyRows = 8;
-constexpr int64_t kKBlock = 256;    // k of one packed block of weights
+constexpr int64_t kKBlock = 256;    // k of one packed block of weights; a multiple of 32
 constexpr int64_t kRowBlock = 192;  // rows of x that stay in the second-level cache
 constexpr int64_t kStripe = 256;    // most columns per task
 constexpr int64_t kPackedFloats = int64_t{6} << 20;  // most floats of x packed at a time
@@ -22,16 +23,36 @@ constexpr int64_t kSerialWork = 400'000;  // multiply-adds that are not worth a 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t round_up(int64_t a, int64_t unit) { return ceil_div(a, unit) * unit; }
 
+QuantRows quant_from(const Gemm& g, int64_t row) {
+  QuantRows rows = g.quant;
+  rows.codes += row * rows.row_bytes;
+  rows.scales += row * rows.scale_stride;
+  return rows;
+}
+
+// The columns [begin, end) of the result, without its epilogue.
+void stream_columns(const Kernels& kernels, const Gemm& g, int64_t begin, int64_t end) {
+  const int64_t rows = end - begin;
+  float* y = g.y + begin;
+  switch (g.layout) {
+    case Gemm::WeightLayout::kBF16:
+      return kernels.dot_rows_bf16(g.x, g.ldx, g.m,
+                                   static_cast<const uint16_t*>(g.w) + begin * g.ldw, g.ldw, rows,
+                                   g.k, y, g.ldy);
+    case Gemm::WeightLayout::kInt8:
+      return kernels.dot_rows_int8(g.x, g.ldx, g.m, quant_from(g, begin), rows, g.k, y, g.ldy);
+    case Gemm::WeightLayout::kNibbles:
+      return kernels.dot_rows_nibbles(g.x, g.ldx, g.m, quant_from(g, begin), rows, g.k, y, g.ldy);
+    default:
+      return kernels.dot_rows(g.x, g.ldx, g.m, static_cast<const float*>(g.w) + begin * g.ldw,
+                              g.ldw, rows, g.k, y, g.ldy);
+  }
+}
+
 void run_skinny(const Kernels& kernels, ThreadPool& threads, const Gemm& g) {
   const int64_t grain = std::max<int64_t>(16, kSerialWork / (g.k * g.m + 1));
   threads.parallel_for(g.n, grain, [&](int64_t begin, int64_t end) {
-    if (g.layout == Gemm::WeightLayout::kBF16) {
-      kernels.dot_rows_bf16(g.x, g.ldx, g.m, static_cast<const uint16_t*>(g.w) + begin * g.ldw,
-                            g.ldw, end - begin, g.k, g.y + begin, g.ldy);
-    } else {
-      kernels.dot_rows(g.x, g.ldx, g.m, static_cast<const float*>(g.w) + begin * g.ldw, g.ldw,
-                       end - begin, g.k, g.y + begin, g.ldy);
-    }
+    stream_columns(kernels, g, begin, end);
     if (!g.bias && !g.residual && g.unary == Unary::kNone) return;
     kernels.epilogue(g.y + begin, g.ldy, g.m, end - begin, g.bias ? g.bias + begin : nullptr,
                      g.residual ? g.residual + begin : nullptr, g.ldr, g.unary);
@@ -50,6 +71,10 @@ void pack_weights(const Kernels& kernels, const Gemm& g, int64_t n0, int64_t col
     case Gemm::WeightLayout::kF32KMajor:
       return kernels.pack_b_kmajor(static_cast<const float*>(g.w) + k0 * g.ldw + n0, g.ldw, columns,
                                    k, out);
+    case Gemm::WeightLayout::kInt8:
+      return kernels.pack_b_int8(quant_from(g, n0), columns, k0, k, out);
+    case Gemm::WeightLayout::kNibbles:
+      return kernels.pack_b_nibbles(quant_from(g, n0), columns, k0, k, out);
   }
 }
 
@@ -77,8 +102,7 @@ void run_task(const Kernels& kernels, const Gemm& g, const Tiling& t, int64_t ta
               int64_t k_begin, int64_t depth) {
   const int64_t n0 = task % t.stripes * t.stripe, columns = std::min(t.stripe, g.n - n0);
   const int64_t m0 = task / t.stripes * t.rows, m1 = std::min(g.m, m0 + t.rows);
-  const int64_t blocks = ceil_div(depth, kKBlock);
-  const int64_t block = ceil_div(depth, blocks);
+  const int64_t block = std::min(depth, kKBlock);
   float* b = thread_scratch(Scratch::kPanels, size_t(round_up(columns, kernels.nr) * block));
   for (int64_t k0 = 0; k0 < depth; k0 += block) {
     const int64_t k = std::min(block, depth - k0);
@@ -131,7 +155,9 @@ void gemm(const Kernels& kernels, ThreadPool& threads, Allocator& memory, const 
     kernels.epilogue(g.y, g.ldy, g.m, g.n, g.bias, g.residual, g.ldr, g.unary);
     return;
   }
-  if (g.m <= kSkinnyRows && g.layout != Gemm::WeightLayout::kF32KMajor) {
+  const bool stream =
+      g.path == Gemm::Path::kStream || (g.path == Gemm::Path::kAuto && g.m <= kSkinnyRows);
+  if (stream && g.layout != Gemm::WeightLayout::kF32KMajor) {
     run_skinny(kernels, threads, g);
   } else {
     run_packed(kernels, threads, memory, g);

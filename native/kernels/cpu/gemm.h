@@ -13,12 +13,23 @@ struct Gemm {
     kF32,        // [n, k]
     kBF16,       // [n, k], bfloat16 bits
     kF32KMajor,  // [k, n]
+    kInt8,       // [n, k], quantised: `quant` instead of w and ldw
+    kNibbles,    // the same with 4-bit codes
+  };
+  // Which kernel runs. The last bits of a row's result depend on the kernel and on nothing else:
+  // not on the other rows, their number or the threads.
+  enum class Path : uint8_t {
+    kAuto,    // the faster one for m rows
+    kStream,  // row by row from the weights as they lie; not for kF32KMajor
+    kPacked,  // register tiles over packed panels
   };
   const float* x = nullptr;
   int64_t ldx = 0;
   const void* w = nullptr;
   int64_t ldw = 0;
+  QuantRows quant;
   WeightLayout layout = WeightLayout::kF32;
+  Path path = Path::kAuto;
   float* y = nullptr;
   int64_t ldy = 0;
   int64_t m = 0;

@@ -32,6 +32,16 @@ struct AttendBlock {
   float* scratch = nullptr;  // attend_scratch(d, dv) floats, 64-byte aligned
 };
 
+// Consecutive rows of a quantised weight, in the layout that native/ops/weight.h specifies.
+struct QuantRows {
+  const uint8_t* codes = nullptr;  // two's complement bytes (int8) or nibbles
+  int64_t row_bytes = 0;
+  const float* scales = nullptr;
+  int64_t scale_stride = 0;       // scales per row
+  int64_t group = 0;              // nibbles: elements per scale
+  const float* values = nullptr;  // nibbles: what the 16 codes stand for
+};
+
 struct Kernels {
   const char* name;
   int lanes;        // floats per vector
@@ -46,17 +56,25 @@ struct Kernels {
   void (*pack_b)(const float* w, int64_t ld, int64_t rows, int64_t k, float* out);
   void (*pack_b_bf16)(const uint16_t* w, int64_t ld, int64_t rows, int64_t k, float* out);
   void (*pack_b_kmajor)(const float* b, int64_t ld, int64_t rows, int64_t k, float* out);
+  // pack_b of the columns [k0, k0 + k) of quantised rows, dequantised; k0 is a multiple of 32.
+  void (*pack_b_int8)(const QuantRows& w, int64_t rows, int64_t k0, int64_t k, float* out);
+  void (*pack_b_nibbles)(const QuantRows& w, int64_t rows, int64_t k0, int64_t k, float* out);
   // c [m, n] = (accumulate ? c : 0) + a b. a_panel: floats from one panel of a to the next.
   void (*gemm)(const float* a, int64_t a_panel, const float* b, int64_t m, int64_t n, int64_t k,
                float* c, int64_t ldc, bool accumulate);
   // c = act(c + bias) + residual on an [m, n] block; bias and residual may be null.
   void (*epilogue)(float* c, int64_t ldc, int64_t m, int64_t n, const float* bias,
                    const float* residual, int64_t ldr, Unary unary);
-  // y[i, j] = x[i] . w[j] for i < m <= 8, j < rows, straight from row-major weights.
+  // y[i, j] = x[i] . w[j] for i < m, j < rows, straight from row-major weights; made for a handful
+  // of rows m. The bits of y[i, j] do not depend on m and rows.
   void (*dot_rows)(const float* x, int64_t ldx, int64_t m, const float* w, int64_t ldw,
                    int64_t rows, int64_t k, float* y, int64_t ldy);
   void (*dot_rows_bf16)(const float* x, int64_t ldx, int64_t m, const uint16_t* w, int64_t ldw,
                         int64_t rows, int64_t k, float* y, int64_t ldy);
+  void (*dot_rows_int8)(const float* x, int64_t ldx, int64_t m, const QuantRows& w, int64_t rows,
+                        int64_t k, float* y, int64_t ldy);
+  void (*dot_rows_nibbles)(const float* x, int64_t ldx, int64_t m, const QuantRows& w, int64_t rows,
+                           int64_t k, float* y, int64_t ldy);
 
   // Values for attend: panels [nk][mr] of columns, the last one padded with zeros.
   void (*pack_v)(const float* v, int64_t stride, int64_t nk, int64_t dv, float* out);

@@ -1,4 +1,6 @@
 #if defined(__aarch64__)
+#include <arm_neon.h>
+
 #include "native/kernels/cpu/kernels.h"
 
 // 32 registers of 128 bits: a 12 x 8 tile of sums fills 24 of them. Multiply-adds are fused by the

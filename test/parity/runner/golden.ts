@@ -38,6 +38,10 @@ export class GoldenSet {
   readonly config: Json
   /** cases.json, where the set has one. */
   readonly cases: Json | undefined
+  /** Of the set <base>-fp4, which holds other results only: the set with its model and inputs. */
+  readonly base: GoldenSet | undefined
+  /** How the model's matrices are held. */
+  readonly dtype: 'fp32' | 'fp4' = 'fp32'
   readonly inputs: AddonTensors
   readonly expected: AddonTensors
 
@@ -46,8 +50,13 @@ export class GoldenSet {
     if (!meta) throw new Error(`${folder} is no golden set: it has no meta.json`)
     this.meta = { name: path.basename(folder), ...meta }
     this.config = readJson(this.file('config.json')) ?? {}
+    const quantised = /^(.+)-(fp4)$/.exec(this.meta.name)
+    if (quantised && !this.has('inputs.safetensors')) {
+      this.base = new GoldenSet(path.join(folder, '..', quantised[1]!))
+      this.dtype = 'fp4'
+    }
     this.cases = readJson(path.join(folder, 'cases.json'))
-    this.inputs = this.tensors('inputs.safetensors')
+    this.inputs = this.base?.inputs ?? this.tensors('inputs.safetensors')
     this.expected = this.tensors('expected.safetensors')
   }
 

@@ -22,19 +22,23 @@ interface PointerCase {
   promptIds: Int32Array
 }
 
-/** Stages of the same model with other weights. */
-const VARIANTS = ['bf16w.', 'fp4.']
+/** Stages of the same model with every weight rounded to bfloat16, or quantised as the reference does. */
+const VARIANTS = [
+  ['bf16w.', 'bf16'],
+  ['fp4.', 'fp4'],
+] as const
 
 export async function runPointer(set: GoldenSet, threads: number): Promise<Report> {
   const report = new Report(set, 'pointer')
   const config = molmoConfig(new Fields(set.config, set.file('config.json')))
   // The sets decode a fixed number of steps without a stop condition.
   config.eos = -1
+  const model = set.base ?? set
   const weights: AddonWeights =
-    set.meta.weights === 'hash' ? { hash: true } : { path: set.file('model.safetensors') }
+    model.meta.weights === 'hash' ? { hash: true } : { path: model.file('model.safetensors') }
   const cases = pointerCases(set, config.previousFrames)
   const names = Object.keys(set.expected)
-  const runAll = async (dtype: 'fp32' | 'bf16', prefix: string) => {
+  const runAll = async (dtype: 'fp32' | 'bf16' | 'fp4', prefix: string) => {
     const pointer = await addon().loadPointer({ config, weights, dtype, threads })
     try {
       for (const one of cases)
@@ -43,11 +47,9 @@ export async function runPointer(set: GoldenSet, threads: number): Promise<Repor
       await pointer.dispose()
     }
   }
-  await runAll('fp32', '')
-  // The same model with every weight rounded to bfloat16.
-  if (names.some(name => name.startsWith('bf16w.'))) await runAll('bf16', 'bf16w.')
-  for (const name of names) {
-    if (name.startsWith('fp4.')) report.skip(name, '4-bit weights are not built yet')
+  await runAll(set.dtype, '')
+  for (const [prefix, dtype] of VARIANTS) {
+    if (names.some(name => name.startsWith(prefix))) await runAll(dtype, prefix)
   }
   return report.finish()
 }
@@ -139,7 +141,7 @@ function compare(
   const prefix = variant + (name ? `${name}.` : '')
   for (const expected of Object.keys(set.expected)) {
     if (!expected.startsWith(prefix)) continue
-    if (variant === '' && VARIANTS.some(other => expected.startsWith(other))) continue
+    if (variant === '' && VARIANTS.some(([other]) => expected.startsWith(other))) continue
     report.tensor(expected, derive(set, expected, recorded, prefix), name)
   }
 }

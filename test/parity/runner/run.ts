@@ -4,6 +4,7 @@ import { GoldenSet } from './golden.js'
 import { isMetric, runMetrics } from './metrics.js'
 import { runPointer } from './pointer.js'
 import { runPreprocess } from './preprocess.js'
+import { runQuantise } from './quantise.js'
 import type { Report } from './report.js'
 import { runSegmenterHash } from './segmenter-hash.js'
 import { runSegmenterImage } from './segmenter-image.js'
@@ -23,6 +24,7 @@ export async function runGoldenSet(folder: string, options: RunOptions = {}): Pr
   const set = new GoldenSet(folder)
   const threads = options.threads ?? 0
   if (set.cases?.parse) return runText(set)
+  if (set.config.quant_type) return runQuantise(set)
   if (set.config.tau) return await runFusion(set)
   if (set.config.model_type === 'sam2_video') return await runSegmenter(set, threads)
   if (set.config.model_type === 'molmo') {
