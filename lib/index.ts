@@ -8,6 +8,21 @@
  *       console.log(frame.frameIndex, frame.objects.length, frame.mask.area)
  *     }
  */
+
+export {
+  type CandidatePoint,
+  type ChosenPoint,
+  choosePoints,
+  type PictureSegmenter,
+} from './annotate/choose.js'
+export { type AnnotatedFrame, type AnnotatedObject, annotateClip } from './annotate/clip.js'
+export {
+  type Conversation,
+  type ConversationOptions,
+  type Message,
+  toConversations,
+} from './annotate/conversations.js'
+export type { AnnotateOptions, ChooseOptions } from './annotate/options.js'
 export { writeArchive } from './datasets/archive.js'
 export type {
   Dataset,
@@ -63,6 +78,14 @@ export type {
   TrackOptions,
 } from './ground/segmenter.js'
 export { GroundSession, type SessionMode, type SessionOptions } from './ground/session.js'
+export { readCoco } from './labels/coco.js'
+export { readLabelFolder } from './labels/folder.js'
+export type {
+  LabelledClip,
+  LabelledFrame,
+  LabelledMask,
+  LabelledObject,
+} from './labels/labels.js'
 export { type Dtype, EMBEDDED, type FloatDtype, type LoadOptions } from './load.js'
 export { type FuseOptions, fuseMasks } from './masks.js'
 export { Pointer, type PointerLoadOptions } from './pointer.js'

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
+import { addAnnotateCommand } from './annotate.js'
 import { addBenchCommand } from './bench.js'
 import { type CommandContext, describeError, EXIT, exitCodeOf } from './context.js'
 import { addCountCommand } from './count.js'
@@ -24,6 +25,7 @@ function program(context: CommandContext): Command {
     addPointCommand,
     addCountCommand,
     addSegmentCommand,
+    addAnnotateCommand,
     addInspectCommand,
     addDoctorCommand,
     addBenchCommand,

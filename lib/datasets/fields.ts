@@ -5,22 +5,20 @@ type Json = Record<string, unknown>
 /** Checked reading of a JSON file's fields; faults name the file and the place in it. */
 export class Fields {
   readonly #path: string
-  readonly #place: string
+  /** Where in the file the value stands. */
+  readonly place: string
   readonly #value: unknown
 
   constructor(path: string, value: unknown, place = 'the document') {
     this.#path = path
     this.#value = value
-    this.#place = place
+    this.place = place
   }
 
-  #fail(expected: string): never {
+  /** @throws DATASET_INVALID (corrupt) naming the file, the place, what was expected and what came. */
+  fail(expected: string): never {
     const got = this.#value === undefined ? 'nothing' : JSON.stringify(this.#value).slice(0, 60)
-    throw new DatasetError(
-      'corrupt',
-      this.#path,
-      `${this.#place}: expected ${expected}, got ${got}`,
-    )
+    throw new DatasetError('corrupt', this.#path, `${this.place}: expected ${expected}, got ${got}`)
   }
 
   get present(): boolean {
@@ -33,7 +31,7 @@ export class Fields {
 
   at(key: string | number): Fields {
     const value = (this.#value as Json | null | undefined)?.[key]
-    const place = this.#place === 'the document' ? String(key) : `${this.#place}.${key}`
+    const place = this.place === 'the document' ? String(key) : `${this.place}.${key}`
     return new Fields(this.#path, value, place)
   }
 
@@ -41,28 +39,28 @@ export class Fields {
   members(): [string, Fields][] {
     const value = this.#value
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      this.#fail('an object')
+      this.fail('an object')
     }
     return Object.keys(value as Json).map(key => [key, this.at(key)])
   }
 
   items(): Fields[] {
-    if (!Array.isArray(this.#value)) this.#fail('a list')
+    if (!Array.isArray(this.#value)) this.fail('a list')
     return (this.#value as unknown[]).map((_, i) => this.at(i))
   }
 
   string(): string {
-    if (typeof this.#value !== 'string') this.#fail('a text')
+    if (typeof this.#value !== 'string') this.fail('a text')
     return this.#value as string
   }
 
   boolean(): boolean {
-    if (typeof this.#value !== 'boolean') this.#fail('true or false')
+    if (typeof this.#value !== 'boolean') this.fail('true or false')
     return this.#value as boolean
   }
 
   number(): number {
-    if (typeof this.#value !== 'number') this.#fail('a number')
+    if (typeof this.#value !== 'number') this.fail('a number')
     return this.#value as number
   }
 
@@ -76,7 +74,7 @@ export class Fields {
   fileName(): string {
     const name = this.name()
     if (name === '' || name === '.' || name === '..' || /[/\\\0]/.test(name)) {
-      this.#fail('a plain file name')
+      this.fail('a plain file name')
     }
     return name
   }

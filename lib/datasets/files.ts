@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatasetError, DecodeError } from '../engine/errors.js'
 import { decodeLabels, decodeMaskPng, type MaskImage } from '../formats/mask-png.js'
-import type { LabelMap } from './dataset.js'
+import type { LabelImage } from '../formats/png.js'
 
 /**
  * Reads a file that has to be there.
@@ -69,7 +69,7 @@ async function decoded<T>(path: string, decode: (file: Uint8Array, name: string)
 }
 
 /** @throws DATASET_INVALID: missing or corrupt. */
-export const readLabelFile = (path: string): Promise<LabelMap> => decoded(path, decodeLabels)
+export const readLabelFile = (path: string): Promise<LabelImage> => decoded(path, decodeLabels)
 
 /** @throws DATASET_INVALID: missing or corrupt. */
 export const readMaskFile = (path: string): Promise<MaskImage> => decoded(path, decodeMaskPng)

@@ -13,7 +13,7 @@ export async function writeWhole(path: string, data: string | Uint8Array): Promi
 }
 
 /** A text file that grows beside its place until `close` renames it. */
-class GrowingFile {
+export class GrowingFile {
   readonly #path: string
   readonly #file: FileHandle
 

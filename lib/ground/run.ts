@@ -13,6 +13,7 @@ import {
 } from './fuse.js'
 import { linkObjects } from './link.js'
 import type { GroundSettings } from './options.js'
+import { distinctPoints } from './points.js'
 import type { GroundResult } from './result.js'
 import { addTimes, FrameSlot } from './slot.js'
 import { type Estimate, Tracker } from './tracker.js'
@@ -167,7 +168,8 @@ export class GroundRun {
     const options = { contextFrames, blackContext, maxNewTokens, cancel }
     const answer = await this.#pointing.answer(slot.index, query, options)
     addTimes(slot.timings, answer.timings)
-    return { ...answer, points: distinct(answer.points) }
+    // A repeated point is the same object.
+    return { ...answer, points: distinctPoints(answer.points) }
   }
 
   /** Turns the answer's points into masks on the keyframe and starts following them. */
@@ -315,11 +317,6 @@ function toResult(
     final,
     timings: { ...slot.timings },
   }
-}
-
-/** Points without repetitions: a repeated point is the same object. */
-function distinct(points: readonly Point[]): Point[] {
-  return [...new Map(points.map(point => [`${point.x},${point.y}`, point])).values()]
 }
 
 /** Waits for both even when one fails, so that no engine call outlives its step. */

@@ -61,18 +61,19 @@ async function* pictures(paths: readonly string[]): AsyncGenerator<Frame> {
   }
 }
 
-function pictureSource(paths: readonly string[], name: string): FrameSource {
+/** Pictures in the given order, one frame each. */
+export function openImageFiles(paths: readonly string[], name: string): FrameSource {
   return {
     frameCount: paths.length,
     frameRate: paths.length > 1 ? PICTURE_FRAME_RATE : null,
     name,
-    reopen: () => Promise.resolve(pictureSource(paths, name)),
+    reopen: () => Promise.resolve(openImageFiles(paths, name)),
     [Symbol.asyncIterator]: () => pictures(paths),
   }
 }
 
 /** A clip of one frame. */
-export const openImageFile = (path: string): FrameSource => pictureSource([path], basename(path))
+export const openImageFile = (path: string): FrameSource => openImageFiles([path], basename(path))
 
 /**
  * The pictures of a folder, sorted by name as plain strings. Other files are passed over.
@@ -80,14 +81,18 @@ export const openImageFile = (path: string): FrameSource => pictureSource([path]
  * @throws INVALID_ARGUMENT when the folder holds no picture.
  */
 export async function openImageFolder(folder: string): Promise<FrameSource> {
+  return openImageFiles(await listImages(folder), basename(folder))
+}
+
+/**
+ * Paths of the pictures of a folder, in the order of its frames.
+ *
+ * @throws INVALID_ARGUMENT when the folder holds no picture.
+ */
+export async function listImages(folder: string): Promise<string[]> {
   const names = (await readdir(folder)).filter(isImagePath).sort()
-  if (names.length === 0) {
-    throw new InvalidArgumentError(
-      `${folder}: the folder holds no picture (${IMAGE_ENDINGS.join(', ')})`,
-    )
-  }
-  return pictureSource(
-    names.map(name => join(folder, name)),
-    basename(folder),
+  if (names.length > 0) return names.map(name => join(folder, name))
+  throw new InvalidArgumentError(
+    `${folder}: the folder holds no picture (${IMAGE_ENDINGS.join(', ')})`,
   )
 }

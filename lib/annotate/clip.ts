@@ -1,0 +1,110 @@
+import { throwIfAborted } from '../engine/cancel.js'
+import { InvalidArgumentError } from '../engine/errors.js'
+import { Mask } from '../formats/mask.js'
+import { decodeRle } from '../formats/rle.js'
+import type { LabelledClip, LabelledFrame } from '../labels/labels.js'
+import type { ClipSource, Frame, FrameSource } from '../video/frame.js'
+import { openClip } from '../video/source.js'
+import { type ChosenPoint, chooseFor, type PictureSegmenter } from './choose.js'
+import { type AnnotateOptions, type AnnotateSettings, annotateSettings } from './options.js'
+
+export interface AnnotatedObject {
+  objectId: number
+  label: string | null
+  /** The given mask. */
+  mask: Mask
+  /** Null when the given mask is empty. */
+  chosen: ChosenPoint | null
+}
+
+export interface AnnotatedFrame {
+  clip: string
+  frameIndex: number
+  /** Nanoseconds, as the source gave it. */
+  timeNs: bigint
+  width: number
+  height: number
+  objects: AnnotatedObject[]
+}
+
+/**
+ * Chooses a point for every object in every labelled frame of a clip, frame by frame (equations 7
+ * and 8 of the paper; see `choosePoints`). The draws depend on the seed, the clip's name, the frame
+ * and the object alone, so leaving frames out does not change the others.
+ *
+ * @throws INVALID_ARGUMENT for a bad option, for labels of another size than the frames or of frames
+ * that the source does not have; DECODE_FAILED, ABORTED, DISPOSED.
+ */
+export async function* annotateClip(
+  segmenter: PictureSegmenter,
+  source: ClipSource,
+  labels: LabelledClip,
+  options: AnnotateOptions = {},
+): AsyncGenerator<AnnotatedFrame> {
+  const settings = annotateSettings(options)
+  yield* annotateFrames(segmenter, await openClip(source), labels, settings)
+}
+
+/** As annotateClip, with the source open and the settings checked. */
+export async function* annotateFrames(
+  segmenter: PictureSegmenter,
+  source: FrameSource,
+  labels: LabelledClip,
+  settings: AnnotateSettings,
+): AsyncGenerator<AnnotatedFrame> {
+  const { every, signal, onProgress } = settings
+  const wanted = new Map(
+    labels.frames
+      .filter(({ frameIndex }) => frameIndex % every === 0)
+      .map(frame => [frame.frameIndex, frame]),
+  )
+  const frameCount = wanted.size
+  if (frameCount === 0) return
+  for await (const frame of source) {
+    throwIfAborted(signal)
+    const labelled = wanted.get(frame.index)
+    if (!labelled) continue
+    checkFrame(frame, source, labels)
+    wanted.delete(frame.index)
+    yield await annotateFrame(segmenter, frame, labelled, labels, settings)
+    onProgress?.({ framesDone: frameCount - wanted.size, frameCount })
+    if (wanted.size === 0) return
+  }
+  const [missing] = wanted.keys()
+  throw new InvalidArgumentError(
+    `${labels.name}: frame ${missing} is labelled, but ${source.name} ends before it`,
+  )
+}
+
+function checkFrame(frame: Frame, source: FrameSource, labels: LabelledClip): void {
+  if (frame.width === labels.width && frame.height === labels.height) return
+  throw new InvalidArgumentError(
+    `${labels.name}: the masks are ${labels.width}x${labels.height}, but frame ${frame.index} of ${source.name} is ${frame.width}x${frame.height}`,
+  )
+}
+
+async function annotateFrame(
+  segmenter: PictureSegmenter,
+  frame: Frame,
+  labelled: LabelledFrame,
+  labels: LabelledClip,
+  settings: AnnotateSettings,
+): Promise<AnnotatedFrame> {
+  const { index: frameIndex, timeNs, width, height, data } = frame
+  const names = new Map(labels.objects.map(({ objectId, label }) => [objectId, label]))
+  const objects = labelled.masks.map(({ objectId, rle }) => ({
+    objectId,
+    label: names.get(objectId) ?? null,
+    mask: new Mask(decodeRle(rle), width, height),
+    key: `${labels.name}:${frameIndex}:${objectId}`,
+  }))
+  const chosen = await chooseFor(segmenter, { data, width, height }, objects, settings)
+  return {
+    clip: labels.name,
+    frameIndex,
+    timeNs,
+    width,
+    height,
+    objects: objects.map(({ key: _, ...object }, i) => ({ ...object, chosen: chosen[i]! })),
+  }
+}

@@ -1,0 +1,70 @@
+import { readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { readJson } from '../datasets/files.js'
+import { DatasetError, InvalidArgumentError } from '../engine/errors.js'
+import { readCoco } from '../labels/coco.js'
+import { readLabelFolder } from '../labels/folder.js'
+import type { LabelledClip } from '../labels/labels.js'
+import type { FrameSource } from '../video/frame.js'
+import { listImages, openImageFiles } from '../video/images.js'
+import { openClip } from '../video/source.js'
+
+/** A labelled clip and where its frames are. */
+export interface LabelledSource {
+  labels: LabelledClip
+  /** Paths of its pictures, null for a video file. */
+  pictures: string[] | null
+  open(): Promise<FrameSource>
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  const found = await stat(path).catch((cause: NodeJS.ErrnoException) => {
+    const reason = cause.code === 'ENOENT' ? 'no such file or folder' : cause.message
+    throw new DatasetError('missing', path, reason, { cause })
+  })
+  return found.isDirectory()
+}
+
+/**
+ * Brings labels and frames together.
+ *
+ * @param masks COCO JSON, a folder of mask PNGs, or a folder of such folders, one per clip.
+ * @param frames a video file, a picture or a folder of pictures; for several clips the folder in
+ * which their names are found.
+ * @throws DATASET_INVALID naming the file, INVALID_ARGUMENT for labels and frames that do not fit.
+ */
+export async function openLabelled(masks: string, frames: string): Promise<LabelledSource[]> {
+  if (!(await isFolder(masks))) return openFile(masks, frames)
+  const entries = await readdir(masks, { withFileTypes: true })
+  const folders = entries.filter(entry => entry.isDirectory()).map(({ name }) => name)
+  if (entries.some(({ name }) => /\.png$/i.test(name)) || folders.length === 0) {
+    return [await openFolder(masks, frames)]
+  }
+  const sources: LabelledSource[] = []
+  for (const name of folders.sort()) {
+    sources.push(await openFolder(join(masks, name), join(frames, name)))
+  }
+  return sources
+}
+
+async function openFolder(masks: string, frames: string): Promise<LabelledSource> {
+  const pictures = (await isFolder(frames)) ? await listImages(frames) : null
+  const labels = await readLabelFolder(masks, pictures)
+  return { labels, pictures, open: () => openClip(frames) }
+}
+
+async function openFile(path: string, frames: string): Promise<LabelledSource[]> {
+  const clips = readCoco(await readJson(path), path)
+  const folder = await isFolder(frames)
+  if (!folder && clips.length !== 1) {
+    throw new InvalidArgumentError(
+      `${frames}: ${path} has ${clips.length} clips, so expected the folder of their pictures, got a file`,
+    )
+  }
+  return clips.map(labels => {
+    const pictures = folder ? labels.fileNames!.map(name => join(frames, name)) : null
+    const open = async () =>
+      pictures ? openImageFiles(pictures, labels.name) : await openClip(frames)
+    return { labels, pictures, open }
+  })
+}

@@ -1,0 +1,137 @@
+import { type Command, InvalidArgumentError as WrongValue } from 'commander'
+import type { AnnotatedFrame } from '../annotate/clip.js'
+import { annotateFrames } from '../annotate/clip.js'
+import { type LabelledSource, openLabelled } from '../annotate/inputs.js'
+import { type AnnotateSettings, annotateSettings } from '../annotate/options.js'
+import { AnnotationWriter } from '../annotate/writer.js'
+import { AbortedError } from '../engine/errors.js'
+import type { LabelledClip } from '../labels/labels.js'
+import { Segmenter } from '../segmenter.js'
+import type { CommandContext } from './context.js'
+import {
+  loadOptions,
+  type ModelFlags,
+  parseInteger,
+  withJson,
+  withModelOptions,
+} from './options.js'
+import { ProgressBar } from './progress.js'
+
+interface AnnotateFlags extends ModelFlags {
+  frames: string
+  label: [object: number | null, text: string][]
+  candidates: number
+  seed: number
+  every: number
+  prompt?: string
+  output: string
+  json?: boolean
+}
+
+/** "[object:]text"; without a number the label is that of all objects. */
+function parseLabel(text: string, before: AnnotateFlags['label']): AnnotateFlags['label'] {
+  const [, object, label] = /^(?:(\d+):)?(.*)$/s.exec(text)!
+  if (label!.trim() === '') throw new WrongValue('expected [object:] and a text.')
+  return [...before, [object === undefined ? null : Number(object), label!.trim()]]
+}
+
+export function addAnnotateCommand(program: Command, context: CommandContext): void {
+  const command = program
+    .command('annotate')
+    .description('points and training conversations from masks (equations 7 and 8 of the paper)')
+    .argument('<masks>', 'COCO JSON, folder of mask PNGs, or folder of such folders')
+    .requiredOption('--frames <source>', 'video file, picture, or folder of pictures or of clips')
+    .option('--label <[object:]text>', 'what an object, or every object, is called', parseLabel, [])
+    .option('--candidates <count>', 'points drawn per object', parseInteger, 10)
+    .option('--seed <number>', 'another seed draws other points', parseInteger, 0)
+    .option('--every <frames>', 'annotate every n-th frame', parseInteger, 1)
+    .option('--prompt <text>', 'question, with {label} for the label')
+    .option('-o, --output <folder>', 'where to write', 'out')
+  withJson(withModelOptions(command, ['segmenter'])).action((masks: string, flags: AnnotateFlags) =>
+    annotate(masks, flags, context),
+  )
+}
+
+/** The clip with the labels that the flags give. */
+function relabelled(clip: LabelledClip, labels: AnnotateFlags['label']): LabelledClip {
+  const objects = clip.objects.map(object => {
+    const own = labels.findLast(([id]) => id === object.objectId || id === null)
+    return own ? { ...object, label: own[1] } : object
+  })
+  return { ...clip, objects }
+}
+
+/** Counts of what was written, for the summary. */
+class Tally {
+  frames = 0
+  points = 0
+  #ious = 0
+
+  add({ objects }: AnnotatedFrame): void {
+    this.frames++
+    for (const { chosen } of objects) {
+      if (!chosen) continue
+      this.points++
+      this.#ious += chosen.iou
+    }
+  }
+
+  /** Of SAM 2's masks from the chosen points with the given masks; null without points. */
+  get meanIou(): number | null {
+    return this.points === 0 ? null : this.#ious / this.points
+  }
+}
+
+async function annotateSource(
+  segmenter: Segmenter,
+  { labels, pictures, open }: LabelledSource,
+  flags: AnnotateFlags,
+  settings: AnnotateSettings,
+  sink: { writer: AnnotationWriter; tally: Tally },
+): Promise<void> {
+  const clip = relabelled(labels, flags.label)
+  const options = { pictures, ...(flags.prompt === undefined ? {} : { prompt: flags.prompt }) }
+  for await (const frame of annotateFrames(segmenter, await open(), clip, settings)) {
+    await sink.writer.write(frame, options)
+    sink.tally.add(frame)
+  }
+}
+
+async function annotate(
+  masks: string,
+  flags: AnnotateFlags,
+  { signal, print, note }: CommandContext,
+): Promise<void> {
+  const { candidates, seed, every } = flags
+  const bar = new ProgressBar(!flags.json)
+  const settings = annotateSettings({ candidates, seed, every, signal, onProgress: bar.update })
+  const sources = await openLabelled(masks, flags.frames)
+  await using segmenter = await Segmenter.load(flags.segmenter, loadOptions(flags, signal))
+  const writer = await AnnotationWriter.open(flags.output)
+  const tally = new Tally()
+  let interrupted = false
+  try {
+    for (const source of sources) {
+      await annotateSource(segmenter, source, flags, settings, { writer, tally })
+    }
+  } catch (error) {
+    if (!(error instanceof AbortedError)) throw error
+    interrupted = true
+  } finally {
+    bar.stop()
+    await writer.close()
+  }
+  const { frames, points, meanIou } = tally
+  const { paths: outputs } = writer
+  const clips = sources.length
+  if (flags.json) print(JSON.stringify({ clips, frames, points, meanIou, interrupted, outputs }))
+  else {
+    print(`${points} points in ${frames} frames of ${clips} clips`)
+    if (meanIou !== null)
+      print(`mean IoU of their masks with the given ones: ${meanIou.toFixed(3)}`)
+    for (const [name, path] of Object.entries(outputs)) print(`${name.padEnd(14)} ${path}`)
+  }
+  if (!interrupted) return
+  note(`interrupted after ${frames} frames; they are kept`)
+  throw new AbortedError()
+}

@@ -1,0 +1,72 @@
+import { basename, join, parse } from 'node:path'
+import { checkSize, listFolder, readLabelFile } from '../datasets/files.js'
+import { DatasetError } from '../engine/errors.js'
+import type { LabelImage } from '../formats/png.js'
+import { encodeRle } from '../formats/rle.js'
+import type { LabelledClip, LabelledFrame, LabelledMask } from './labels.js'
+
+/** Label of pixels that belong to nothing and are not scored, in DAVIS' unsupervised set. */
+const VOID = 255
+
+/** Index of a mask file's frame: that of the picture of the same name, or the number in its name. */
+function frameOf(path: string, stems: readonly string[] | null): number {
+  const { name } = parse(path)
+  if (stems) {
+    const index = stems.indexOf(name)
+    if (index >= 0) return index
+    throw new DatasetError('extra', path, `no picture is called ${name}`)
+  }
+  const number = /\d+$/.exec(name)
+  if (number) return Number(number[0])
+  throw new DatasetError('corrupt', path, 'the name must end in the number of its frame')
+}
+
+/** A mask per label; a gray picture of 0 and 255 alone is one object. */
+function masksOf({ data, width, height, indexed }: LabelImage): LabelledMask[] {
+  const labels = [...new Set(data)].filter(label => label !== 0).sort((a, b) => a - b)
+  const binary = !indexed && labels.every(label => label === 255)
+  return labels
+    .filter(label => binary || label !== VOID)
+    .map(label => {
+      const mask = data.map(value => +(value === label))
+      return { objectId: binary ? 1 : label, rle: encodeRle(mask, width, height) }
+    })
+}
+
+/**
+ * Reads a folder of mask PNGs, one per frame, as DAVIS, YouTube-VOS and `ground` have them: the
+ * stored value is the object's number, 0 is background, 255 counts as nothing. Gray PNGs of 0 and
+ * 255 are one object.
+ *
+ * @param fileNames pictures of the clip in order; without them the number in a mask's name is its
+ * frame.
+ * @throws DATASET_INVALID naming the file, for one that is broken, of another size, or without
+ * picture.
+ */
+export async function readLabelFolder(
+  folder: string,
+  fileNames: readonly string[] | null = null,
+): Promise<LabelledClip> {
+  const names = ((await listFolder(folder)) ?? []).filter(name => /\.png$/i.test(name))
+  if (names.length === 0) throw new DatasetError('missing', folder, 'the folder holds no PNG mask')
+  const stems = fileNames?.map(name => parse(name).name) ?? null
+  const frames: LabelledFrame[] = []
+  let size: { width: number; height: number } | undefined
+  for (const path of names.map(name => join(folder, name))) {
+    const image = await readLabelFile(path)
+    size ??= image
+    checkSize(path, image, size)
+    frames.push({ frameIndex: frameOf(path, stems), masks: masksOf(image) })
+  }
+  frames.sort((a, b) => a.frameIndex - b.frameIndex)
+  const ids = new Set(frames.flatMap(({ masks }) => masks.map(({ objectId }) => objectId)))
+  return {
+    name: basename(folder),
+    width: size!.width,
+    height: size!.height,
+    frameCount: fileNames?.length ?? 0,
+    fileNames: fileNames && [...fileNames],
+    objects: [...ids].sort((a, b) => a - b).map(objectId => ({ objectId, label: null })),
+    frames,
+  }
+}

@@ -1,0 +1,72 @@
+import type { Fields } from '../datasets/fields.js'
+import { DatasetError } from '../engine/errors.js'
+import { type CocoRle, decodeCounts, encodeRle, expandCounts } from '../formats/rle.js'
+
+/** An object's mask in one frame. */
+export interface LabelledMask {
+  objectId: number
+  rle: CocoRle
+}
+
+export interface LabelledFrame {
+  frameIndex: number
+  /** Of the objects that are in the frame; empty when somebody looked and found none. */
+  masks: LabelledMask[]
+}
+
+export interface LabelledObject {
+  /** From 1. */
+  objectId: number
+  /** Category or expression; null where the format has none. */
+  label: string | null
+}
+
+/**
+ * Masks of the objects of a clip as people label them: what the readers of this folder give and the
+ * writers take. A picture is a clip of one frame.
+ */
+export interface LabelledClip {
+  name: string
+  width: number
+  height: number
+  /** Frames of the clip; 0 when the format does not say. */
+  frameCount: number
+  /** Picture of every frame, relative to the folder of all pictures; null where none is named. */
+  fileNames: string[] | null
+  objects: LabelledObject[]
+  /** The frames that were labelled, ascending. */
+  frames: LabelledFrame[]
+}
+
+/** A side of a frame or another whole number of at least `least`. */
+export function wholeNumber(field: Fields, least = 0): number {
+  const value = field.number()
+  return Number.isSafeInteger(value) && value >= least
+    ? value
+    : field.fail(`a whole number of at least ${least}`)
+}
+
+/**
+ * Reads COCO run lengths, compressed or as a plain list, and gives them in the canonical form.
+ *
+ * @throws DATASET_INVALID unless they have the frame's size and add up to it.
+ */
+export function readRle(field: Fields, width: number, height: number, path: string): CocoRle {
+  const size = field
+    .at('size')
+    .items()
+    .map(side => side.number())
+  if (size.length !== 2 || size[0] !== height || size[1] !== width) {
+    field.at('size').fail(`[${height}, ${width}], the frame's height and width`)
+  }
+  const counts = field.at('counts')
+  const list = counts.isList ? counts.items().map(count => wholeNumber(count)) : counts.string()
+  try {
+    const runs = typeof list === 'string' ? expandCounts(list) : list
+    return encodeRle(decodeCounts(runs, width, height), width, height)
+  } catch (cause) {
+    throw new DatasetError('corrupt', path, `${counts.place}: ${(cause as Error).message}`, {
+      cause,
+    })
+  }
+}
