@@ -17,11 +17,19 @@ __device__ __forceinline__ int tile_at(int row, int chunk) {
   return (row * CHUNKS + (chunk ^ key)) * kChunk;
 }
 
-// Two f32 to bf16, the first in the lower half.
+// A register of two bf16 values, the first in the lower half.
+__device__ __forceinline__ uint32_t bits_of(__nv_bfloat162 pair) {
+  uint32_t bits;
+  memcpy(&bits, &pair, sizeof(bits));
+  return bits;
+}
+__device__ __forceinline__ __nv_bfloat162 pair_of(uint32_t bits) {
+  __nv_bfloat162 pair;
+  memcpy(&pair, &bits, sizeof(pair));
+  return pair;
+}
 __device__ __forceinline__ uint32_t pack_bf16(float low, float high) {
-  const uint32_t first = __bfloat16_as_ushort(__float2bfloat16(low));
-  const uint32_t second = __bfloat16_as_ushort(__float2bfloat16(high));
-  return second << 16 | first;
+  return bits_of(__floats2bfloat162_rn(low, high));
 }
 
 // Fragment a of the 16 rows from `row` and the 16 columns from piece `chunk` on.

@@ -37,6 +37,9 @@ inline float2 __bfloat1622float2(__nv_bfloat162 v) { return {float(v.x), float(v
 inline float __low2float(__nv_bfloat162 v) { return v.x; }
 inline float __high2float(__nv_bfloat162 v) { return v.y; }
 inline __nv_bfloat162 __halves2bfloat162(__nv_bfloat16 x, __nv_bfloat16 y) { return {x, y}; }
+inline __nv_bfloat162 __hsub2(__nv_bfloat162 a, __nv_bfloat162 b) {
+  return {float(a.x) - float(b.x), float(a.y) - float(b.y)};
+}
 inline uint16_t __bfloat16_as_ushort(__nv_bfloat16 v) { return v.bits; }
 inline __nv_bfloat16 __ushort_as_bfloat16(uint16_t bits) {
   __nv_bfloat16 v;
