@@ -6,6 +6,7 @@ import { addBenchCommand } from './bench.js'
 import { type CommandContext, describeError, EXIT, exitCodeOf } from './context.js'
 import { addCountCommand } from './count.js'
 import { addDoctorCommand } from './doctor.js'
+import { addEvalCommand } from './eval.js'
 import { addGroundCommand } from './ground.js'
 import { addInspectCommand } from './inspect.js'
 import { addPointCommand } from './point.js'
@@ -26,6 +27,7 @@ function program(context: CommandContext): Command {
     addCountCommand,
     addSegmentCommand,
     addAnnotateCommand,
+    addEvalCommand,
     addInspectCommand,
     addDoctorCommand,
     addBenchCommand,

@@ -161,10 +161,10 @@ export const drawnQueries = [
 ]
 
 /** The layout of training/make_clips.py. */
-export async function putDrawn(folder: string): Promise<void> {
+export async function putDrawn(folder: string, queries = drawnQueries): Promise<void> {
   await putPictures(join(folder, 'frames'), 'png')
   await putLabels(join(folder, 'truth'))
   const { width, height } = scene
-  const clip = { width, height, frames: frames.length, queries: drawnQueries }
+  const clip = { width, height, frames: frames.length, queries }
   await putJson(join(folder, 'clip.json'), clip)
 }
