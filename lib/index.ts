@@ -57,7 +57,9 @@ export {
 export * as evaluate from './evaluate/index.js'
 export { type Box, Mask } from './formats/mask.js'
 export type { Polygon } from './formats/polygons.js'
-export { type CocoRle, decodeRle, encodeRle } from './formats/rle.js'
+export { type AnyRle, type CocoRle, decodeRle, encodeRle } from './formats/rle.js'
+export { mergeRles, type RleIouOptions, rleArea, rleBox, rleIou } from './formats/rle-algebra.js'
+export { boxToRle, polygonsToRle } from './formats/rle-polygons.js'
 export type { CountOptions, CountResult, CountRule } from './ground/count.js'
 export type { Point, Timings } from './ground/engine.js'
 export type {

@@ -1,65 +1,79 @@
-import { InvalidArgumentError } from '../engine/errors.js'
+import { InvalidArgumentError, toTypedError } from '../engine/errors.js'
+import { addon } from '../engine/loader.js'
 
 /**
  * COCO run lengths of a mask. `size` is [height, width]; `counts` is the compressed string that
  * pycocotools reads and writes.
  */
 export interface CocoRle {
-  size: [number, number]
+  size: [height: number, width: number]
   counts: string
 }
 
+/** What other writers use too: a plain list of counts, or the string as bytes. */
+export interface AnyRle {
+  size: readonly [height: number, width: number]
+  counts: string | readonly number[] | Uint8Array
+}
+
 /**
- * Lengths of the runs of equal value, column by column; the first run is background.
+ * Lengths of the runs of equal value, column by column; the first run is background, and 0 where
+ * the first pixel is set. No other run is 0.
  *
  * @param data u8, non-zero = object, [height, width] row-major.
  */
-export function encodeCounts(data: Uint8Array, width: number, height: number): number[] {
-  const counts: number[] = []
-  let run = 0
-  let inside = false
-  for (let x = 0; x < width; x++) {
-    for (let y = 0, at = x; y < height; y++, at += width) {
-      if ((data[at] !== 0) !== inside) {
-        counts.push(run)
-        run = 0
-        inside = !inside
-      }
-      run++
-    }
+export function encodeCounts(data: Uint8Array, width: number, height: number): Uint32Array {
+  try {
+    return addon().encodeRle({ data, width, height })
+  } catch (error) {
+    throw toTypedError(error)
   }
-  counts.push(run)
-  return counts
 }
 
-/** The mask of run lengths; runs of zero length are allowed anywhere. */
-export function decodeCounts(counts: readonly number[], width: number, height: number): Uint8Array {
-  const total = counts.reduce((sum, count) => sum + count, 0)
-  if (total !== width * height) {
+/**
+ * The mask of run lengths, u8 0/1; runs of zero length are allowed anywhere.
+ *
+ * @throws INVALID_ARGUMENT unless the runs add up to width * height.
+ */
+export function decodeCounts(counts: ArrayLike<number>, width: number, height: number): Uint8Array {
+  checkTotal(counts, width, height)
+  try {
+    return addon().decodeRle(checkedCounts(counts), width, height)
+  } catch (error) {
+    throw toTypedError(error)
+  }
+}
+
+/** @throws INVALID_ARGUMENT unless the runs fill the mask. */
+export function checkTotal(counts: ArrayLike<number>, width: number, height: number): void {
+  let total = 0
+  for (let i = 0; i < counts.length; i++) total += counts[i]!
+  if (total === width * height) return
+  throw new InvalidArgumentError(
+    `run lengths must add up to ${width * height} for a ${width}x${height} mask, got ${total}`,
+  )
+}
+
+function checkedCounts(counts: ArrayLike<number>): Uint32Array {
+  if (counts instanceof Uint32Array) return counts
+  const checked = Uint32Array.from(counts)
+  for (let i = 0; i < checked.length; i++) {
+    if (checked[i] === counts[i]) continue
     throw new InvalidArgumentError(
-      `run lengths must add up to ${width * height} for a ${width}x${height} mask, got ${total}`,
+      `run ${i} must be a whole number of pixels from 0 to 2^32 - 1, got ${counts[i]}`,
     )
   }
-  const data = new Uint8Array(width * height)
-  let position = 0
-  for (const [i, count] of counts.entries()) {
-    const end = position + count
-    for (; i % 2 === 1 && position < end; position++) {
-      data[(position % height) * width + Math.floor(position / height)] = 1
-    }
-    position = end
-  }
-  return data
+  return checked
 }
 
 /**
  * Counts from the fourth on are written as differences to the count two before, in groups of five
  * bits.
  */
-export function compressCounts(counts: readonly number[]): string {
+export function compressCounts(counts: ArrayLike<number>): string {
   let text = ''
-  for (const [i, count] of counts.entries()) {
-    let rest = i > 2 ? count - counts[i - 2]! : count
+  for (let i = 0; i < counts.length; i++) {
+    let rest = counts[i]! - (i > 2 ? counts[i - 2]! : 0)
     for (let more = true; more; ) {
       const group = rest & 31
       rest >>= 5
@@ -70,6 +84,7 @@ export function compressCounts(counts: readonly number[]): string {
   return text
 }
 
+/** @throws INVALID_ARGUMENT for characters that no writer uses, and for counts below 0. */
 export function expandCounts(text: string): number[] {
   const counts: number[] = []
   for (let at = 0; at < text.length; ) {
@@ -77,26 +92,47 @@ export function expandCounts(text: string): number[] {
     let shift = 0
     for (let more = true; more; shift += 5) {
       const code = text.charCodeAt(at++) - 48
-      if (!(code >= 0 && code < 64)) {
-        throw new InvalidArgumentError(`character ${at - 1} of the run-length string is not one`)
+      if (!(code >= 0 && code < 64) || shift > 30) {
+        throw new InvalidArgumentError(
+          `character ${at - 1} of the run-length string "${excerpt(text)}" does not belong there`,
+        )
       }
       value |= (code & 31) << shift
       more = (code & 32) !== 0
-      if (!more && (code & 16) !== 0) value |= -1 << (shift + 5)
+      if (!more && (code & 16) !== 0 && shift < 25) value |= -1 << (shift + 5)
     }
     if (counts.length > 2) value += counts[counts.length - 2]!
+    if (value < 0) {
+      throw new InvalidArgumentError(
+        `run ${counts.length} of the run-length string "${excerpt(text)}" is below 0`,
+      )
+    }
     counts.push(value)
   }
   return counts
 }
 
+const excerpt = (text: string) => (text.length > 40 ? `${text.slice(0, 40)}...` : text)
+
+/** The run lengths of any form. */
+export function countsOf({ counts }: AnyRle): ArrayLike<number> {
+  if (typeof counts === 'string') return expandCounts(counts)
+  if (counts instanceof Uint8Array) return expandCounts(Buffer.from(counts).toString('latin1'))
+  return counts
+}
+
+/** Encodes a mask, u8 [height, width] row-major, any value but 0 is object. */
 export function encodeRle(data: Uint8Array, width: number, height: number): CocoRle {
   return { size: [height, width], counts: compressCounts(encodeCounts(data, width, height)) }
 }
 
-/** Reads a compressed string or a plain list of counts. */
-export function decodeRle(rle: { size: [number, number]; counts: string | number[] }): Uint8Array {
+/**
+ * Reads a compressed string, its bytes, or a plain list of counts.
+ *
+ * @returns u8 0/1, [height, width] row-major.
+ * @throws INVALID_ARGUMENT for a broken string, or runs that do not add up to the size.
+ */
+export function decodeRle(rle: AnyRle): Uint8Array {
   const [height, width] = rle.size
-  const counts = typeof rle.counts === 'string' ? expandCounts(rle.counts) : rle.counts
-  return decodeCounts(counts, width, height)
+  return decodeCounts(countsOf(rle), width, height)
 }

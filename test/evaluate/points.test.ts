@@ -1,47 +1,74 @@
 import t from 'tap'
-import { pointInMask, scorePoints } from '../../lib/evaluate/points.js'
-import { type PackedMask, readFixture, unpackMask } from '../support/fixtures.js'
+import { centroid, meanPointScore, pointInMask, scorePoints } from '../../lib/evaluate/points.js'
+import { scoreVideoPoints } from '../../lib/evaluate/video-points.js'
+import { drawMask } from '../support/masks.js'
 
-type Score = { precision: number; recall: number; f1: number }
+// The values of many more answers are in test/parity/metrics.test.ts.
 
-interface PointsFixture {
-  masks: PackedMask[]
-  cases: {
-    name: string
-    masks: number[]
-    gt: [number, number][]
-    pred: [number, number][]
-    expected: { molmo: Score; any: Score }
-  }[]
+const target = (...rows: string[]) => {
+  const mask = drawMask(...rows)
+  return { mask, reference: centroid(mask)! }
 }
 
-const toPoints = (list: [number, number][]) => list.map(([x, y]) => ({ x, y }))
-
-t.test('precision, recall and F1 of the Molmo protocol and of the paper wording', async t => {
-  const { masks, cases } = readFixture<PointsFixture>('metrics/points.json')
-  t.ok(cases.length > 50)
-  for (const { name, masks: rows, gt, pred, expected } of cases) {
-    const references = toPoints(gt)
-    const objects = rows.map((row, i) => ({
-      mask: unpackMask(masks[row]!),
-      reference: references[i]!,
-    }))
-    const points = toPoints(pred)
-    for (const protocol of ['molmo', 'any'] as const) {
-      for (const value of ['precision', 'recall', 'f1'] as const) {
-        const got = scorePoints(points, objects, protocol)[value]
-        const wanted = expected[protocol][value]
-        t.ok(Math.abs(got - wanted) <= 1e-12, `${name}: ${protocol} ${value} ${got} = ${wanted}`)
-      }
-    }
-  }
-})
+const left = target('##....', '##....')
+const right = target('....##', '....##')
 
 t.test('points are rounded half to even and must lie inside the frame', async t => {
-  const mask = { data: Uint8Array.from([1, 0, 0, 0, 0, 1]), width: 3, height: 2 }
+  const mask = drawMask('#..', '..#')
   t.ok(pointInMask({ x: 0.5, y: 0.5 }, mask))
   t.ok(pointInMask({ x: -0.5, y: 0 }, mask))
   t.ok(pointInMask({ x: 1.5, y: 1.4 }, mask))
   t.notOk(pointInMask({ x: 3, y: 1 }, mask))
   t.notOk(pointInMask({ x: Number.NaN, y: 0 }, mask))
+})
+
+t.test('a point counts for the object that it is paired with', async t => {
+  const both = [
+    { x: 0, y: 0 },
+    { x: 1, y: 1 },
+  ]
+  // The second point is left over for the right object, and misses it.
+  t.match(scorePoints(both, [left, right]), { precision: 0.5, recall: 0.5 })
+  t.match(scorePoints(both, [left, right], 'any'), { precision: 1, recall: 0.5 })
+  const perfect = scorePoints([right.reference, left.reference], [left, right])
+  t.match(perfect, { precision: 1, recall: 1, f1: 2 / (2 + 1e-10) })
+})
+
+t.test('nothing to point at, and nothing pointed at', async t => {
+  const [one, none] = [
+    { precision: 1, recall: 1, f1: 1 },
+    { precision: 0, recall: 0, f1: 0 },
+  ]
+  const extent = { width: 6, height: 2, duration: 1 }
+  for (const protocol of ['molmo', 'any'] as const) {
+    t.same(scorePoints([], [], protocol), one)
+    t.same(scorePoints([{ x: 0, y: 0 }], [], protocol), none)
+    t.same(scorePoints([], [left], protocol), none)
+  }
+  t.same(scoreVideoPoints([], [], extent), one)
+  t.same(scoreVideoPoints([{ time: 0, x: 0, y: 0 }], [], extent), none)
+})
+
+t.test('a video point needs a mask at exactly its time', async t => {
+  const extent = { width: 6, height: 2, duration: 10 }
+  const reference = { time: 1, ...left.reference }
+  const tube = new Map([
+    [0.5, right.mask],
+    [1, left.mask],
+  ])
+  const score = (time: number) =>
+    scoreVideoPoints([{ time, x: 0, y: 0 }], [{ reference, tube }], extent)
+  t.match(score(1), { precision: 1, recall: 1 })
+  t.match(score(0.5), { precision: 0 }, 'the mask of that time is elsewhere')
+  t.match(score(1.1), { precision: 0 }, 'no mask at that time')
+})
+
+t.test('F1 is averaged, not computed from the averages', async t => {
+  const scores = [
+    { precision: 1, recall: 0, f1: 0 },
+    { precision: 0, recall: 1, f1: 0 },
+  ]
+  t.same(meanPointScore(scores), { precision: 0.5, recall: 0.5, f1: 0 })
+  t.equal(meanPointScore([]), null)
+  t.equal(centroid(drawMask('..')), null)
 })

@@ -1,30 +1,39 @@
 import type { ScoredMask } from '../../../lib/evaluate/masks.js'
 import type { GoldenSet } from './golden.js'
 import { checkCounts } from './metrics-counts.js'
+import { checkFolders } from './metrics-folders.js'
 import { checkMasks } from './metrics-masks.js'
 import { checkPoints } from './metrics-points.js'
+import { checkRle } from './metrics-rle.js'
+import { checkSampling } from './metrics-sampling.js'
 import { checkTracks } from './metrics-tracks.js'
 import { Report } from './report.js'
 
 /** What tells the sets apart: a key of cases.json that only this kind has. */
-const KINDS: Record<string, [kind: string, check: (set: GoldenSet, report: Report) => void]> = {
+const KINDS: Record<
+  string,
+  [kind: string, check: (set: GoldenSet, report: Report) => void | Promise<void>]
+> = {
+  best: ['sampling', checkSampling],
   lists: ['counts', checkCounts],
   video: ['points', checkPoints],
+  algebra: ['run lengths', checkRle],
   tapvid: ['tracks', checkTracks],
 }
 
 function kindOf(set: GoldenSet) {
   if (set.expected['bmap.table']) return ['masks', checkMasks] as const
+  if (set.expected.palette) return ['folders', checkFolders] as const
   return Object.entries(KINDS).find(([key]) => set.cases?.[key])?.[1]
 }
 
 export const isMetric = (set: GoldenSet): boolean => kindOf(set) !== undefined
 
 /** Scores and encodings: no model, every value within an absolute tolerance. */
-export function runMetrics(set: GoldenSet): Report {
+export async function runMetrics(set: GoldenSet): Promise<Report> {
   const [kind, check] = kindOf(set)!
   const report = new Report(set, kind)
-  check(set, report)
+  await check(set, report)
   return report.finish()
 }
 

@@ -102,6 +102,13 @@ export class Report {
     this.values(name, actual.data, expected.data, tolerance)
   }
 
+  /** Compares integers with expected.safetensors: all must be equal. */
+  exact(name: string, actual: Values): void {
+    const expected = this.set.expected[name]
+    if (!expected) throw new Error(`${this.set.folder}: expected.safetensors has no tensor ${name}`)
+    this.values(name, actual, expected.data, 0)
+  }
+
   fail(name: string, tolerance: number, note: string): void {
     this.rows.push({ name, error: Number.NaN, tolerance, passed: false, note })
   }

@@ -31,7 +31,7 @@ export async function runGoldenSet(folder: string, options: RunOptions = {}): Pr
     const hasModel = set.config.hidden_size !== undefined
     return hasModel ? await runPointer(set, threads) : runPreprocess(set)
   }
-  if (isMetric(set)) return runMetrics(set)
+  if (isMetric(set)) return await runMetrics(set)
   const type = set.config.model_type ?? 'none'
   throw new Error(`${folder}: no runner for this kind of golden set (model_type ${type})`)
 }
