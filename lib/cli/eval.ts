@@ -16,6 +16,7 @@ import { writeWhole } from '../formats/outputs.js'
 import { toCsv } from '../formats/table.js'
 import { FUSION_STRATEGIES, type FusionStrategy } from '../ground/options.js'
 import { TRACKING, type Tracking } from '../ground/segmenter.js'
+import type { FloatDtype } from '../load.js'
 import { Segmenter } from '../segmenter.js'
 import { VideoMolmo } from '../videomolmo.js'
 import type { CommandContext } from './context.js'
@@ -137,11 +138,10 @@ async function loadModels(
   flags: EvalFlags,
   signal: AbortSignal,
 ): Promise<Models> {
-  const load = loadOptions(flags, signal)
   const { pointer, segmenter, tracking } = flags
   const options = { ...predictOptions(flags), signal }
   if (dataset.protocol === 'semi_supervised') {
-    const model = await Segmenter.load(segmenter, load)
+    const model = await Segmenter.load(segmenter, loadOptions<FloatDtype>(flags, signal))
     return {
       predict: (sequence, results, onFrame) =>
         followSequence(model, dataset, sequence, results, { signal, onFrame }),
@@ -153,7 +153,7 @@ async function loadModels(
     ...(segmenter ? { segmenter } : {}),
     ...(tracking ? { tracking } : {}),
   }
-  const vm = await VideoMolmo.load({ ...models, ...load })
+  const vm = await VideoMolmo.load({ ...models, ...loadOptions(flags, signal) })
   const { engine } = vm
   const { previousFrames } = vm.pointer
   const subject = { engine, previousFrames, createCancel: () => addon().createCancel() }
@@ -168,9 +168,10 @@ async function loadModels(
 function runSettings(dataset: Dataset, flags: EvalFlags): { [name: string]: unknown } {
   const { name, root, split, protocol } = dataset
   const about = { dataset: name, root, split, protocol }
-  const { pred, pointer, segmenter, tokenizer, dtype, tracking } = flags
+  const { pred, pointer, segmenter, tokenizer, dtype, groupSize, tracking } = flags
   if (pred !== undefined) return { ...about, pred }
-  return { ...about, pointer, segmenter, tokenizer, dtype, tracking, ...predictOptions(flags) }
+  const models = { pointer, segmenter, tokenizer, dtype, groupSize, tracking }
+  return { ...about, ...models, ...predictOptions(flags) }
 }
 
 /** The DAVIS tasks have tables of their own. */

@@ -75,10 +75,6 @@ export function openImageFiles(paths: readonly string[], name: string): FrameSou
 /** A clip of one frame. */
 export const openImageFile = (path: string): FrameSource => openImageFiles([path], basename(path))
 
-/** A clip of pictures in the order given. */
-export const openImageFiles = (paths: readonly string[], name: string): FrameSource =>
-  pictureSource(paths, name)
-
 /**
  * The pictures of a folder, sorted by name as plain strings. Other files are passed over.
  *
