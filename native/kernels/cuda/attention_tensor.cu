@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "native/kernels/cuda/attention_parts.cuh"
 #include "native/kernels/cuda/tile.cuh"
 
 // The queries of all heads that share a key head are the rows of one problem (so a decode step of
@@ -15,14 +16,12 @@ namespace {
 constexpr int kThreads = 128;
 constexpr int kRows = 64;
 constexpr int kWarpRows = 16;
-constexpr int kMaxSequences = 16;  // per launch; they travel as kernel arguments
 constexpr float kLog2E = 1.4426950408889634f;
 
 struct Arguments {
   TensorAttention shape;
   TensorSequence sequences[kMaxSequences];
-  int32_t splits, max_rows;
-  float* partials;  // [sequence, kv head, split, max_rows, dv + 2]: sums, maximum, sum of weights
+  AttentionParts parts;
 };
 
 __device__ __forceinline__ int round_up(int value, int step) {
@@ -153,9 +152,8 @@ __device__ __forceinline__ void multiply_values(RowState<DV>& state,
 }
 
 template <int DV>
-__device__ __forceinline__ void store(const Arguments& arguments, const TensorSequence& s,
-                                      RowState<DV>& state, int sequence, int kv_head, int split,
-                                      int row, int rows, int group, int lane) {
+__device__ __forceinline__ void store(const Arguments& arguments, RowState<DV>& state, int sequence,
+                                      int kv_head, int split, int row, int rows, int lane) {
   const TensorAttention& shape = arguments.shape;
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
@@ -165,11 +163,9 @@ __device__ __forceinline__ void store(const Arguments& arguments, const TensorSe
     const int r = row + half * 8 + lane / 4;
     if (r >= rows) continue;
     float scale = weight > 0.0f ? 1.0f / weight : 0.0f;
-    float* to = s.out + (int64_t{r / group} * shape.heads + kv_head * group + r % group) * shape.dv;
-    if (arguments.partials) {
-      const int64_t slot =
-          (int64_t{sequence} * shape.kv_heads + kv_head) * arguments.splits + split;
-      to = arguments.partials + (slot * arguments.max_rows + r) * (shape.dv + 2);
+    float* to = arguments.parts.result(sequence, kv_head, r);
+    if (arguments.parts.data) {
+      to = arguments.parts.part(sequence, kv_head, split, r);
       if (lane % 4 == 0) {
         to[shape.dv] = state.maximum[half];
         to[shape.dv + 1] = weight;
@@ -192,8 +188,8 @@ template <int D, int DV, int KEYS>
 __global__ void __launch_bounds__(kThreads) attention_kernel(const Arguments arguments) {
   constexpr int kPitchK = (D + 63) / 64 * 64, kPitchV = (DV + 63) / 64 * 64;
   const TensorAttention& shape = arguments.shape;
-  const int sequence = static_cast<int>(blockIdx.z) / arguments.splits;
-  const int split = static_cast<int>(blockIdx.z) % arguments.splits;
+  const int sequence = static_cast<int>(blockIdx.z) / arguments.parts.splits;
+  const int split = static_cast<int>(blockIdx.z) % arguments.parts.splits;
   const int kv_head = static_cast<int>(blockIdx.y);
   const TensorSequence& s = arguments.sequences[sequence];
   const int group = shape.heads / shape.kv_heads;
@@ -205,7 +201,7 @@ __global__ void __launch_bounds__(kThreads) attention_kernel(const Arguments arg
   // The keys that some row of the block sees, and the part of them that is this block's.
   const int last_query = (min(row0 + kRows, rows) - 1) / group;
   const int seen = shape.causal ? min(s.nk, s.offset + last_query + 1) : s.nk;
-  const int part = round_up((seen + arguments.splits - 1) / arguments.splits, KEYS);
+  const int part = round_up((seen + arguments.parts.splits - 1) / arguments.parts.splits, KEYS);
   const int begin = min(split * part, seen), end = min(begin + part, seen);
   const int tiles = (end - begin + KEYS - 1) / KEYS;
   int limit[2];
@@ -247,44 +243,9 @@ __global__ void __launch_bounds__(kThreads) attention_kernel(const Arguments arg
     multiply_values<DV, KEYS>(state, scores, values + stage * KEYS * kPitchV, lane);
   }
   copy_async_wait<0>();
-  if (working)
-    store<DV>(arguments, s, state, sequence, kv_head, split, row0 + warp_row, rows, group, lane);
+  if (working) store<DV>(arguments, state, sequence, kv_head, split, row0 + warp_row, rows, lane);
 }
 
-// One warp per row: joins the parts, each relative to its own maximum.
-__global__ void join_parts_kernel(const Arguments arguments) {
-  const TensorAttention& shape = arguments.shape;
-  const int sequence = static_cast<int>(blockIdx.z), kv_head = static_cast<int>(blockIdx.y);
-  const TensorSequence& s = arguments.sequences[sequence];
-  const int group = shape.heads / shape.kv_heads;
-  const int lane = static_cast<int>(threadIdx.x) % kWarpSize;
-  const int r = static_cast<int>(blockIdx.x) * (kThreads / kWarpSize) +
-                static_cast<int>(threadIdx.x) / kWarpSize;
-  if (r >= s.nq * group) return;  // of the whole warp
-  const int64_t slot = (int64_t{sequence} * shape.kv_heads + kv_head) * arguments.splits;
-  const int64_t width = shape.dv + 2, step = arguments.max_rows * width;
-  const float* parts = arguments.partials + slot * step + r * width;
-  float top = -INFINITY;
-  for (int i = 0; i < arguments.splits; ++i) top = fmaxf(top, parts[i * step + shape.dv]);
-  const float reference = top == -INFINITY ? 0.0f : top;
-  float weight = 0.0f;
-  for (int i = 0; i < arguments.splits; ++i) {
-    const float* part = parts + i * step + shape.dv;
-    weight += part[1] * exp2f(part[0] - reference);
-  }
-  const float scale = weight > 0.0f ? 1.0f / weight : 0.0f;
-  float* to = s.out + (int64_t{r / group} * shape.heads + kv_head * group + r % group) * shape.dv;
-  for (int column = lane; column < shape.dv; column += kWarpSize) {
-    float sum = 0.0f;
-    for (int i = 0; i < arguments.splits; ++i) {
-      const float* part = parts + i * step;
-      sum += part[column] * exp2f(part[shape.dv] - reference);
-    }
-    to[column] = sum * scale;
-  }
-}
-
-// A part that holds no key for a row leaves -inf and 0 there, so every slot is written.
 __global__ void round_heads_kernel(const float* from, int64_t row_step, int64_t head_step,
                                    uint16_t* to, int64_t rows, int64_t heads, int64_t d,
                                    int64_t padded, bool aligned) {
@@ -310,10 +271,15 @@ __global__ void round_heads_kernel(const float* from, int64_t row_step, int64_t 
 constexpr std::array<HeadSizes, 5> kKernels{
     HeadSizes{64, 64}, {96, 96}, {128, 128}, {256, 64}, {256, 256}};
 
-int max_rows(const TensorAttention& shape, std::span<const TensorSequence> sequences) {
+AttentionParts make_parts(const TensorAttention& shape, std::span<const TensorSequence> sequences,
+                          int splits) {
+  AttentionParts parts;
+  parts.splits = std::max(splits, 1);
+  parts.heads = shape.heads, parts.kv_heads = shape.kv_heads, parts.dv = shape.dv;
   int queries = 0;
   for (const TensorSequence& s : sequences) queries = std::max(queries, s.nq);
-  return queries * (shape.heads / shape.kv_heads);
+  parts.max_rows = queries * (shape.heads / shape.kv_heads);
+  return parts;
 }
 
 template <int D, int DV, int KEYS>
@@ -321,9 +287,9 @@ void launch_kernel(Stream stream, const Arguments& arguments, int count) {
   constexpr size_t kPitchK = (D + 63) / 64 * 64, kPitchV = (DV + 63) / 64 * 64;
   constexpr size_t kBytes =
       (kRows * kPitchK + 2 * KEYS * (kPitchK + kPitchV)) * sizeof(__nv_bfloat16);
-  const dim3 grid(static_cast<unsigned>(ceil_div(arguments.max_rows, kRows)),
+  const dim3 grid(static_cast<unsigned>(ceil_div(arguments.parts.max_rows, kRows)),
                   static_cast<unsigned>(arguments.shape.kv_heads),
-                  static_cast<unsigned>(count * arguments.splits));
+                  static_cast<unsigned>(count * arguments.parts.splits));
   launch(attention_kernel<D, DV, KEYS>, {grid, kThreads, kBytes, stream}, arguments);
 }
 
@@ -334,10 +300,7 @@ void launch_sequences(Stream stream, const Arguments& arguments, int count) {
   if (sizes.d == 128) launch_kernel<128, 128, 64>(stream, arguments, count);
   if (sizes.d == 256 && sizes.dv == 64) launch_kernel<256, 64, 32>(stream, arguments, count);
   if (sizes.d == 256 && sizes.dv == 256) launch_kernel<256, 256, 32>(stream, arguments, count);
-  if (!arguments.partials) return;
-  const dim3 grid(static_cast<unsigned>(ceil_div(arguments.max_rows, kThreads / kWarpSize)),
-                  static_cast<unsigned>(arguments.shape.kv_heads), static_cast<unsigned>(count));
-  launch(join_parts_kernel, {grid, kThreads, 0, stream}, arguments);
+  if (arguments.parts.data) join_parts(stream, arguments.parts, count);
 }
 
 }  // namespace
@@ -363,23 +326,23 @@ int plan_key_splits(const TensorAttention& shape, std::span<const TensorSequence
 
 size_t attention_workspace_bytes(const TensorAttention& shape,
                                  std::span<const TensorSequence> sequences, int splits) {
-  if (splits <= 1) return 0;
-  const size_t count = std::min<size_t>(sequences.size(), kMaxSequences);
-  return count * static_cast<size_t>(shape.kv_heads) * static_cast<size_t>(splits) *
-         static_cast<size_t>(max_rows(shape, sequences)) * static_cast<size_t>(shape.dv + 2) *
-         sizeof(float);
+  const size_t at_once = std::min<size_t>(sequences.size(), kMaxSequences);
+  return make_parts(shape, sequences, splits).bytes(at_once);
 }
 
 void attention_tensor(Stream stream, const TensorAttention& shape,
                       std::span<const TensorSequence> sequences, int splits, void* workspace) {
   Arguments arguments{};
   arguments.shape = shape;
-  arguments.splits = std::max(splits, 1);
-  arguments.partials = splits > 1 ? static_cast<float*>(workspace) : nullptr;
-  arguments.max_rows = max_rows(shape, sequences);
+  arguments.parts = make_parts(shape, sequences, splits);
+  arguments.parts.data = splits > 1 ? static_cast<float*>(workspace) : nullptr;
   for (size_t begin = 0; begin < sequences.size(); begin += kMaxSequences) {
     const size_t count = std::min<size_t>(sequences.size() - begin, kMaxSequences);
-    std::copy_n(sequences.begin() + static_cast<std::ptrdiff_t>(begin), count, arguments.sequences);
+    for (size_t i = 0; i < count; ++i) {
+      arguments.sequences[i] = sequences[begin + i];
+      arguments.parts.out[i] = sequences[begin + i].out;
+      arguments.parts.nq[i] = sequences[begin + i].nq;
+    }
     launch_sequences(stream, arguments, static_cast<int>(count));
   }
 }

@@ -1,0 +1,40 @@
+#pragma once
+
+#include "native/kernels/cuda/launch.cuh"
+
+// Attention whose keys are split over blocks: every block leaves, per row, the weighted sum of its
+// values, the maximum of its scores (in powers of two) and the sum of its weights; join_parts makes
+// the result of them.
+namespace vmolmo::cuda {
+
+constexpr int kMaxSequences = 16;  // per launch; they travel as kernel arguments
+
+// Row r of a sequence and key head is head r % group of query r / group, group = heads / kv_heads.
+struct AttentionParts {
+  float* data = nullptr;  // [sequence, kv head, split, max_rows, dv + 2]; null: not split
+  int32_t splits = 1, max_rows = 0;
+  int32_t heads = 1, kv_heads = 1, dv = 0;
+  float* out[kMaxSequences] = {};  // [nq, heads, dv]
+  int32_t nq[kMaxSequences] = {};
+
+  size_t bytes(size_t sequences) const {
+    return splits > 1
+               ? sequences * static_cast<size_t>(kv_heads) * static_cast<size_t>(splits) *
+                     static_cast<size_t>(max_rows) * static_cast<size_t>(dv + 2) * sizeof(float)
+               : 0;
+  }
+  // Where a split leaves its row: dv sums, the maximum, the sum of weights.
+  __device__ float* part(int sequence, int kv_head, int split, int row) const {
+    const int64_t slot = (int64_t{sequence} * kv_heads + kv_head) * splits + split;
+    return data + (slot * max_rows + row) * (dv + 2);
+  }
+  __device__ float* result(int sequence, int kv_head, int row) const {
+    const int group = heads / kv_heads;
+    const int64_t head = int64_t{row / group} * heads + kv_head * group + row % group;
+    return out[sequence] + head * dv;
+  }
+};
+
+void join_parts(Stream stream, const AttentionParts& parts, int sequences);
+
+}  // namespace vmolmo::cuda
