@@ -10,6 +10,7 @@ import { DisposedError, InvalidArgumentError, UnsupportedModelError } from './en
 import { addon } from './engine/loader.js'
 import { Mask } from './formats/mask.js'
 import { MemorySegmenter } from './ground/memory-segmenter.js'
+import type { ClickPlan } from './ground/more-clicks.js'
 import { PerFrameSegmenter } from './ground/per-frame-segmenter.js'
 import { type ClipSegmenter, TRACKING, type Tracking } from './ground/segmenter.js'
 import { readCheckpoint } from './hub/checkpoint.js'
@@ -160,17 +161,19 @@ export class Segmenter implements AsyncDisposable {
   /**
    * The model as grounding uses it: with SAM 2's memory, or frame by frame without any.
    *
+   * @param clicks per object, with memory only. Default: the pointer's own click alone.
    * @throws INVALID_ARGUMENT for another word.
    */
-  tracking(how: Tracking = 'memory'): ClipSegmenter {
+  tracking(how: Tracking = 'memory', clicks?: ClickPlan): ClipSegmenter {
     this.#checkAlive()
     if (!TRACKING.includes(how)) {
       throw new InvalidArgumentError(
         `tracking must be one of ${TRACKING.join(', ')}, got ${JSON.stringify(how)}`,
       )
     }
-    const Tracker = how === 'memory' ? MemorySegmenter : PerFrameSegmenter
-    return new Tracker(this.engine, this.#createCancel)
+    if (how === 'memory') return new MemorySegmenter(this.engine, this.#createCancel, clicks)
+    if (clicks) throw new InvalidArgumentError('more clicks need tracking with memory')
+    return new PerFrameSegmenter(this.engine, this.#createCancel)
   }
 
   #checkAlive(): void {

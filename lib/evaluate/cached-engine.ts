@@ -7,6 +7,7 @@ import type {
   TrackedMasks,
   TrackOptions,
 } from '../ground/segmenter.js'
+import type { RgbImage } from '../video/pixels.js'
 
 /** One object followed from one click in one direction, with what was found so far. */
 interface CachedTrack {
@@ -66,8 +67,8 @@ class SharedTrack implements ObjectTrack {
 
 /**
  * An engine for asking many things about one clip: image features, the pointer's features, its
- * answers and the tracks of objects are computed once and kept until `dispose`. Frames must be given as the same buffers each
- * time.
+ * answers and the tracks of objects are computed once and kept until `dispose`. Frames must be given
+ * as the same buffers each time.
  */
 export class CachedEngine implements GroundEngine {
   readonly masks: GroundEngine['masks']
@@ -77,22 +78,41 @@ export class CachedEngine implements GroundEngine {
   readonly #answers = new Map<string, PointAnswer>()
   readonly #features = new Map<Uint8Array, FrameFeatures>()
   readonly #frees: (() => void)[] = []
-  readonly #tracks = new Map<string, CachedTrack>()
+  readonly #encoder: ClipSegmenter
 
   /** @param frames of the clip: all of them stay encoded. */
   constructor(engine: GroundEngine, frames: number) {
     this.#stream = engine.openPointing(frames)
     this.masks = engine.masks
-    this.segmenter = {
-      encode: async (image, call) => {
-        const kept = this.#features.get(image.data)
-        if (kept) return { features: kept, times: {} }
-        const encoded = await engine.segmenter.encode(image, call)
-        this.#keep(image.data, encoded.features)
-        return encoded
-      },
-      openTrack: options => new SharedTrack(this.#tracks, engine.segmenter, options),
+    this.#encoder = engine.segmenter
+    this.segmenter = this.#follow(engine.segmenter)
+  }
+
+  /**
+   * The same engine with objects followed by another segmenter that reads the same image features.
+   */
+  with(segmenter: ClipSegmenter): GroundEngine {
+    const openPointing = () => this.openPointing()
+    return { openPointing, masks: this.masks, segmenter: this.#follow(segmenter) }
+  }
+
+  #follow(segmenter: ClipSegmenter): ClipSegmenter {
+    const tracks = new Map<string, CachedTrack>()
+    this.#frees.push(() => {
+      for (const { track } of tracks.values()) track.dispose()
+    })
+    return {
+      encode: (image, call) => this.#encode(image, call),
+      openTrack: options => new SharedTrack(tracks, segmenter, options),
     }
+  }
+
+  async #encode(image: RgbImage, call: SegmenterCall) {
+    const kept = this.#features.get(image.data)
+    if (kept) return { features: kept, times: {} }
+    const encoded = await this.#encoder.encode(image, call)
+    this.#keep(image.data, encoded.features)
+    return encoded
   }
 
   openPointing(): PointingStream {
@@ -123,7 +143,6 @@ export class CachedEngine implements GroundEngine {
   }
 
   dispose(): void {
-    for (const { track } of this.#tracks.values()) track.dispose()
     for (const free of this.#frees) free()
     this.#stream.dispose()
   }

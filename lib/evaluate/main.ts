@@ -1,26 +1,16 @@
 import { readFile } from 'node:fs/promises'
 import { Command, Option } from 'commander'
 import { parseInteger } from '../cli/options.js'
+import { findClips, readDrawnClip } from '../datasets/drawn.js'
 import { InvalidArgumentError } from '../engine/errors.js'
 import { addon } from '../engine/loader.js'
 import { writeWhole } from '../formats/outputs.js'
 import { TRACKING, type Tracking } from '../ground/segmenter.js'
 import { VideoMolmo } from '../videomolmo.js'
-import { CachedEngine } from './cached-engine.js'
-import { type DrawnClip, findClips, readDrawnClip } from './clips.js'
-import {
-  DEFAULT_CHOICE,
-  type FusionChoice,
-  groundQuery,
-  type MaskRecord,
-  measureMasks,
-  measurePoints,
-  type PointRecord,
-  STRATEGY_CHOICES,
-  type Subject,
-} from './drawn.js'
 import { figure, maskFigures, maskTable, pointTable, sweepTable, table } from './report.js'
+import { DEFAULT_CHOICE, type MaskRecord, type PointRecord, STRATEGY_CHOICES } from './sentence.js'
 import { meanOf } from './statistics.js'
+import { ClipTrial, defaultSetting, type Setting } from './trial.js'
 
 /**
  * Measures models on clips of training/make_clips.py and prints Markdown:
@@ -60,45 +50,38 @@ function append<T>(map: Map<string, T[]>, key: string, record: T): void {
   list.push(record)
 }
 
-async function measureClip(subject: Subject, clip: DrawnClip, records: Records, flags: Flags) {
-  const { keyframeEvery } = flags
-  for (const query of clip.queries) {
-    const said = await measurePoints(subject, clip, query, { keyframeEvery })
+async function measureClip(trial: ClipTrial, base: Setting, records: Records) {
+  const { keyframeEvery } = base
+  for (const expression of trial.clip.sequence.expressions) {
+    const sentence = await trial.sentence(expression)
+    const said = await sentence.points({ keyframeEvery })
     records.points.push(said)
-    if (query.motion && query.objects.length > 0) {
-      const black = { keyframeEvery, blackContext: true }
+    if (expression.knownFrom && sentence.named > 0) {
       records.motionReal.push(said)
-      records.motionBlack.push(await measurePoints(subject, clip, query, black))
+      records.motionBlack.push(await sentence.points({ keyframeEvery, blackContext: true }))
     }
-    const results = await groundQuery(subject, clip, query, { keyframeEvery })
-    for (const choice of STRATEGY_CHOICES) {
-      const record = measureMasks(subject, clip, query, results, choice)
-      append(records.strategies, choice.strategy, record)
+    const scores = await sentence.masks(STRATEGY_CHOICES.map(choice => ({ ...base, ...choice })))
+    for (const [i, { strategy }] of STRATEGY_CHOICES.entries()) {
+      append(records.strategies, strategy, scores[i]!)
     }
   }
 }
 
-async function sweepClip(subject: Subject, clip: DrawnClip, records: Records, flags: Flags) {
-  const { keyframeEvery } = flags
-  for (const query of clip.queries) {
-    const score = async (rate: number, contextFrames: number, choices: FusionChoice[]) => {
-      const options = { keyframeEvery: rate, contextFrames }
-      const results = await groundQuery(subject, clip, query, options)
-      return choices.map(choice => measureMasks(subject, clip, query, results, choice))
+async function sweepClip(trial: ClipTrial, base: Setting, records: Records) {
+  for (const expression of trial.clip.sequence.expressions) {
+    const sentence = await trial.sentence(expression)
+    const counts = Array.from({ length: base.contextFrames + 1 }, (_, frames) => frames)
+    const score = (changes: Partial<Setting>[]) =>
+      sentence.masks(changes.map(change => ({ ...base, ...DEFAULT_CHOICE, ...change })))
+    const put = (map: Map<string, MaskRecord[]>, labels: number[], scores: MaskRecord[]) => {
+      for (const [i, label] of labels.entries()) append(map, String(label), scores[i]!)
     }
-    const choices = TAUS.map(tau => ({ ...DEFAULT_CHOICE, tau }))
-    const byTau = await score(keyframeEvery, subject.previousFrames, choices)
-    for (const [i, tau] of TAUS.entries()) append(records.taus, String(tau), byTau[i]!)
-    for (const rate of RATES) {
-      const [record] = await score(rate, subject.previousFrames, [DEFAULT_CHOICE])
-      append(records.rates, String(rate), record!)
-    }
-    for (let frames = 0; frames <= subject.previousFrames; frames++) {
-      const [record] = await score(keyframeEvery, frames, [DEFAULT_CHOICE])
-      append(records.contexts, String(frames), record!)
-      const options = { keyframeEvery, contextFrames: frames }
-      const said = await measurePoints(subject, clip, query, options)
-      append(records.contextPoints, String(frames), said)
+    put(records.taus, TAUS, await score(TAUS.map(tau => ({ tau }))))
+    put(records.rates, RATES, await score(RATES.map(keyframeEvery => ({ keyframeEvery }))))
+    put(records.contexts, counts, await score(counts.map(contextFrames => ({ contextFrames }))))
+    for (const contextFrames of counts) {
+      const options = { keyframeEvery: base.keyframeEvery, contextFrames }
+      append(records.contextPoints, String(contextFrames), await sentence.points(options))
     }
   }
 }
@@ -187,12 +170,11 @@ function report(records: Records, clips: number, flags: Flags): string {
 
 async function evaluate(folder: string, flags: Flags): Promise<void> {
   const { pointer, segmenter, tracking } = flags
-  const models = {
+  await using vm = await VideoMolmo.load({
     ...(pointer ? { pointer } : {}),
     ...(segmenter ? { segmenter } : {}),
     ...(tracking ? { tracking } : {}),
-  }
-  await using vm = await VideoMolmo.load(models)
+  })
   const native = addon()
   const folders = (await findClips(folder)).slice(0, flags.clips)
   const records: Records = {
@@ -205,14 +187,18 @@ async function evaluate(folder: string, flags: Flags): Promise<void> {
     contexts: new Map(),
     contextPoints: new Map(),
   }
+  const { previousFrames } = vm.pointer
+  const base = { ...defaultSetting(previousFrames), keyframeEvery: flags.keyframeEvery }
+  const models = {
+    engine: vm.engine,
+    previousFrames,
+    createCancel: () => native.createCancel(),
+    follow: vm.segmenter.tracking.bind(vm.segmenter),
+  }
   for (const [i, path] of folders.entries()) {
-    const clip = await readDrawnClip(path)
-    const cached = new CachedEngine(vm.engine, clip.frames.length)
-    const { previousFrames } = vm.pointer
-    const subject = { engine: cached, previousFrames, createCancel: () => native.createCancel() }
-    await measureClip(subject, clip, records, flags)
-    if (flags.sweep && i < flags.sweepClips) await sweepClip(subject, clip, records, flags)
-    cached.dispose()
+    using trial = await ClipTrial.open(await readDrawnClip(path), models)
+    await measureClip(trial, base, records)
+    if (flags.sweep && i < flags.sweepClips) await sweepClip(trial, base, records)
     process.stderr.write(`\r${i + 1}/${folders.length} clips`)
   }
   process.stderr.write('\n')

@@ -1,4 +1,4 @@
-import type { MaskRecord, PointRecord } from './drawn.js'
+import type { MaskRecord, PointRecord } from './sentence.js'
 import { meanOf } from './statistics.js'
 
 /** A Markdown table; the first column is text, the others are numbers. */

@@ -7,8 +7,10 @@ import type {
   AddonVideoOptions,
 } from '../engine/addon.js'
 import { withCancel } from '../engine/cancel.js'
+import { Mask } from '../formats/mask.js'
 import type { RgbImage } from '../video/pixels.js'
 import type { Point } from './engine.js'
+import { type ClickPlan, type Clicks, moreClicks } from './more-clicks.js'
 import type {
   ClipSegmenter,
   ObjectTrack,
@@ -30,10 +32,13 @@ export type TrackingEngine = Pick<AddonSegmenter, 'encode'> & {
 export class MemorySegmenter implements ClipSegmenter<AddonImageFeatures> {
   readonly #engine: TrackingEngine
   readonly #createCancel: () => AddonCancel
+  readonly #clicks: ClickPlan | undefined
 
-  constructor(engine: TrackingEngine, createCancel: () => AddonCancel) {
+  /** @param clicks per object. Default: the pointer's own alone. */
+  constructor(engine: TrackingEngine, createCancel: () => AddonCancel, clicks?: ClickPlan) {
     this.#engine = engine
     this.#createCancel = createCancel
+    this.#clicks = clicks
   }
 
   encode(image: RgbImage, { signal }: SegmenterCall) {
@@ -43,21 +48,29 @@ export class MemorySegmenter implements ClipSegmenter<AddonImageFeatures> {
     )
   }
 
-  openTrack({ width, height, frameCount, reverse }: TrackOptions): ObjectTrack<AddonImageFeatures> {
+  openTrack(options: TrackOptions): ObjectTrack<AddonImageFeatures> {
+    const { width, height, frameCount } = options
     const video = this.#engine.openVideo({ width, height, frameCount })
-    return new MemoryTrack(video, reverse, this.#createCancel)
+    return new MemoryTrack(video, options, this.#createCancel, this.#clicks)
   }
 }
 
 class MemoryTrack implements ObjectTrack<AddonImageFeatures> {
   readonly #video: TrackingVideo
-  readonly #reverse: boolean
+  readonly #options: TrackOptions
   readonly #createCancel: () => AddonCancel
+  readonly #clicks: ClickPlan | undefined
 
-  constructor(video: TrackingVideo, reverse: boolean, createCancel: () => AddonCancel) {
+  constructor(
+    video: TrackingVideo,
+    options: TrackOptions,
+    createCancel: () => AddonCancel,
+    clicks: ClickPlan | undefined,
+  ) {
     this.#video = video
-    this.#reverse = reverse
+    this.#options = options
     this.#createCancel = createCancel
+    this.#clicks = clicks
   }
 
   start(
@@ -68,13 +81,17 @@ class MemoryTrack implements ObjectTrack<AddonImageFeatures> {
   ): Promise<TrackedMasks> {
     return withCancel(signal, this.#createCancel, async call => {
       const times = {}
-      for (const [objectId, { x, y }] of points.entries()) {
-        const prompt = { points: Float32Array.of(x, y), labels: Int32Array.of(1) }
-        const given = await this.#video.addPoints(frameIndex, features, objectId, prompt, call)
+      for (const [objectId, point] of points.entries()) {
+        const click = (clicks: Clicks) =>
+          this.#video.addPoints(frameIndex, features, objectId, toPrompt(clicks), call)
+        const given = await click({ points: [point], labels: [1] })
         addTimes(times, given.times)
+        if (!this.#clicks) continue
+        const mask = this.#maskOf(given, objectId)
+        addTimes(times, (await click(moreClicks(mask, point, this.#clicks))).times)
       }
       await this.#video.commit(frameIndex, features, call)
-      const options = { ...call, reverse: this.#reverse }
+      const options = { ...call, reverse: this.#options.reverse }
       const masks = toTracked(await this.#video.track(frameIndex, features, options))
       addTimes(times, masks.times)
       return { ...masks, times }
@@ -86,16 +103,27 @@ class MemoryTrack implements ObjectTrack<AddonImageFeatures> {
     features: AddonImageFeatures,
     { signal }: SegmenterCall,
   ): Promise<TrackedMasks> {
-    const reverse = this.#reverse
+    const { reverse } = this.#options
     return withCancel(signal, this.#createCancel, async call =>
       toTracked(await this.#video.track(frameIndex, features, { ...call, reverse })),
     )
+  }
+
+  #maskOf({ objectIds, masks }: AddonFrameMasks, objectId: number): Mask {
+    const { width, height } = this.#options
+    return new Mask(masks[objectIds.indexOf(objectId)]!, width, height)
   }
 
   dispose(): void {
     this.#video.dispose()
   }
 }
+
+/** All clicks of an object at once; they replace those of an earlier call. */
+const toPrompt = ({ points, labels }: Clicks) => ({
+  points: Float32Array.from(points.flatMap(({ x, y }) => [x, y])),
+  labels: Int32Array.from(labels),
+})
 
 const toTracked = ({ masks, ious, times }: AddonFrameMasks): TrackedMasks => ({
   masks,

@@ -2,16 +2,18 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import t from 'tap'
-import { CachedEngine } from '../../lib/evaluate/cached-engine.js'
-import { findClips, readDrawnClip } from '../../lib/evaluate/clips.js'
+import { findClips, readDrawnClip } from '../../lib/datasets/drawn.js'
+import { maskTable, pointTable } from '../../lib/evaluate/report.js'
 import {
   DEFAULT_CHOICE,
-  groundQuery,
+  groundSentence,
+  loadClip,
   measureMasks,
   measurePoints,
+  openSentence,
   STRATEGY_CHOICES,
-} from '../../lib/evaluate/drawn.js'
-import { maskTable, pointTable } from '../../lib/evaluate/report.js'
+} from '../../lib/evaluate/sentence.js'
+import { ClipTrial, defaultSetting } from '../../lib/evaluate/trial.js'
 import { encodeLabelPng } from '../../lib/formats/png.js'
 import { FakeEngine } from '../support/fake-engine.js'
 import { center, drawFrame, truth, twoBoxes } from '../support/scene.js'
@@ -55,8 +57,11 @@ function perfect() {
       return query.objects.map(object => center(scene.objects[object]!, frame))
     },
   })
-  const engine = new CachedEngine(fake, scene.frames)
-  return { fake, subject: { engine, previousFrames: 4, createCancel: fake.createCancel } }
+  const { segmenter, createCancel } = fake
+  return {
+    fake,
+    models: { engine: fake, previousFrames: 4, createCancel, follow: () => segmenter },
+  }
 }
 
 t.test('a perfect model has perfect scores', async t => {
@@ -64,41 +69,44 @@ t.test('a perfect model has perfect scores', async t => {
   await writeClip(join(folder, 'one'))
   const [path] = await findClips(folder)
   t.same(await findClips(path!), [path])
-  const clip = await readDrawnClip(path!)
-  const { fake, subject } = perfect()
-  for (const query of clip.queries) {
-    const said = await measurePoints(subject, clip, query, { keyframeEvery: 5 })
-    t.ok(said.precision > 0.999 && said.recall > 0.999 && said.f1 > 0.999, query.text)
-    t.ok(said.countExact, query.text)
-    const results = await groundQuery(subject, clip, query, { keyframeEvery: 5 })
-    for (const choice of STRATEGY_CHOICES) {
-      const masks = measureMasks(subject, clip, query, results, choice)
-      t.same([masks.j, masks.f], [1, 1], `${query.text}, ${choice.strategy}`)
+  const { fake, models } = perfect()
+  const trial = await ClipTrial.open(await readDrawnClip(path!), models)
+  const { frames, sequence } = trial.clip
+  for (const expression of sequence.expressions) {
+    const sentence = await trial.sentence(expression)
+    const said = await sentence.points({ keyframeEvery: 5 })
+    t.ok(said.precision > 0.999 && said.recall > 0.999 && said.f1 > 0.999, expression.text)
+    t.ok(said.countExact, expression.text)
+    const settings = STRATEGY_CHOICES.map(choice => ({ ...defaultSetting(4), ...choice }))
+    for (const [i, { j, f }] of (await sentence.masks(settings)).entries()) {
+      t.same([j, f], [1, 1], `${expression.text}, ${settings[i]!.strategy}`)
     }
   }
-  t.equal(fake.encodedImages, clip.frames.length, 'frames are encoded once for all sentences')
-  t.equal(fake.liveFeatures, clip.frames.length)
-  subject.engine.dispose()
+  t.equal(fake.encodedImages, frames.length, 'frames are encoded once for all sentences')
+  t.equal(fake.liveFeatures, frames.length)
+  trial[Symbol.dispose]()
   t.same([fake.liveFeatures, fake.streamsOpen], [0, 0])
 })
 
 t.test('a wrong model has the scores it deserves', async t => {
   const folder = t.testdir()
   await writeClip(folder)
-  const clip = await readDrawnClip(folder)
+  const clip = await loadClip(await readDrawnClip(folder))
   // Points at the red box whatever is asked.
   const fake = new FakeEngine({ answer: frame => [center(scene.objects[0]!, frame)] })
   const subject = { engine: fake, previousFrames: 4, createCancel: fake.createCancel }
+  const sentences = await Promise.all(
+    clip.sequence.expressions.map(expression => openSentence(clip, expression)),
+  )
   const [red, both, moving, absent] = await Promise.all(
-    clip.queries.map(query => measurePoints(subject, clip, query, { keyframeEvery: 5 })),
+    sentences.map(sentence => measurePoints(subject, sentence, { keyframeEvery: 5 })),
   )
   t.match([red!.precision, red!.recall, red!.countExact], [1, 1, true])
   t.match([both!.precision, both!.recall, both!.countExact], [1, 0.5, false])
   t.match([moving!.precision, moving!.recall, moving!.countExact], [0, 0, true])
   t.match([absent!.precision, absent!.recall, absent!.countExact], [0, 0, false])
-  const query = clip.queries[1]!
-  const results = await groundQuery(subject, clip, query, {})
-  const { j } = measureMasks(subject, clip, query, results, DEFAULT_CHOICE)
+  const results = await groundSentence(subject, sentences[1]!, {})
+  const { j } = measureMasks(subject, sentences[1]!, results, DEFAULT_CHOICE)
   t.ok(Math.abs(j - 0.5) < 1e-9, `both boxes are 120 pixels each, J ${j}`)
 })
 
@@ -118,5 +126,9 @@ t.test('reports have one row per kind and one for all', async t => {
 
 t.test('broken clips are named', async t => {
   const folder = t.testdir({ empty: {} })
-  await t.rejects(readDrawnClip(join(folder, 'empty')), { code: 'DECODE_FAILED', message: /empty/ })
+  await t.rejects(readDrawnClip(join(folder, 'empty')), {
+    code: 'DATASET_INVALID',
+    fault: 'missing',
+    message: /empty/,
+  })
 })
