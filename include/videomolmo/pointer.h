@@ -35,10 +35,30 @@ struct PointerInfo {
   int threads = 0;
 };
 
+struct FrameRequest {
+  int64_t frame_index = 0;
+  RgbImage image;
+};
+
+struct StreamOptions {
+  // Encoded frames that are kept; 0: previous_frames + 1.
+  int64_t capacity = 0;
+  // Frames that are kept ready for the language model, apart from the encoded ones: later questions
+  // about them need no vision work.
+  int64_t images = 8;
+};
+
 struct AnswerRequest {
   int64_t frame_index = 0;
   // Text ids without BOS and image tokens; the engine builds the sequence BOS, image, text.
   std::vector<int32_t> prompt_ids;
+  // A guess at the answer's ids, such as the answer of the frame before. What it gets right is
+  // verified several ids per pass; the answer is the same with any draft.
+  std::vector<int32_t> draft;
+};
+
+struct PrepareOptions : CallOptions {
+  std::optional<int64_t> context_frames;  // as AnswerOptions has it
 };
 
 struct AnswerOptions : CallOptions {
@@ -52,11 +72,21 @@ struct AnswerOptions : CallOptions {
 
 enum class StopReason : uint8_t { kEos, kStopId, kLength };
 
+// What answering took.
+struct AnswerStats {
+  int64_t prompt_rows = 0;  // positions of image and text
+  int64_t reused_rows = 0;  // of them, those whose keys and values were there already
+  int64_t steps = 0;        // passes of the weights behind the prompt
+  int64_t drafted = 0;      // draft ids that went through a pass
+  int64_t accepted = 0;     // of them, right ones
+};
+
 struct Answer {
   std::vector<int32_t> ids;  // without the stopping one
   StopReason stopped = StopReason::kLength;
   // Milliseconds per stage. What a batch shares is divided evenly among its answers.
   std::map<std::string, double> times;
+  AnswerStats stats;
 };
 
 // The stages of preprocessing that do not depend on weights.
@@ -83,9 +113,8 @@ class Pointer {
 
   PointerInfo info() const;
   const MolmoConfig& config() const;
-  // A clip or a camera. `capacity` frames are kept (0: previous_frames + 1). The stream must not
-  // outlive the pointer.
-  std::unique_ptr<PointerStream> open_stream(int64_t capacity = 0);
+  // A clip or a camera. The stream must not outlive the pointer.
+  std::unique_ptr<PointerStream> open_stream(const StreamOptions& options = {});
   PreparedImage preprocess(const RgbImage& image);
 
  private:
@@ -95,7 +124,8 @@ class Pointer {
   std::unique_ptr<Impl> impl_;
 };
 
-// The features of a clip's recent frames, each computed once: a ring of fixed capacity.
+// The features of a clip's recent frames, each computed once: a ring of fixed capacity. Beside it,
+// the frames that were asked about last, ready for the language model.
 class PointerStream {
  public:
   ~PointerStream();
@@ -107,11 +137,18 @@ class PointerStream {
   // stage. Throws INVALID_ARGUMENT, ABORTED.
   std::map<std::string, double> encode(int64_t frame_index, const RgbImage& image,
                                        const CallOptions& options = {});
+  // Several frames as one batch; the features are the same. Frames that the ring holds already are
+  // left out. Throws INVALID_ARGUMENT when there are more frames than the ring has places.
+  std::map<std::string, double> encode(std::span<const FrameRequest> frames,
+                                       const CallOptions& options = {});
+  // Does the vision work of a question about an encoded frame, so that the frame and its
+  // predecessors may leave the ring before answer() is called.
+  std::map<std::string, double> prepare(int64_t frame_index, const PrepareOptions& options = {});
   // Whether the ring holds the frame. Callable from any thread.
   bool has(int64_t frame_index) const;
-  // Answers for encoded frames, in the order of the requests. Independent requests are decoded as
-  // one batch; requests on one frame share its vision work and the keys and values of its image
-  // tokens.
+  // Answers for frames that are encoded or prepared, in the order of the requests. Independent
+  // requests are decoded as one batch; requests on one frame share its vision work and the keys and
+  // values of its image tokens, from call to call as long as the KV cache holds them.
   std::vector<Answer> answer(std::span<const AnswerRequest> requests,
                              const AnswerOptions& options = {});
 

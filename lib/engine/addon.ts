@@ -114,6 +114,8 @@ export interface AddonAnswerRequest {
   frameIndex: number
   /** Text token ids, without BOS and image tokens; the engine builds the sequence (spec 4.3). */
   promptIds: Int32Array
+  /** A guess at the answer's ids. It changes the number of steps and nothing else. */
+  draft?: Int32Array
 }
 
 export interface AddonAnswerOptions {
@@ -130,11 +132,25 @@ export interface AddonAnswerOptions {
   trace?: boolean
 }
 
+/** What answering took. */
+export interface AddonAnswerStats {
+  /** Positions of image and text. */
+  promptRows: number
+  /** Of them, those whose keys and values were there already. */
+  reusedRows: number
+  /** Passes of the weights behind the prompt. */
+  steps: number
+  /** Draft ids that went through a pass, and those of them that were right. */
+  drafted: number
+  accepted: number
+}
+
 export interface AddonAnswer {
   /** Generated ids without the stopping one. */
   ids: Int32Array
   stopped: 'eos' | 'stop' | 'length'
   times: AddonTimes
+  stats: AddonAnswerStats
   tensors?: AddonTensors
 }
 
@@ -146,15 +162,29 @@ export interface AddonPointerStream {
     image: AddonImage,
     options?: { cancel?: AddonCancel; trace?: boolean },
   ): Promise<{ times: AddonTimes; tensors?: AddonTensors }>
+  /** Several frames as one batch, not more than the ring holds; the features are the same. */
+  encodeBatch(
+    frames: { frameIndex: number; image: AddonImage }[],
+    options?: { cancel?: AddonCancel },
+  ): Promise<{ times: AddonTimes }>
+  /**
+   * Does the vision work of a question about an encoded frame, so that the frame and its predecessors
+   * may leave the ring before the question is asked.
+   */
+  prepare(
+    frameIndex: number,
+    options?: Pick<AddonAnswerOptions, 'contextFrames' | 'blackContext' | 'cancel'>,
+  ): Promise<{ times: AddonTimes }>
   has(frameIndex: number): boolean
-  /** Answers for encoded frames; the requests are independent and may run as one batch. */
+  /** Answers for encoded or prepared frames; the requests are independent and run as one batch. */
   answer(requests: AddonAnswerRequest[], options?: AddonAnswerOptions): Promise<AddonAnswer[]>
   dispose(): void
 }
 
 export interface AddonPointer {
   info(): AddonModelInfo
-  openStream(options?: { capacity?: number }): AddonPointerStream
+  /** `images`: frames that are kept ready for the language model, beside the encoded ones (default 8). */
+  openStream(options?: { capacity?: number; images?: number }): AddonPointerStream
   /** Preprocessing alone (no model weights used): crops, image_input_idx, tiling, image masks. */
   preprocess(image: AddonImage): Promise<AddonTensors>
   /** Settles when running work has stopped and memory is released; pending calls reject with DISPOSED. */

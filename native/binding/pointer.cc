@@ -58,18 +58,36 @@ std::vector<AnswerRequest> read_requests(const Argument& argument) {
     AnswerRequest& request = requests.emplace_back();
     request.frame_index = item["frameIndex"].integer();
     request.prompt_ids = copy_of<int32_t>(item["promptIds"]);
+    if (item["draft"].present()) request.draft = copy_of<int32_t>(item["draft"]);
   }
   return requests;
+}
+
+std::optional<int64_t> read_context_frames(const Argument& options) {
+  if (options["blackContext"].boolean_or(false)) return 0;
+  const Argument frames = options["contextFrames"];
+  return frames.present() ? std::optional(frames.integer()) : std::nullopt;
 }
 
 AnswerOptions read_answer_options(const Argument& argument) {
   AnswerOptions options;
   options.max_new_tokens = argument["maxNewTokens"].integer_or(options.max_new_tokens);
   if (argument["stopIds"].present()) options.stop_ids = copy_of<int32_t>(argument["stopIds"]);
-  if (argument["contextFrames"].present())
-    options.context_frames = argument["contextFrames"].integer();
-  if (argument["blackContext"].boolean_or(false)) options.context_frames = 0;
+  options.context_frames = read_context_frames(argument);
   return options;
+}
+
+Napi::Object stats_to_js(Napi::Env env, const AnswerStats& stats) {
+  auto object = Napi::Object::New(env);
+  const auto set = [&](const char* name, int64_t value) {
+    object.Set(name, static_cast<double>(value));
+  };
+  set("promptRows", stats.prompt_rows);
+  set("reusedRows", stats.reused_rows);
+  set("steps", stats.steps);
+  set("drafted", stats.drafted);
+  set("accepted", stats.accepted);
+  return object;
 }
 
 Napi::Array answers_to_js(Napi::Env env, std::vector<Answer>& answers,
@@ -81,6 +99,7 @@ Napi::Array answers_to_js(Napi::Env env, std::vector<Answer>& answers,
     Napi::Object object = outcome_to_js(env, answers[i].times, traced ? trace : nullptr);
     object.Set("ids", to_js(env, std::move(answers[i].ids)));
     object.Set("stopped", stop_name(answers[i].stopped));
+    object.Set("stats", stats_to_js(env, answers[i].stats));
     array.Set(static_cast<uint32_t>(i), object);
   }
   return array;
@@ -99,6 +118,8 @@ class StreamHandle : public Handle<StreamHandle, StreamState> {
 
   static std::vector<PropertyDescriptor> properties() {
     return {InstanceMethod<&StreamHandle::encode>("encode"),
+            InstanceMethod<&StreamHandle::encode_batch>("encodeBatch"),
+            InstanceMethod<&StreamHandle::prepare>("prepare"),
             InstanceMethod<&StreamHandle::has>("has"),
             InstanceMethod<&StreamHandle::answer>("answer"),
             InstanceMethod<&StreamHandle::dispose>("dispose")};
@@ -119,6 +140,42 @@ class StreamHandle : public Handle<StreamHandle, StreamState> {
         return [times, trace](Napi::Env env) -> Napi::Value {
           return outcome_to_js(env, times, trace);
         };
+      };
+      return state().engine->submit(info.Env(), std::move(job));
+    });
+  }
+
+  Napi::Value encode_batch(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&]() -> Napi::Value {
+      Job job;
+      job.cancel = cancel_flag(argument(info, 1, "options")["cancel"]);
+      std::vector<FrameRequest> frames;
+      for (const Argument& item : argument(info, 0, "frames").items())
+        frames.push_back({item["frameIndex"].integer(), rgb_image(item["image"], job.loans)});
+      job.work = [model = state().model, stream = state().stream, frames,
+                  cancel = job.cancel]() -> Finish {
+        const auto held_model = model->get();
+        const auto times = stream->get()->encode(frames, {cancel, nullptr});
+        return [times](Napi::Env env) -> Napi::Value { return outcome_to_js(env, times, nullptr); };
+      };
+      return state().engine->submit(info.Env(), std::move(job));
+    });
+  }
+
+  Napi::Value prepare(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&]() -> Napi::Value {
+      const int64_t frame_index = argument(info, 0, "frameIndex").integer();
+      const Argument given = argument(info, 1, "options");
+      Job job;
+      job.cancel = cancel_flag(given["cancel"]);
+      PrepareOptions options;
+      options.cancel = job.cancel;
+      options.context_frames = read_context_frames(given);
+      job.work = [model = state().model, stream = state().stream, frame_index,
+                  options]() -> Finish {
+        const auto held_model = model->get();
+        const auto times = stream->get()->prepare(frame_index, options);
+        return [times](Napi::Env env) -> Napi::Value { return outcome_to_js(env, times, nullptr); };
       };
       return state().engine->submit(info.Env(), std::move(job));
     });
@@ -159,6 +216,8 @@ class StreamHandle : public Handle<StreamHandle, StreamState> {
   }
 };
 
+constexpr int64_t kMostFrames = 1 << 16;
+
 struct PointerState {
   std::shared_ptr<EngineThread> engine;
   std::shared_ptr<Slot<Pointer>> model;
@@ -191,9 +250,12 @@ class PointerHandle : public Handle<PointerHandle, PointerState> {
   Napi::Value open_stream(const Napi::CallbackInfo& info) {
     return guarded(info.Env(), [&]() -> Napi::Value {
       state().engine->check_alive();
-      const Argument capacity = argument(info, 0, "options")["capacity"];
-      const int64_t frames = capacity.present() ? capacity.integer_in(1, 1 << 16) : 0;
-      std::shared_ptr<PointerStream> stream = state().model->get()->open_stream(frames);
+      const Argument given = argument(info, 0, "options");
+      StreamOptions options;
+      if (given["capacity"].present())
+        options.capacity = given["capacity"].integer_in(1, kMostFrames);
+      if (given["images"].present()) options.images = given["images"].integer_in(1, kMostFrames);
+      std::shared_ptr<PointerStream> stream = state().model->get()->open_stream(options);
       return make_handle<StreamHandle>(
           info.Env(), {state().engine, state().model,
                        state().engine->own(std::move(stream), "pointer's stream")});

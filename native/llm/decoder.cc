@@ -17,16 +17,17 @@ int64_t total_rows(std::span<const Segment> segments) {
   return rows;
 }
 
-// The last row of every segment that wants an output. x itself when that is every row.
+// The output rows of every segment. x itself when that is every row.
 Tensor output_rows(Context& context, const Tensor& x, std::span<const Segment> segments) {
   std::vector<Tensor> rows;
-  int64_t end = 0;
+  int64_t end = 0, count = 0;
   for (const Segment& segment : segments) {
     end += segment.rows;
-    if (segment.output) rows.push_back(x.slice(0, end - 1, end));
+    if (segment.outputs > 0) rows.push_back(x.slice(0, end - segment.outputs, end));
+    count += segment.outputs;
   }
   if (rows.empty()) return x.slice(0, 0, 0);
-  if (static_cast<int64_t>(rows.size()) == x.dim(0)) return x;
+  if (count == x.dim(0)) return x;
   return ops::concat(context, rows, 0);
 }
 
@@ -104,12 +105,13 @@ Tensor Decoder::embed(Context& context, std::span<const int32_t> ids) const {
   return x;
 }
 
-void Decoder::append_keys_values(Context& context, int64_t index, const Tensor& y, KvCache& cache,
-                                 std::span<const Segment> segments) const {
+void Decoder::append_keys_values(Context& context, int64_t index, const Tensor& y,
+                                 const Pass& pass) const {
+  KvCache& cache = pass.cache;
   const DecoderBlockWeights& block = blocks_[index];
   const int64_t kv_heads = config_.kv_heads;
   const int64_t d = config_.head_dim();
-  Tensor kv = ops::linear(context, y, block.kv, block.kv_bias);
+  Tensor kv = ops::linear(context, y, block.kv, block.kv_bias, ops::Activation::kNone, pass.path);
   if (config_.clip_qkv) clamp_inplace(kv, *config_.clip_qkv);
   const Tensor by_head = kv.reshape({kv.dim(0), 2 * kv_heads, d});
   Tensor k = by_head.slice(1, 0, kv_heads);
@@ -119,7 +121,7 @@ void Decoder::append_keys_values(Context& context, int64_t index, const Tensor& 
             .reshape({kv.dim(0), kv_heads, d});
   }
   int64_t row = 0;
-  for (const Segment& segment : segments) {
+  for (const Segment& segment : pass.segments) {
     Tensor rows = k.slice(0, row, row + segment.rows);
     ops::rope_rotate_half(context, rows, rope_, cache.length(segment.slot));
     cache.append(index, segment.slot, rows, v.slice(0, row, row + segment.rows));
@@ -127,11 +129,12 @@ void Decoder::append_keys_values(Context& context, int64_t index, const Tensor& 
   }
 }
 
-Tensor Decoder::attend(Context& context, int64_t index, const Tensor& y, const KvCache& cache,
-                       std::span<const Segment> segments, bool outputs_only) const {
+Tensor Decoder::attend(Context& context, int64_t index, const Tensor& y, const Pass& pass,
+                       bool outputs_only) const {
+  const KvCache& cache = pass.cache;
   const DecoderBlockWeights& block = blocks_[index];
   const int64_t d = config_.head_dim();
-  Tensor flat = ops::linear(context, y, block.q, block.q_bias);
+  Tensor flat = ops::linear(context, y, block.q, block.q_bias, ops::Activation::kNone, pass.path);
   if (config_.clip_qkv) clamp_inplace(flat, *config_.clip_qkv);
   if (config_.qk_norm) flat = ops::rms_norm(context, flat, block.q_norm, config_.norm_eps);
   const Tensor q = flat.reshape({y.dim(0), config_.heads, d});
@@ -139,9 +142,9 @@ Tensor Decoder::attend(Context& context, int64_t index, const Tensor& y, const K
   std::vector<Tensor> queries, keys, values;
   std::vector<ops::AttentionOptions> options;
   int64_t row = 0;
-  for (const Segment& segment : segments) {
-    if (outputs_only && !segment.output) continue;
-    const int64_t rows = outputs_only ? 1 : segment.rows;
+  for (const Segment& segment : pass.segments) {
+    const int64_t rows = outputs_only ? segment.outputs : segment.rows;
+    if (rows == 0) continue;
     const int64_t begin = cache.length(segment.slot);
     const int64_t end = begin + segment.rows;
     Tensor part = q.slice(0, row, row + rows);
@@ -152,6 +155,7 @@ Tensor Decoder::attend(Context& context, int64_t index, const Tensor& y, const K
     ops::AttentionOptions option;
     option.causal = true;
     option.query_offset = end - rows;
+    option.path = pass.path;
     options.push_back(option);
     row += rows;
   }
@@ -159,34 +163,37 @@ Tensor Decoder::attend(Context& context, int64_t index, const Tensor& y, const K
   return mixed.size() == 1 ? mixed[0] : ops::concat(context, mixed, 0);
 }
 
-Tensor Decoder::run_block(Context& context, int64_t index, const Tensor& input, KvCache& cache,
-                          std::span<const Segment> segments, bool last) const {
+Tensor Decoder::run_block(Context& context, int64_t index, const Tensor& input, const Pass& pass,
+                          bool last) const {
   const DecoderBlockWeights& block = blocks_[index];
   const float eps = config_.norm_eps;
   Tensor x = input;
   Tensor y = config_.norm_after ? x : ops::rms_norm(context, x, block.attention_norm, eps);
-  append_keys_values(context, index, y, cache, segments);
+  append_keys_values(context, index, y, pass);
   if (last) {
     // Behind the last block only the rows that produce logits are of any use.
-    y = output_rows(context, y, segments);
-    x = output_rows(context, x, segments);
+    y = output_rows(context, y, pass.segments);
+    x = output_rows(context, x, pass.segments);
     if (x.dim(0) == 0) return x;
   }
-  const Tensor mixed = attend(context, index, y, cache, segments, last);
+  const auto linear = [&](const Tensor& rows, const Weight& weight) {
+    return ops::linear(context, rows, weight, {}, ops::Activation::kNone, pass.path);
+  };
+  const Tensor mixed = attend(context, index, y, pass, last);
   if (config_.norm_after) {
-    const Tensor out = ops::linear(context, mixed, block.attention_out);
+    const Tensor out = linear(mixed, block.attention_out);
     x = ops::add(context, x, ops::rms_norm(context, out, block.attention_norm, eps));
   } else {
-    x = ops::linear_add(context, mixed, block.attention_out, {}, x);
+    x = ops::linear_add(context, mixed, block.attention_out, {}, x, pass.path);
   }
 
   y = config_.norm_after ? x : ops::rms_norm(context, x, block.mlp_norm, eps);
-  const Tensor hidden = ops::linear(context, y, block.mlp_in);
+  const Tensor hidden = linear(y, block.mlp_in);
   const int64_t half = config_.mlp_width;
   const Tensor gated =
       ops::swiglu(context, hidden.slice(1, 0, half), hidden.slice(1, half, 2 * half));
-  if (!config_.norm_after) return ops::linear_add(context, gated, block.mlp_out, {}, x);
-  const Tensor out = ops::linear(context, gated, block.mlp_out);
+  if (!config_.norm_after) return ops::linear_add(context, gated, block.mlp_out, {}, x, pass.path);
+  const Tensor out = linear(gated, block.mlp_out);
   return ops::add(context, x, ops::rms_norm(context, out, block.mlp_norm, eps));
 }
 
@@ -201,7 +208,7 @@ void Decoder::record_cache(Context& context, int64_t index, const KvCache& cache
 }
 
 Tensor Decoder::forward(Context& context, Tensor x, KvCache& cache,
-                        std::span<const Segment> segments) const {
+                        std::span<const Segment> segments, ops::RowPath path) const {
   require(x.dim(0) == total_rows(segments), Code::kInternal, "Decoder: ", x.dim(0),
           " rows for segments of ", total_rows(segments), ".");
   // A recorder sees the whole prompt (one segment from position 0) after every block.
@@ -209,7 +216,7 @@ Tensor Decoder::forward(Context& context, Tensor x, KvCache& cache,
                         cache.length(segments[0].slot) == 0;
   for (int64_t i = 0; i < config_.blocks; ++i) {
     context.check_cancelled();
-    x = run_block(context, i, x, cache, segments, i + 1 == config_.blocks && !recorded);
+    x = run_block(context, i, x, {cache, segments, path}, i + 1 == config_.blocks && !recorded);
     if (!recorded) continue;
     record_cache(context, i, cache, segments[0]);
     context.tap(concat("llm.hidden.", i), x);
@@ -221,7 +228,7 @@ Tensor Decoder::forward(Context& context, Tensor x, KvCache& cache,
 }
 
 Tensor Decoder::logits(Context& context, const Tensor& hidden) const {
-  return ops::linear(context, hidden, head_);
+  return ops::linear(context, hidden, head_, {}, ops::Activation::kNone, ops::RowPath::kStream);
 }
 
 }  // namespace vmolmo

@@ -9,6 +9,7 @@
 #include "native/molmo/config.h"
 #include "native/ops/context.h"
 #include "native/ops/rope.h"
+#include "native/ops/rows.h"
 #include "native/ops/weight.h"
 #include "native/weights/weight_source.h"
 
@@ -32,13 +33,16 @@ struct DecoderBlockWeights {
 struct Segment {
   int64_t slot = 0;
   int64_t rows = 1;
-  // Whether the last row's final hidden state is wanted (prompt complete, or a decoding step).
-  bool output = true;
+  // How many of the last rows' final hidden states are wanted: none inside a prompt, one at its
+  // end, all of a decoding step.
+  int64_t outputs = 1;
 };
 
 // Qwen2- and OLMo-form decoder (spec/videomolmo section 9). Prefill and decoding are the same
 // function: any mix of segments from different sequences goes through the linear layers as one
-// matrix, only attention looks at each sequence alone.
+// matrix, only attention looks at each sequence alone. They differ in the kernels: `path` is kBlock
+// for prompts, kStream for decoding steps. With either, a row's bits do not depend on the segments
+// around it, nor on how a sequence is cut into segments.
 class Decoder {
  public:
   Decoder(const DecoderConfig& config, WeightLoader& weights, const std::string& prefix);
@@ -49,23 +53,27 @@ class Decoder {
   // throw INVALID_ARGUMENT.
   Tensor embed(Context& context, std::span<const int32_t> ids) const;
 
-  // x [sum of rows, width] -> the final-normed last row of every segment with `output`, in order
-  // ([0, width] when there is none). Appends to the cache.
-  Tensor forward(Context& context, Tensor x, KvCache& cache,
-                 std::span<const Segment> segments) const;
+  // x [sum of rows, width] -> the final-normed output rows of every segment, in order ([0, width]
+  // when there is none). Appends to the cache.
+  Tensor forward(Context& context, Tensor x, KvCache& cache, std::span<const Segment> segments,
+                 ops::RowPath path) const;
 
   // hidden [n, width] -> [n, vocab_size].
   Tensor logits(Context& context, const Tensor& hidden) const;
 
  private:
   DecoderBlockWeights load_block(WeightLoader& weights, const std::string& prefix) const;
+  struct Pass {
+    KvCache& cache;
+    std::span<const Segment> segments;
+    ops::RowPath path;
+  };
   // The rows that later stages need, after attention and MLP; `last` keeps output rows only.
-  Tensor run_block(Context& context, int64_t index, const Tensor& x, KvCache& cache,
-                   std::span<const Segment> segments, bool last) const;
-  void append_keys_values(Context& context, int64_t index, const Tensor& y, KvCache& cache,
-                          std::span<const Segment> segments) const;
-  Tensor attend(Context& context, int64_t index, const Tensor& y, const KvCache& cache,
-                std::span<const Segment> segments, bool outputs_only) const;
+  Tensor run_block(Context& context, int64_t index, const Tensor& x, const Pass& pass,
+                   bool last) const;
+  void append_keys_values(Context& context, int64_t index, const Tensor& y, const Pass& pass) const;
+  Tensor attend(Context& context, int64_t index, const Tensor& y, const Pass& pass,
+                bool outputs_only) const;
   void record_cache(Context& context, int64_t index, const KvCache& cache,
                     const Segment& segment) const;
 

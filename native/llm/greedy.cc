@@ -1,9 +1,12 @@
 #include "native/llm/greedy.h"
 
 #include <algorithm>
-#include <numeric>
+#include <chrono>
 #include <optional>
+#include <utility>
 
+#include "native/llm/draft.h"
+#include "native/llm/generation_trace.h"
 #include "native/ops/elementwise.h"
 #include "native/ops/gather.h"
 
@@ -13,54 +16,10 @@ namespace {
 // Prompt rows per pass: full GEMM speed, bounded activations (the MLP's hidden rows are the
 // largest).
 constexpr int64_t kPrefillRows = 512;
-constexpr int64_t kRecordedAlternatives = 5;
-
-// Collects what golden sets hold of a generation; idle without a recorder.
-class GenerationTrace {
- public:
-  explicit GenerationTrace(Context& context) : context_(context) {}
-
-  void add(const Tensor& logits, int32_t id) {
-    if (!context_.recording()) return;
-    logits_.push_back(logits.clone(context_.memory()));
-    ids_.push_back(id);
-  }
-
-  void finish() {
-    if (!context_.recording() || ids_.empty()) return;
-    const Tensor all = ops::concat(context_, logits_, 0);
-    const auto steps = static_cast<int64_t>(ids_.size());
-    context_.tap("gen.ids", Tensor::from(ids_, {steps}));
-    context_.tap("gen.logits", all);
-    record_alternatives(all);
-  }
-
- private:
-  void record_alternatives(const Tensor& logits) {
-    const int64_t vocab = logits.dim(1);
-    const int64_t kept = std::min(kRecordedAlternatives, vocab);
-    std::vector<int32_t> ids;
-    std::vector<float> values;
-    std::vector<int32_t> order(static_cast<size_t>(vocab));
-    for (int64_t step = 0; step < logits.dim(0); ++step) {
-      const float* row = logits.data<float>() + step * vocab;
-      std::iota(order.begin(), order.end(), 0);
-      std::partial_sort(
-          order.begin(), order.begin() + kept, order.end(),
-          [&](int32_t a, int32_t b) { return row[a] != row[b] ? row[a] > row[b] : a < b; });
-      for (int64_t i = 0; i < kept; ++i) {
-        ids.push_back(order[i]);
-        values.push_back(row[order[i]]);
-      }
-    }
-    context_.tap("gen.top5_ids", Tensor::from(ids, {logits.dim(0), kept}));
-    context_.tap("gen.top5_logits", Tensor::from(values, {logits.dim(0), kept}));
-  }
-
-  Context& context_;
-  std::vector<Tensor> logits_;
-  std::vector<int32_t> ids_;
-};
+// Rows of one step, and of one sequence in it: more of them no longer come for free with the pass
+// of the weights.
+constexpr int64_t kStepRows = 32;
+constexpr int64_t kDraftRows = 8;
 
 class GreedyRun {
  public:
@@ -73,7 +32,7 @@ class GreedyRun {
         trace_(context),
         slots_(static_cast<size_t>(cache.slots())),
         results_(count) {
-    for (int64_t slot = 0; slot < cache.slots(); ++slot) cache.truncate(slot, 0);
+    for (int64_t slot = 0; slot < cache.slots(); ++slot) cache.keep_prefix_only(slot);
   }
 
   std::vector<GreedyResult> run(const std::function<Prompt(size_t)>& make_prompt) {
@@ -83,7 +42,11 @@ class GreedyRun {
         admit(next, make_prompt(next));
         ++next;
       }
-      if (!any_active()) break;
+      prefill();
+      if (active().empty()) {
+        if (next == results_.size()) break;
+        continue;
+      }
       step();
     }
     trace_.finish();
@@ -93,108 +56,237 @@ class GreedyRun {
  private:
   struct Slot {
     std::optional<size_t> request;  // the sequence that runs here
-    int32_t last_id = 0;            // generated, not yet fed
-    uint64_t prefix_key = 0;        // what the first prefix_rows positions hold
-    int64_t prefix_rows = 0;
+    Prompt prompt;                  // until it is in the cache
+    bool prefilled = false;
+    int32_t last_id = 0;  // generated, not yet fed
+    Draft draft;
   };
 
   bool has_free_slot() const {
     return std::any_of(slots_.begin(), slots_.end(), [](const Slot& s) { return !s.request; });
   }
-  bool any_active() const {
-    return std::any_of(slots_.begin(), slots_.end(),
-                       [](const Slot& s) { return s.request.has_value(); });
+  // Slots that generate.
+  std::vector<int64_t> active() const {
+    std::vector<int64_t> found;
+    for (size_t i = 0; i < slots_.size(); ++i)
+      if (slots_[i].request) found.push_back(static_cast<int64_t>(i));
+    return found;
   }
 
-  // A free slot, if possible one that already holds the prompt's prefix.
+  // A free slot: one that holds the prompt's prefix, else the one whose prefix is oldest.
   int64_t choose_slot(const Prompt& prompt) const {
     int64_t chosen = -1;
-    for (size_t i = 0; i < slots_.size(); ++i) {
+    for (int64_t i = 0; i < cache_.slots(); ++i) {
       if (slots_[i].request) continue;
-      if (holds_prefix(slots_[i], prompt)) return static_cast<int64_t>(i);
-      if (chosen < 0) chosen = static_cast<int64_t>(i);
+      if (holds_prefix(i, prompt)) return i;
+      if (chosen < 0 || cache_.prefix(i).used < cache_.prefix(chosen).used) chosen = i;
     }
     return chosen;
   }
 
-  static bool holds_prefix(const Slot& slot, const Prompt& prompt) {
-    return prompt.prefix_key != 0 && slot.prefix_key == prompt.prefix_key &&
-           slot.prefix_rows == prompt.prefix_rows;
+  bool holds_prefix(int64_t slot, const Prompt& prompt) const {
+    const KvCache::Prefix& prefix = cache_.prefix(slot);
+    return prompt.prefix_key != 0 && prefix.key == prompt.prefix_key &&
+           prefix.rows == prompt.prefix_rows;
   }
 
-  // Leaves the slot with as much of the prompt as some slot already holds.
-  void reuse_prefix(int64_t target, const Prompt& prompt) {
-    if (holds_prefix(slots_[target], prompt)) return cache_.truncate(target, prompt.prefix_rows);
-    cache_.truncate(target, 0);
-    for (size_t i = 0; i < slots_.size(); ++i) {
-      if (!holds_prefix(slots_[i], prompt)) continue;
-      return cache_.copy_prefix(static_cast<int64_t>(i), target, prompt.prefix_rows);
-    }
-  }
-
-  void admit(size_t request, const Prompt& prompt) {
+  void admit(size_t request, Prompt prompt) {
+    // The last row has to go through the weights: the answer starts from it.
+    if (prompt.prefix_rows >= prompt.embeddings.dim(0)) prompt.prefix_key = 0;
     const int64_t index = choose_slot(prompt);
-    Slot& slot = slots_[index];
-    const double before = context_.times()["prefill"];
-    {
-      StageTimer timer(context_, "prefill");
-      reuse_prefix(index, prompt);
-      slot = {request, 0, prompt.prefix_key, prompt.prefix_rows};
-      const Tensor hidden = prefill(index, prompt.embeddings);
-      const Tensor logits = decoder_.logits(context_, hidden);
-      record_prefill(hidden, logits);
-      accept(slot, ops::argmax(context_, logits)[0], logits);
+    if (holds_prefix(index, prompt)) {
+      cache_.keep_prefix_only(index);
+    } else {
+      cache_.truncate(index, 0);
     }
-    results_[request].prefill_ms = context_.times()["prefill"] - before;
+    GreedyStats& stats = results_[request].stats;
+    stats.prompt_rows = prompt.embeddings.dim(0);
+    stats.reused_rows = cache_.length(index);
+    Draft draft(std::move(prompt.draft));
+    slots_[index] = {request, std::move(prompt), false, 0, std::move(draft)};
   }
 
-  Tensor prefill(int64_t slot, const Tensor& embeddings) {
-    const int64_t rows = embeddings.dim(0);
-    const int64_t chunk = context_.recording() ? rows : kPrefillRows;
-    Tensor hidden;
-    for (int64_t begin = cache_.length(slot); begin < rows; begin += chunk) {
-      const int64_t end = std::min(rows, begin + chunk);
-      const Segment segment{slot, end - begin, end == rows};
-      hidden = decoder_.forward(context_, embeddings.slice(0, begin, end), cache_, {&segment, 1});
+  // Takes all admitted prompts into the cache. Prefixes that several of them share come first.
+  void prefill() {
+    StageTimer timer(context_, "prefill");
+    std::vector<int64_t> waiting;
+    for (const int64_t slot : active())
+      if (!slots_[slot].prefilled) waiting.push_back(slot);
+    std::vector<std::pair<int64_t, int64_t>> shared;  // slot that computes, slot that copies
+    std::vector<Segment> prefixes;
+    for (const int64_t slot : waiting) {
+      const std::optional<int64_t> source = prefix_source(slot, waiting);
+      if (!source) continue;
+      shared.emplace_back(*source, slot);
+      const int64_t rows = slots_[slot].prompt.prefix_rows - cache_.length(*source);
+      const auto computes = [&](const Segment& segment) { return segment.slot == *source; };
+      if (rows > 0 && std::none_of(prefixes.begin(), prefixes.end(), computes))
+        prefixes.push_back({*source, rows, 0});
     }
-    return hidden;
+    prefill_rows(std::move(prefixes));
+    for (const auto& [source, target] : shared) {
+      const int64_t rows = slots_[target].prompt.prefix_rows;
+      cache_.copy_prefix(source, target, rows);
+      results_[*slots_[target].request].stats.reused_rows = rows;
+    }
+    std::vector<Segment> rest;
+    for (const int64_t slot : waiting)
+      rest.push_back({slot, slots_[slot].prompt.embeddings.dim(0) - cache_.length(slot), 1});
+    prefill_rows(std::move(rest));
   }
 
-  void record_prefill(const Tensor& hidden, const Tensor& logits) {
-    if (!context_.recording()) return;
-    context_.tap("llm.final_norm.last", hidden.reshape({hidden.dim(1)}));
-    context_.tap("llm.logits.last", logits.reshape({logits.dim(1)}));
+  // Another slot that holds the slot's prefix, or will when the prompts before it are computed.
+  std::optional<int64_t> prefix_source(int64_t slot, const std::vector<int64_t>& waiting) const {
+    const Prompt& prompt = slots_[slot].prompt;
+    if (prompt.prefix_key == 0 || cache_.length(slot) > 0) return {};
+    for (int64_t other = 0; other < cache_.slots(); ++other)
+      if (holds_prefix(other, prompt)) return other;
+    for (const int64_t other : waiting) {
+      if (other == slot) return {};
+      const Prompt& before = slots_[other].prompt;
+      if (before.prefix_key == prompt.prefix_key && before.prefix_rows == prompt.prefix_rows)
+        return other;
+    }
+    return {};
+  }
+
+  // Runs prompt rows in passes of bounded size; what does not fit goes into the next one.
+  void prefill_rows(std::vector<Segment> left) {
+    const int64_t limit = context_.recording() ? INT64_MAX : kPrefillRows;
+    while (!left.empty()) {
+      std::vector<Segment> pass;
+      int64_t rows = 0;
+      while (!left.empty() && rows < limit) {
+        Segment& segment = left.front();
+        const int64_t taken = std::min(segment.rows, limit - rows);
+        const bool whole = taken == segment.rows;
+        pass.push_back({segment.slot, taken, whole ? segment.outputs : 0});
+        rows += taken;
+        segment.rows -= taken;
+        if (whole) left.erase(left.begin());
+      }
+      prefill_pass(pass, rows);
+    }
+  }
+
+  void prefill_pass(const std::vector<Segment>& pass, int64_t rows) {
+    const auto since = std::chrono::steady_clock::now();
+    std::vector<Tensor> parts;
+    std::vector<size_t> requests;
+    for (const auto& [slot, count, outputs] : pass) {
+      const int64_t begin = cache_.length(slot);
+      parts.push_back(slots_[slot].prompt.embeddings.slice(0, begin, begin + count));
+      requests.push_back(*slots_[slot].request);
+    }
+    const Tensor x = parts.size() == 1 ? parts[0] : ops::concat(context_, parts, 0);
+    const Tensor hidden = decoder_.forward(context_, x, cache_, pass, ops::RowPath::kBlock);
+    for (const Segment& segment : pass) remember_prefix(segment.slot);
+    if (hidden.dim(0) > 0) start_answers(pass, hidden);
+    const std::chrono::duration<double, std::milli> taken =
+        std::chrono::steady_clock::now() - since;
+    for (size_t i = 0; i < pass.size(); ++i) {
+      const double share = static_cast<double>(pass[i].rows) / static_cast<double>(rows);
+      results_[requests[i]].prefill_ms += taken.count() * share;
+    }
+  }
+
+  void remember_prefix(int64_t slot) {
+    const Prompt& prompt = slots_[slot].prompt;
+    if (prompt.prefix_key != 0 && cache_.length(slot) >= prompt.prefix_rows)
+      cache_.mark_prefix(slot, prompt.prefix_key, prompt.prefix_rows);
+  }
+
+  void start_answers(const std::vector<Segment>& pass, const Tensor& hidden) {
+    const Tensor logits = decoder_.logits(context_, hidden);
+    trace_.add_prefill(hidden, logits);
+    const std::vector<int32_t> best = ops::argmax(context_, logits);
+    int64_t row = 0;
+    for (const Segment& segment : pass) {
+      if (segment.outputs == 0) continue;
+      Slot& slot = slots_[segment.slot];
+      slot.prefilled = true;
+      slot.prompt.embeddings = {};
+      accept(slot, best[row], logits.slice(0, row, row + 1));
+      ++row;
+    }
+  }
+
+  // The ids of one step: the last one, and what the draft expects behind it.
+  std::vector<int32_t> ids_of_step(const Slot& slot, int64_t most) const {
+    const GreedyResult& result = results_[*slot.request];
+    std::vector<int32_t> ids{slot.last_id};
+    if (context_.recording()) return ids;
+    // Every row gives an id at most, and the answer must not outgrow the cache.
+    const int64_t room = options_.max_new_tokens - static_cast<int64_t>(result.ids.size());
+    for (const int32_t id : slot.draft.expected(std::min(most, room) - 1)) {
+      // What cannot be generated or ends the answer needs no row behind it.
+      if (id < 0 || id >= decoder_.config().vocab_size || ends(id)) break;
+      ids.push_back(id);
+    }
+    return ids;
   }
 
   void step() {
     StageTimer timer(context_, "decodeTokens");
+    const std::vector<int64_t> running = active();
+    const auto share = kStepRows / static_cast<int64_t>(running.size());
     std::vector<Segment> segments;
     std::vector<int32_t> ids;
-    for (size_t i = 0; i < slots_.size(); ++i) {
-      if (!slots_[i].request) continue;
-      segments.push_back({static_cast<int64_t>(i), 1, true});
-      ids.push_back(slots_[i].last_id);
+    for (const int64_t slot : running) {
+      const std::vector<int32_t> rows =
+          ids_of_step(slots_[slot], std::clamp<int64_t>(share, 1, kDraftRows));
+      const auto count = static_cast<int64_t>(rows.size());
+      segments.push_back({slot, count, count});
+      ids.insert(ids.end(), rows.begin(), rows.end());
     }
     const Tensor x = decoder_.embed(context_, ids);
-    const Tensor hidden = decoder_.forward(context_, x, cache_, segments);
+    const Tensor hidden = decoder_.forward(context_, x, cache_, segments, ops::RowPath::kStream);
     const Tensor logits = decoder_.logits(context_, hidden);
     const std::vector<int32_t> best = ops::argmax(context_, logits);
-    for (size_t i = 0; i < segments.size(); ++i) accept(slots_[segments[i].slot], best[i], logits);
+    int64_t row = 0;
+    for (const Segment& segment : segments) {
+      verify(segment, row, ids, best, logits);
+      row += segment.rows;
+    }
+  }
+
+  // Takes the ids that a sequence's rows generate, as long as each row was fed what came out of the
+  // row before, and forgets the other rows.
+  void verify(const Segment& segment, int64_t first, const std::vector<int32_t>& fed,
+              const std::vector<int32_t>& best, const Tensor& logits) {
+    Slot& slot = slots_[segment.slot];
+    GreedyStats& stats = results_[*slot.request].stats;
+    ++stats.steps;
+    stats.drafted += segment.rows - 1;
+    int64_t row = first;
+    while (true) {
+      accept(slot, best[row], logits.slice(0, row, row + 1));
+      if (!slot.request || row + 1 == first + segment.rows || fed[row + 1] != best[row]) break;
+      ++row;
+    }
+    stats.accepted += row - first;
+    cache_.truncate(segment.slot, cache_.length(segment.slot) - (segment.rows - 1 - (row - first)));
+  }
+
+  bool ends(int32_t id) const {
+    const auto& stops = options_.stop_ids;
+    return (options_.eos >= 0 && id == options_.eos) ||
+           std::find(stops.begin(), stops.end(), id) != stops.end();
   }
 
   // Takes one generated id; frees the slot when the answer ends. The prefix stays usable.
   void accept(Slot& slot, int32_t id, const Tensor& logits) {
     trace_.add(logits, id);
     GreedyResult& result = results_[*slot.request];
-    const auto& stops = options_.stop_ids;
-    const bool is_eos = options_.eos >= 0 && id == options_.eos;
-    if (is_eos || std::find(stops.begin(), stops.end(), id) != stops.end()) {
+    if (ends(id)) {
+      const bool is_eos = options_.eos >= 0 && id == options_.eos;
       result.stop = is_eos ? GreedyResult::Stop::kEos : GreedyResult::Stop::kStopId;
       slot.request.reset();
       return;
     }
     result.ids.push_back(id);
     slot.last_id = id;
+    slot.draft.follow(id);
     if (static_cast<int64_t>(result.ids.size()) == options_.max_new_tokens) slot.request.reset();
   }
 

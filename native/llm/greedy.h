@@ -14,9 +14,11 @@ namespace vmolmo {
 struct Prompt {
   Tensor embeddings;  // [S, width]
   // Prompts with the same non-zero key share their first `prefix_rows` rows; their keys and values
-  // are computed once while a slot still holds them.
+  // are computed once while a slot of the cache still holds them, from call to call too.
   uint64_t prefix_key = 0;
   int64_t prefix_rows = 0;
+  // A guess at the answer. It changes nothing but the number of steps.
+  std::vector<int32_t> draft;
 };
 
 struct GreedyOptions {
@@ -25,17 +27,29 @@ struct GreedyOptions {
   std::vector<int32_t> stop_ids;
 };
 
+struct GreedyStats {
+  int64_t prompt_rows = 0;
+  int64_t reused_rows = 0;  // of them, taken from the cache
+  int64_t steps = 0;        // passes of the weights behind the prompt
+  int64_t drafted = 0;      // draft ids that went through a pass
+  int64_t accepted = 0;     // of them, right
+};
+
 struct GreedyResult {
   enum class Stop : uint8_t { kEos, kStopId, kLength };
   std::vector<int32_t> ids;  // without the stopping one
   Stop stop = Stop::kLength;
   double prefill_ms = 0.0;
+  GreedyStats stats;
 };
 
 // Greedy decoding of `count` independent prompts over the cache's slots: as many sequences as there
-// are slots run side by side, every step is one pass of the weights for all of them, and a slot
-// that becomes free takes the next prompt. `make_prompt` is called once per prompt, when it is
-// admitted. The caller has checked that prompt and answer fit the cache.
+// are slots run side by side, prompts go through the weights together, every step is one pass of
+// the weights for all sequences, and a slot that becomes free takes the next prompt. A step takes
+// a few ids of each sequence's draft along and keeps those that the model generates itself. The
+// answers do not depend on the other prompts, the drafts or what the cache holds: bit for bit.
+// `make_prompt` is called once per prompt, when it is admitted. The caller has checked that prompt
+// and answer fit the cache.
 std::vector<GreedyResult> decode_greedily(Context& context, const Decoder& decoder, KvCache& cache,
                                           size_t count, const GreedyOptions& options,
                                           const std::function<Prompt(size_t)>& make_prompt);

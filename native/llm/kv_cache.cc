@@ -17,7 +17,9 @@ void copy_rows(const Tensor& source, const Tensor& target) {
 }  // namespace
 
 KvCache::KvCache(const DecoderConfig& config, int64_t slots, int64_t capacity)
-    : capacity_(capacity), lengths_(static_cast<size_t>(slots), 0) {
+    : capacity_(capacity),
+      lengths_(static_cast<size_t>(slots), 0),
+      prefixes_(static_cast<size_t>(slots)) {
   const Shape shape{slots, capacity, config.kv_heads, config.head_dim()};
   for (int64_t i = 0; i < config.blocks; ++i) {
     keys_.push_back(Tensor::empty(cpu_heap(), shape));
@@ -29,6 +31,13 @@ void KvCache::truncate(int64_t slot, int64_t length) {
   require(length >= 0 && length <= lengths_[slot], Code::kInternal, "KvCache: cannot cut ",
           lengths_[slot], " positions to ", length, ".");
   lengths_[slot] = length;
+  if (length < prefixes_[slot].rows) prefixes_[slot] = {};
+}
+
+void KvCache::mark_prefix(int64_t slot, uint64_t key, int64_t rows) {
+  require(rows <= lengths_[slot], Code::kInternal, "KvCache: a prefix of ", rows,
+          " positions is longer than its sequence of ", lengths_[slot], ".");
+  prefixes_[slot] = {key, rows, ++uses_};
 }
 
 void KvCache::append(int64_t block, int64_t slot, const Tensor& k, const Tensor& v) {
@@ -63,6 +72,7 @@ void KvCache::copy_prefix(int64_t from_slot, int64_t to_slot, int64_t count) {
     copy_rows(values(block, from_slot, count), values(block, to_slot, count));
   }
   lengths_[to_slot] = count;
+  prefixes_[to_slot] = {};
 }
 
 }  // namespace vmolmo

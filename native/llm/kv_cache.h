@@ -19,8 +19,20 @@ class KvCache {
   int64_t slots() const { return static_cast<int64_t>(lengths_.size()); }
   int64_t capacity() const { return capacity_; }
   int64_t length(int64_t slot) const { return lengths_[slot]; }
-  // Forgets the positions from `length` on.
+  // Forgets the positions from `length` on, and the slot's prefix if it reaches further.
   void truncate(int64_t slot, int64_t length);
+
+  // What the first rows of a slot hold, for whoever needs the same rows again. Key 0: nothing
+  // known.
+  struct Prefix {
+    uint64_t key = 0;
+    int64_t rows = 0;
+    int64_t used = 0;  // grows with every use
+  };
+  const Prefix& prefix(int64_t slot) const { return prefixes_[slot]; }
+  void mark_prefix(int64_t slot, uint64_t key, int64_t rows);
+  // Forgets everything behind the prefix.
+  void keep_prefix_only(int64_t slot) { truncate(slot, prefixes_[slot].rows); }
   // Writes rows k, v [n, kv_heads, head_dim] (last two axes may be strided views of a projection)
   // behind the slot's length, for one block.
   void append(int64_t block, int64_t slot, const Tensor& k, const Tensor& v);
@@ -28,12 +40,15 @@ class KvCache {
   // The first `count` positions of one block: [count, kv_heads, head_dim] views.
   Tensor keys(int64_t block, int64_t slot, int64_t count) const;
   Tensor values(int64_t block, int64_t slot, int64_t count) const;
-  // Copies the first `count` positions of every block; the target then has that length.
+  // Copies the first `count` positions of every block; the target then has that length and no known
+  // prefix.
   void copy_prefix(int64_t from_slot, int64_t to_slot, int64_t count);
 
  private:
   int64_t capacity_;
   std::vector<int64_t> lengths_;
+  std::vector<Prefix> prefixes_;
+  int64_t uses_ = 0;
   std::vector<Tensor> keys_;    // per block [slots, capacity, kv_heads, head_dim]
   std::vector<Tensor> values_;  // the same
 };

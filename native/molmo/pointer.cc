@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "native/molmo/image_cache.h"
 #include "native/molmo/preprocess.h"
 #include "native/molmo/videomolmo.h"
 #include "native/ops/call_scope.h"
@@ -45,6 +46,8 @@ std::vector<Answer> to_answers(std::vector<GreedyResult> results, StageTimes tim
     answer.stopped = to_reason(result.stop);
     answer.times = times;
     answer.times["prefill"] = result.prefill_ms;
+    const auto& [prompt_rows, reused_rows, steps, drafted, accepted] = result.stats;
+    answer.stats = {prompt_rows, reused_rows, steps, drafted, accepted};
   }
   return answers;
 }
@@ -57,6 +60,7 @@ struct Pointer::Impl {
   int64_t max_batch;
   PointerInfo info;
   std::unique_ptr<VideoMolmo> model;
+  uint64_t images = 0;  // prepared so far, by all streams
 
   explicit Impl(const PointerLoadOptions& options)
       : context(options.threads), config(options.config), max_batch(options.max_batch) {}
@@ -65,9 +69,11 @@ struct Pointer::Impl {
 struct PointerStream::Impl {
   Pointer::Impl& pointer;
   FeatureRing ring;
+  ImageCache images;
   std::optional<ImageLayout> layout;  // of the first frame; all frames share its size
 
-  Impl(Pointer::Impl& owner, int64_t capacity) : pointer(owner), ring(capacity) {}
+  Impl(Pointer::Impl& owner, int64_t capacity, int64_t image_capacity)
+      : pointer(owner), ring(capacity), images(image_capacity) {}
 
   std::vector<const FrameFeatures*> previous_of(int64_t frame_index, int64_t count) const {
     std::vector<const FrameFeatures*> frames;
@@ -75,6 +81,15 @@ struct PointerStream::Impl {
       if (const FrameFeatures* frame = ring.find(frame_index - back)) frames.push_back(frame);
     return frames;
   }
+
+  int64_t context_of(const std::optional<int64_t>& asked) const;
+  void check_frame(const FrameRequest& frame, std::optional<ImageLayout>& planned) const;
+  // Null when the frame is neither prepared nor encoded.
+  const PreparedFrame* find_image(int64_t frame_index, int64_t context_frames);
+  // The frame's image with its predecessors; made, unless it is there.
+  const PreparedFrame& image_of(int64_t frame_index, int64_t context_frames);
+  // Throws INVALID_ARGUMENT when the frame can be asked about no more.
+  void check_held(int64_t frame_index, int64_t context_frames);
 
   std::vector<GreedyResult> answer_batch(std::span<const AnswerRequest> requests,
                                          const AnswerOptions& options);
@@ -106,10 +121,11 @@ Pointer::~Pointer() = default;
 PointerInfo Pointer::info() const { return impl_->info; }
 const MolmoConfig& Pointer::config() const { return impl_->config; }
 
-std::unique_ptr<PointerStream> Pointer::open_stream(int64_t capacity) {
-  if (capacity == 0) capacity = impl_->config.previous_frames + 1;
+std::unique_ptr<PointerStream> Pointer::open_stream(const StreamOptions& options) {
+  const int64_t capacity =
+      options.capacity == 0 ? impl_->config.previous_frames + 1 : options.capacity;
   return std::unique_ptr<PointerStream>(
-      new PointerStream(std::make_unique<PointerStream::Impl>(*impl_, capacity)));
+      new PointerStream(std::make_unique<PointerStream::Impl>(*impl_, capacity, options.images)));
 }
 
 PreparedImage Pointer::preprocess(const RgbImage& image) {
@@ -135,31 +151,106 @@ PointerStream::~PointerStream() = default;
 
 bool PointerStream::has(int64_t frame_index) const { return impl_->ring.has(frame_index); }
 
+void PointerStream::Impl::check_frame(const FrameRequest& frame,
+                                      std::optional<ImageLayout>& planned) const {
+  const RgbImage& image = frame.image;
+  require(frame.frame_index >= 0, Code::kInvalidArgument,
+          "A frame index must not be negative; it is ", frame.frame_index, ".");
+  require(!planned || (planned->width == image.width && planned->height == image.height),
+          Code::kInvalidArgument, "The frames of a stream have one size: this stream's is ",
+          planned ? planned->width : 0, "x", planned ? planned->height : 0, ", frame ",
+          frame.frame_index, " is ", image.width, "x", image.height, ".");
+  if (!planned) planned = plan_image(pointer.config, image.width, image.height);
+}
+
 std::map<std::string, double> PointerStream::encode(int64_t frame_index, const RgbImage& image,
                                                     const CallOptions& options) {
-  const ops::ImageView view = checked_view(image);
-  require(frame_index >= 0, Code::kInvalidArgument, "A frame index must not be negative; it is ",
-          frame_index, ".");
-  std::optional<ImageLayout>& layout = impl_->layout;
-  require(!layout || (layout->width == image.width && layout->height == image.height),
-          Code::kInvalidArgument, "The frames of a stream have one size: this stream's is ",
-          layout ? layout->width : 0, "x", layout ? layout->height : 0, ", frame ", frame_index,
-          " is ", image.width, "x", image.height, ".");
-  if (impl_->ring.has(frame_index)) return {};
+  const FrameRequest frame{frame_index, image};
+  return encode({&frame, 1}, options);
+}
+
+std::map<std::string, double> PointerStream::encode(std::span<const FrameRequest> frames,
+                                                    const CallOptions& options) {
+  require(static_cast<int64_t>(frames.size()) <= impl_->ring.capacity(), Code::kInvalidArgument,
+          "A batch of ", frames.size(), " frames does not fit a ring of ", impl_->ring.capacity(),
+          ".");
+  std::optional<ImageLayout> layout = impl_->layout;
+  std::vector<ops::ImageView> views;
+  std::vector<int64_t> indices;
+  for (const FrameRequest& frame : frames) {
+    const ops::ImageView view = checked_view(frame.image);
+    impl_->check_frame(frame, layout);
+    const bool twice =
+        std::find(indices.begin(), indices.end(), frame.frame_index) != indices.end();
+    if (twice || impl_->ring.has(frame.frame_index)) continue;
+    views.push_back(view);
+    indices.push_back(frame.frame_index);
+  }
+  if (views.empty()) return {};
   Pointer::Impl& pointer = impl_->pointer;
   const CallScope scope(pointer.context, options);
   pointer.context.check_cancelled();
-  ImageLayout planned = layout ? *layout : plan_image(pointer.config, image.width, image.height);
-  impl_->ring.push(pointer.model->encode(pointer.context, planned, view, frame_index));
-  if (!layout) layout = std::move(planned);
+  for (FrameFeatures& features : pointer.model->encode(pointer.context, *layout, views, indices)) {
+    impl_->images.forget(features.frame_index);
+    impl_->ring.push(std::move(features));
+  }
+  impl_->layout = std::move(layout);
   return pointer.context.times();
+}
+
+int64_t PointerStream::Impl::context_of(const std::optional<int64_t>& asked) const {
+  const int64_t all = pointer.config.previous_frames;
+  const int64_t count = asked.value_or(all);
+  require(count >= 0 && count <= all, Code::kInvalidArgument, "context_frames must be 0 to ", all,
+          "; it is ", count, ".");
+  return count;
+}
+
+const PreparedFrame* PointerStream::Impl::find_image(int64_t frame_index, int64_t context_frames) {
+  std::vector<int64_t> previous;
+  if (ring.has(frame_index)) {
+    for (const FrameFeatures* frame : previous_of(frame_index, context_frames))
+      previous.push_back(frame->frame_index);
+  }
+  return images.find(frame_index, context_frames, previous);
+}
+
+const PreparedFrame& PointerStream::Impl::image_of(int64_t frame_index, int64_t context_frames) {
+  Context& context = pointer.context;
+  // A recorder sees every stage.
+  const PreparedFrame* known =
+      context.recording() ? nullptr : find_image(frame_index, context_frames);
+  if (known) return *known;
+  check_held(frame_index, context_frames);
+  const std::vector<const FrameFeatures*> previous = previous_of(frame_index, context_frames);
+  PreparedFrame frame{++pointer.images, frame_index, context_frames, {}, {}};
+  for (const FrameFeatures* features : previous) frame.previous.push_back(features->frame_index);
+  frame.image = pointer.model->image_rows(context, *layout, *ring.find(frame_index), previous);
+  return images.add(std::move(frame));
+}
+
+std::map<std::string, double> PointerStream::prepare(int64_t frame_index,
+                                                     const PrepareOptions& options) {
+  const int64_t context_frames = impl_->context_of(options.context_frames);
+  impl_->check_held(frame_index, context_frames);
+  Context& context = impl_->pointer.context;
+  const CallScope scope(context, options);
+  context.check_cancelled();
+  impl_->image_of(frame_index, context_frames);
+  return context.times();
+}
+
+void PointerStream::Impl::check_held(int64_t frame_index, int64_t context_frames) {
+  require(ring.has(frame_index) || find_image(frame_index, context_frames), Code::kInvalidArgument,
+          "Frame ", frame_index, " is not encoded: it never was, or it has left the ring of ",
+          ring.capacity(), " frames.");
 }
 
 std::vector<GreedyResult> PointerStream::Impl::answer_batch(std::span<const AnswerRequest> requests,
                                                             const AnswerOptions& options) {
   Context& context = pointer.context;
   VideoMolmo& model = *pointer.model;
-  const int64_t limit = options.context_frames.value_or(pointer.config.previous_frames);
+  const int64_t context_frames = context_of(options.context_frames);
 
   std::vector<TokenSequence> sequences;
   size_t longest = 0;
@@ -167,20 +258,13 @@ std::vector<GreedyResult> PointerStream::Impl::answer_batch(std::span<const Answ
     sequences.push_back(build_sequence(pointer.config, layout->tokens, request.prompt_ids));
     longest = std::max(longest, sequences.back().ids.size());
   }
-  // Rows of the frame admitted last: requests on one frame follow each other in most callers.
-  int64_t rows_frame = -1;
-  ImageRows rows;
   const auto make_prompt = [&](size_t i) {
-    const int64_t frame_index = requests[i].frame_index;
-    if (rows_frame != frame_index) {
-      rows = model.image_rows(context, *layout, *ring.find(frame_index),
-                              previous_of(frame_index, limit));
-      rows_frame = frame_index;
-    }
+    const PreparedFrame& frame = image_of(requests[i].frame_index, context_frames);
     Prompt prompt;
-    prompt.embeddings = model.embed(context, sequences[i], rows);
-    if (sequences[i].image_begin == 1) {
-      prompt.prefix_key = static_cast<uint64_t>(frame_index) + 1;
+    prompt.embeddings = model.embed(context, sequences[i], frame.image);
+    prompt.draft = requests[i].draft;
+    if (sequences[i].image_begin == 1 && !context.recording()) {
+      prompt.prefix_key = frame.key;
       prompt.prefix_rows = 1 + static_cast<int64_t>(layout->tokens.size());
     }
     return prompt;
@@ -195,17 +279,11 @@ std::vector<GreedyResult> PointerStream::Impl::answer_batch(std::span<const Answ
 
 std::vector<Answer> PointerStream::answer(std::span<const AnswerRequest> requests,
                                           const AnswerOptions& options) {
-  const MolmoConfig& config = impl_->pointer.config;
   require(options.max_new_tokens >= 1, Code::kInvalidArgument,
           "max_new_tokens must be at least 1; it is ", options.max_new_tokens, ".");
-  const int64_t previous = options.context_frames.value_or(config.previous_frames);
-  require(previous >= 0 && previous <= config.previous_frames, Code::kInvalidArgument,
-          "context_frames must be 0 to ", config.previous_frames, "; it is ", previous, ".");
-  for (const AnswerRequest& request : requests) {
-    require(impl_->ring.has(request.frame_index), Code::kInvalidArgument, "Frame ",
-            request.frame_index, " is not encoded: it never was, or it has left the ring of ",
-            impl_->ring.capacity(), " frames.");
-  }
+  const int64_t context_frames = impl_->context_of(options.context_frames);
+  for (const AnswerRequest& request : requests)
+    impl_->check_held(request.frame_index, context_frames);
   if (requests.empty()) return {};
   Context& context = impl_->pointer.context;
   const CallScope scope(context, options);

@@ -96,6 +96,34 @@ FrameFeatures VideoMolmo::encode(Context& context, const ImageLayout& layout,
   return frame;
 }
 
+std::vector<FrameFeatures> VideoMolmo::encode(Context& context, const ImageLayout& layout,
+                                              std::span<const ops::ImageView> images,
+                                              std::span<const int64_t> frame_indices) const {
+  std::vector<FrameFeatures> frames;
+  if (context.recording() || images.size() == 1) {
+    for (size_t i = 0; i < images.size(); ++i)
+      frames.push_back(encode(context, layout, images[i], frame_indices[i]));
+    return frames;
+  }
+  std::vector<Tensor> crops;
+  {
+    StageTimer timer(context, "preprocess");
+    for (const ops::ImageView& image : images)
+      crops.push_back(make_crops(context, config_, layout, image, false));
+  }
+  context.check_cancelled();
+  StageTimer timer(context, "vit");
+  const Tensor features = vit_.encode(context, ops::concat(context, crops, 0));
+  const int64_t count = crops[0].dim(0);
+  for (size_t i = 0; i < images.size(); ++i) {
+    const int64_t begin = static_cast<int64_t>(i) * count;
+    // A copy: the ring drops frames one by one, and a view would hold all of the batch.
+    frames.push_back({frame_indices[i],
+                      features.slice(0, begin, begin + count).clone(context.memory()), Tensor()});
+  }
+  return frames;
+}
+
 Tensor VideoMolmo::expand_crops(Context& context, const Tensor& features, int64_t crops) const {
   if (features.dim(0) == crops) return features;
   return ops::concat(context, std::vector<Tensor>(static_cast<size_t>(crops), features), 0);

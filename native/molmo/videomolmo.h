@@ -47,6 +47,10 @@ class VideoMolmo {
 
   FrameFeatures encode(Context& context, const ImageLayout& layout, const ops::ImageView& image,
                        int64_t frame_index) const;
+  // Several frames as one batch of crops; the features are those of encode(), bit for bit.
+  std::vector<FrameFeatures> encode(Context& context, const ImageLayout& layout,
+                                    std::span<const ops::ImageView> images,
+                                    std::span<const int64_t> frame_indices) const;
 
   // `previous`: the real previous frames, nearest first; the missing ones up to
   // config().previous_frames are black.

@@ -42,6 +42,9 @@ cpu::AttentionSequence make_sequence(const Tensor& q, const Tensor& k, const Ten
   s.scale = options.scale != 0.0f ? options.scale : 1.0f / std::sqrt(static_cast<float>(q.dim(-1)));
   s.causal = options.causal;
   s.offset = options.query_offset;
+  s.path = options.path == RowPath::kStream  ? cpu::AttentionSequence::Path::kDirect
+           : options.path == RowPath::kBlock ? cpu::AttentionSequence::Path::kBlocks
+                                             : cpu::AttentionSequence::Path::kAuto;
   return s;
 }
 

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "native/ops/context.h"
+#include "native/ops/rows.h"
 
 namespace vmolmo::ops {
 
@@ -11,6 +12,7 @@ struct AttentionOptions {
   bool causal = false;
   // Causal only: the position of query 0, so that query i sees keys 0 .. query_offset + i.
   int64_t query_offset = 0;
+  RowPath path = RowPath::kAuto;  // rows: queries
 };
 
 // softmax(q k^T * scale) v without materialising the scores of all queries.

@@ -55,8 +55,20 @@ void set_weight(Context& context, const Weight& weight, cpu::Gemm& call, Tensor&
   call.ldw = keep.stride(0);
 }
 
+cpu::Gemm::Path gemm_path(RowPath path) {
+  switch (path) {
+    case RowPath::kStream:
+      return cpu::Gemm::Path::kStream;
+    case RowPath::kBlock:
+      return cpu::Gemm::Path::kPacked;
+    case RowPath::kAuto:
+      break;
+  }
+  return cpu::Gemm::Path::kAuto;
+}
+
 Tensor project(Context& context, const Tensor& x, const Weight& weight, const Tensor& bias,
-               const Tensor& residual, Activation activation) {
+               const Tensor& residual, Activation activation, RowPath path) {
   require_rank(weight.data, 2, "linear");
   require(x.rank() >= 1 && x.dim(-1) == weight.in_features(), Code::kInternal,
           "linear: the weight ", weight.shape(), " takes ", weight.in_features(), " features; got ",
@@ -78,6 +90,7 @@ Tensor project(Context& context, const Tensor& x, const Weight& weight, const Te
   call.residual = data_or_null(residual);
   call.ldr = call.n;
   call.unary = static_cast<cpu::Unary>(activation);
+  call.path = gemm_path(path);
   cpu::gemm(cpu::kernels(), context.threads(), context.memory(), call);
   return y;
 }
@@ -85,17 +98,17 @@ Tensor project(Context& context, const Tensor& x, const Weight& weight, const Te
 }  // namespace
 
 Tensor linear(Context& context, const Tensor& x, const Weight& weight, const Tensor& bias,
-              Activation activation) {
-  return project(context, x, weight, bias, {}, activation);
+              Activation activation, RowPath path) {
+  return project(context, x, weight, bias, {}, activation, path);
 }
 
 Tensor linear_add(Context& context, const Tensor& x, const Weight& weight, const Tensor& bias,
-                  const Tensor& residual) {
+                  const Tensor& residual, RowPath path) {
   const Tensor r = dense_f32(context, residual, "linear_add");
   require(x.rank() >= 1 && r.shape() == with_last(x.shape(), weight.out_features()),
           Code::kInternal, "linear_add: the residual has the shape ", r.shape(), "; x ", x.shape(),
           " and the weight ", weight.shape(), " give another.");
-  return project(context, x, weight, bias, r, Activation::kNone);
+  return project(context, x, weight, bias, r, Activation::kNone, path);
 }
 
 Tensor matmul(Context& context, const Tensor& a, const Tensor& b, bool transpose_b) {

@@ -2,6 +2,7 @@
 
 #include "native/ops/activation.h"
 #include "native/ops/context.h"
+#include "native/ops/rows.h"
 #include "native/ops/weight.h"
 
 namespace vmolmo::ops {
@@ -10,11 +11,11 @@ namespace vmolmo::ops {
 // or empty. Returns [..., out] f32. Weights are widened as they are read; products and sums are
 // f32.
 Tensor linear(Context& context, const Tensor& x, const Weight& weight, const Tensor& bias = {},
-              Activation activation = Activation::kNone);
+              Activation activation = Activation::kNone, RowPath path = RowPath::kAuto);
 
 // y = residual + x W^T + b, the shape of residual being that of the result.
 Tensor linear_add(Context& context, const Tensor& x, const Weight& weight, const Tensor& bias,
-                  const Tensor& residual);
+                  const Tensor& residual, RowPath path = RowPath::kAuto);
 
 // C = A B (b [K, N]) or A B^T (transpose_b, b [N, K]); batched over equal leading axes. f32.
 Tensor matmul(Context& context, const Tensor& a, const Tensor& b, bool transpose_b = false);

@@ -13,6 +13,8 @@ namespace {
 // Rows (tokens of all crops) that go through the blocks together: enough to keep the GEMMs at full
 // speed, few enough that the activations of the MLP stay small.
 constexpr int64_t kRowsPerBatch = 4096;
+// A crop's features do not depend on the crops beside it.
+constexpr ops::RowPath kRows = ops::RowPath::kBlock;
 
 }  // namespace
 
@@ -64,7 +66,8 @@ Vit::Vit(const VitConfig& config, const std::vector<int64_t>& layers, WeightLoad
 }
 
 Tensor Vit::embed(Context& context, const Tensor& crops) const {
-  const Tensor patches = ops::linear(context, crops, patch_embedding_);
+  const Tensor patches =
+      ops::linear(context, crops, patch_embedding_, {}, ops::Activation::kNone, kRows);
   Tensor class_rows = context.zeros({crops.dim(0), 1, config_.width});
   ops::add_inplace(context, class_rows, class_embedding_);
   const std::array<Tensor, 2> parts{class_rows, patches};
@@ -76,17 +79,18 @@ Tensor Vit::embed(Context& context, const Tensor& crops) const {
 Tensor Vit::run_block(Context& context, const Block& block, Tensor x) const {
   const Shape heads{x.dim(0), x.dim(1), config_.heads, config_.head_dim};
   const auto project = [&](const Linear& linear, const Tensor& input) {
-    return ops::linear(context, input, linear.weight, linear.bias).reshape(heads);
+    return ops::linear(context, input, linear.weight, linear.bias, ops::Activation::kNone, kRows)
+        .reshape(heads);
   };
   Tensor y = ops::layer_norm(context, x, block.attention_norm.weight, block.attention_norm.bias,
                              config_.norm_eps);
   const Tensor mixed =
       ops::attention(context, project(block.wq, y), project(block.wk, y), project(block.wv, y));
-  x = ops::linear_add(context, mixed, block.wo.weight, block.wo.bias, x);
+  x = ops::linear_add(context, mixed, block.wo.weight, block.wo.bias, x, kRows);
   y = ops::layer_norm(context, x, block.ffn_norm.weight, block.ffn_norm.bias, config_.norm_eps);
   const Tensor hidden =
-      ops::linear(context, y, block.w1.weight, block.w1.bias, ops::Activation::kQuickGelu);
-  return ops::linear_add(context, hidden, block.w2.weight, block.w2.bias, x);
+      ops::linear(context, y, block.w1.weight, block.w1.bias, ops::Activation::kQuickGelu, kRows);
+  return ops::linear_add(context, hidden, block.w2.weight, block.w2.bias, x, kRows);
 }
 
 Tensor Vit::encode_batch(Context& context, const Tensor& crops) const {

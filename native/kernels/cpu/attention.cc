@@ -189,7 +189,8 @@ void attention(const Kernels& kernels, ThreadPool& threads, Allocator& memory,
       std::fill_n(s.out, s.nq * shape.heads * shape.dv, 0.0f);
       continue;
     }
-    if (s.nq <= kDirectQueries) {
+    using Path = AttentionSequence::Path;
+    if (s.path == Path::kDirect || (s.path == Path::kAuto && s.nq <= kDirectQueries)) {
       for (int64_t head = 0; head < shape.heads; ++head) direct.push_back({&s, head});
       continue;
     }

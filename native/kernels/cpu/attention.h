@@ -10,6 +10,12 @@ namespace vmolmo::cpu {
 
 // One sequence: row strides and head strides in floats, the last axis dense.
 struct AttentionSequence {
+  // Which kernel runs; a query's bits depend on it and not on the other queries.
+  enum class Path : uint8_t {
+    kAuto,    // the faster one for nq
+    kDirect,  // query by query over the keys as they lie
+    kBlocks,  // blocks of queries over packed keys
+  };
   const float* q = nullptr;
   const float* k = nullptr;
   const float* v = nullptr;
@@ -19,6 +25,7 @@ struct AttentionSequence {
   float scale = 1.0f;
   bool causal = false;
   int64_t offset = 0;
+  Path path = Path::kAuto;
 };
 
 struct AttentionHeads {

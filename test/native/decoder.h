@@ -1,0 +1,41 @@
+#pragma once
+
+#include "native/llm/decoder.h"
+#include "native/weights/weight_source.h"
+#include "test/native/harness.h"
+
+namespace vmolmo::test {
+
+inline DecoderConfig tiny_decoder(bool olmo) {
+  DecoderConfig config;
+  config.width = 48;
+  config.blocks = 3;
+  config.heads = 4;
+  config.kv_heads = olmo ? 4 : 2;
+  config.mlp_width = 40;
+  config.vocab_size = 70;
+  config.extra_vocab_size = 6;
+  config.max_positions = 128;
+  config.qkv_bias = !olmo;
+  config.qk_norm = olmo;
+  config.norm_after = olmo;
+  if (olmo) config.clip_qkv = 2.0f;
+  return config;
+}
+
+// With the weights of a dtype.
+inline Decoder make_decoder(const DecoderConfig& config, Context& context,
+                            WeightDType dtype = WeightDType::kStored) {
+  WeightLoader weights(hash_weights());
+  weights.narrow(dtype == WeightDType::kBF16);
+  weights.set_formats(layer_formats(dtype, 64), context.threads());
+  return Decoder(config, weights, "model.transformer.");
+}
+
+inline std::vector<int32_t> random_ids(Random& random, int64_t count) {
+  std::vector<int32_t> ids;
+  for (int64_t i = 0; i < count; ++i) ids.push_back(static_cast<int32_t>(random.integer(0, 75)));
+  return ids;
+}
+
+}  // namespace vmolmo::test
