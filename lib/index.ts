@@ -80,14 +80,25 @@ export type {
   TrackOptions,
 } from './ground/segmenter.js'
 export { GroundSession, type SessionMode, type SessionOptions } from './ground/session.js'
-export { readCoco } from './labels/coco.js'
+export { type CocoVideoFile, readCoco, toCoco } from './labels/coco.js'
+export { type CollectorOptions, LabelCollector } from './labels/collector.js'
+export { toCvat } from './labels/cvat.js'
+export { LABEL_FORMATS, type LabelFormat, readLabelFile, writeLabels } from './labels/files.js'
 export { readLabelFolder } from './labels/folder.js'
+export {
+  type LabelStudioOptions,
+  type LabelStudioTask,
+  readLabelStudio,
+  toLabelStudio,
+} from './labels/label-studio.js'
 export type {
   LabelledClip,
   LabelledFrame,
   LabelledMask,
   LabelledObject,
 } from './labels/labels.js'
+export { readCvat } from './labels/read-cvat.js'
+export { readYoutubeVos, writeYoutubeVos } from './labels/youtube-vos.js'
 export { type Dtype, EMBEDDED, type FloatDtype, type LoadOptions } from './load.js'
 export { type FuseOptions, fuseMasks } from './masks.js'
 export { Pointer, type PointerLoadOptions } from './pointer.js'

@@ -1,10 +1,10 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { readJson } from '../datasets/files.js'
 import { DatasetError, InvalidArgumentError } from '../engine/errors.js'
-import { readCoco } from '../labels/coco.js'
+import { readLabelFile } from '../labels/files.js'
 import { readLabelFolder } from '../labels/folder.js'
 import type { LabelledClip } from '../labels/labels.js'
+import { isYoutubeVos, readYoutubeVos } from '../labels/youtube-vos.js'
 import type { FrameSource } from '../video/frame.js'
 import { listImages, openImageFiles } from '../video/images.js'
 import { openClip } from '../video/source.js'
@@ -28,13 +28,15 @@ async function isFolder(path: string): Promise<boolean> {
 /**
  * Brings labels and frames together.
  *
- * @param masks COCO JSON, a folder of mask PNGs, or a folder of such folders, one per clip.
+ * @param masks a file of labels (COCO, Label Studio, CVAT), a folder of YouTube-VOS, a folder of mask
+ * PNGs, or a folder of such folders, one per clip.
  * @param frames a video file, a picture or a folder of pictures; for several clips the folder in
  * which their names are found.
  * @throws DATASET_INVALID naming the file, INVALID_ARGUMENT for labels and frames that do not fit.
  */
 export async function openLabelled(masks: string, frames: string): Promise<LabelledSource[]> {
   if (!(await isFolder(masks))) return openFile(masks, frames)
+  if (await isYoutubeVos(masks)) return openYoutubeVos(masks, frames)
   const entries = await readdir(masks, { withFileTypes: true })
   const folders = entries.filter(entry => entry.isDirectory()).map(({ name }) => name)
   if (entries.some(({ name }) => /\.png$/i.test(name)) || folders.length === 0) {
@@ -54,17 +56,41 @@ async function openFolder(masks: string, frames: string): Promise<LabelledSource
 }
 
 async function openFile(path: string, frames: string): Promise<LabelledSource[]> {
-  const clips = readCoco(await readJson(path), path)
+  const clips = await readLabelFile(path)
   const folder = await isFolder(frames)
   if (!folder && clips.length !== 1) {
     throw new InvalidArgumentError(
       `${frames}: ${path} has ${clips.length} clips, so expected the folder of their pictures, got a file`,
     )
   }
+  const sources: LabelledSource[] = []
+  for (const labels of clips) {
+    const { name, fileNames } = labels
+    if (folder && fileNames) {
+      const pictures = fileNames.map(file => join(frames, file))
+      sources.push({ labels, pictures, open: async () => openImageFiles(pictures, name) })
+    } else {
+      const source = clips.length === 1 ? frames : join(frames, name)
+      const pictures = (await isFolder(source)) ? await listImages(source) : null
+      sources.push({ labels, pictures, open: () => openClip(source) })
+    }
+  }
+  return sources
+}
+
+/** YouTube-VOS: meta.json names the clips and their objects. */
+async function openYoutubeVos(folder: string, frames: string): Promise<LabelledSource[]> {
+  const isVideo = !(await isFolder(frames))
+  const paths = new Map<string, string[]>()
+  const clips = await readYoutubeVos(folder, async name => {
+    if (isVideo) return null
+    const pictures = await listImages(join(frames, name))
+    paths.set(name, pictures)
+    return pictures
+  })
   return clips.map(labels => {
-    const pictures = folder ? labels.fileNames!.map(name => join(frames, name)) : null
-    const open = async () =>
-      pictures ? openImageFiles(pictures, labels.name) : await openClip(frames)
-    return { labels, pictures, open }
+    const pictures = paths.get(labels.name) ?? null
+    const source = isVideo ? frames : join(frames, labels.name)
+    return { labels, pictures, open: () => openClip(source) }
   })
 }

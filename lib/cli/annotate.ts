@@ -5,6 +5,7 @@ import { type LabelledSource, openLabelled } from '../annotate/inputs.js'
 import { type AnnotateSettings, annotateSettings } from '../annotate/options.js'
 import { AnnotationWriter } from '../annotate/writer.js'
 import { AbortedError } from '../engine/errors.js'
+import { type LabelFormat, writeLabels } from '../labels/files.js'
 import type { LabelledClip } from '../labels/labels.js'
 import { Segmenter } from '../segmenter.js'
 import type { CommandContext } from './context.js'
@@ -12,6 +13,7 @@ import {
   loadOptions,
   type ModelFlags,
   parseInteger,
+  withFormats,
   withJson,
   withModelOptions,
 } from './options.js'
@@ -24,6 +26,7 @@ interface AnnotateFlags extends ModelFlags {
   seed: number
   every: number
   prompt?: string
+  format: LabelFormat[]
   output: string
   json?: boolean
 }
@@ -47,8 +50,8 @@ export function addAnnotateCommand(program: Command, context: CommandContext): v
     .option('--every <frames>', 'annotate every n-th frame', parseInteger, 1)
     .option('--prompt <text>', 'question, with {label} for the label')
     .option('-o, --output <folder>', 'where to write', 'out')
-  withJson(withModelOptions(command, ['segmenter'])).action((masks: string, flags: AnnotateFlags) =>
-    annotate(masks, flags, context),
+  withJson(withFormats(withModelOptions(command, ['segmenter']))).action(
+    (masks: string, flags: AnnotateFlags) => annotate(masks, flags, context),
   )
 }
 
@@ -122,7 +125,11 @@ async function annotate(
     await writer.close()
   }
   const { frames, points, meanIou } = tally
-  const { paths: outputs } = writer
+  const outputs: Record<string, string> = { ...writer.paths }
+  const labelled = sources.map(({ labels }) => relabelled(labels, flags.label))
+  for (const format of flags.format) {
+    outputs[format] = await writeLabels(flags.output, labelled, format)
+  }
   const clips = sources.length
   if (flags.json) print(JSON.stringify({ clips, frames, points, meanIou, interrupted, outputs }))
   else {

@@ -1,10 +1,14 @@
+import { stat } from 'node:fs/promises'
+import { basename, parse } from 'node:path'
 import type { Command } from 'commander'
 import { Option } from 'commander'
 import { AbortedError } from '../engine/errors.js'
 import { OutputWriter } from '../formats/outputs.js'
 import { FUSION_STRATEGIES, type GroundOptions } from '../ground/options.js'
 import { TRACKING, type Tracking } from '../ground/segmenter.js'
-import { PICTURE_FRAME_RATE } from '../video/images.js'
+import { LabelCollector } from '../labels/collector.js'
+import { type LabelFormat, writeLabels } from '../labels/files.js'
+import { listImages, PICTURE_FRAME_RATE } from '../video/images.js'
 import { openClip } from '../video/source.js'
 import { VideoMolmo } from '../videomolmo.js'
 import type { CommandContext } from './context.js'
@@ -13,6 +17,7 @@ import {
   type ModelFlags,
   parseInteger,
   parseNumber,
+  withFormats,
   withJson,
   withModelOptions,
 } from './options.js'
@@ -20,6 +25,7 @@ import { ProgressBar } from './progress.js'
 
 interface GroundFlags extends ModelFlags, Omit<GroundOptions, 'signal' | 'onProgress'> {
   tracking?: Tracking
+  format: LabelFormat[]
   output: string
   json?: boolean
 }
@@ -46,7 +52,7 @@ export function addGroundCommand(program: Command, context: CommandContext): voi
         TRACKING,
       ),
     )
-  withJson(withModelOptions(command, ['pointer', 'segmenter'])).action(
+  withJson(withFormats(withModelOptions(command, ['pointer', 'segmenter']))).action(
     (source: string, sentence: string, flags: GroundFlags) =>
       ground(source, sentence, flags, context),
   )
@@ -59,6 +65,31 @@ function groundOptions(flags: GroundFlags): GroundOptions {
       ([, value]) => value !== undefined,
     ),
   )
+}
+
+/** Gathers labels when they are asked for; the clip is named after its source. */
+async function collectorFor(source: string, label: string, { format }: GroundFlags) {
+  if (format.length === 0) return null
+  const isFolder = (await stat(source)).isDirectory()
+  const name = isFolder ? basename(source) : parse(source).name
+  const pictures = isFolder ? await listImages(source) : null
+  const fileNames = pictures?.map(path => `${name}/${basename(path)}`) ?? null
+  return new LabelCollector(name, { label, fileNames })
+}
+
+/** Writes the labels in every format and gives the files by format. */
+async function writeCollected(
+  collector: LabelCollector | null,
+  source: string,
+  frameRate: number,
+  { format, output }: GroundFlags,
+): Promise<Record<string, string>> {
+  const paths: Record<string, string> = {}
+  const videoOf = () => basename(source)
+  for (const name of collector ? format : []) {
+    paths[name] = await writeLabels(output, [collector!.clip()], name, { frameRate, videoOf })
+  }
+  return paths
 }
 
 async function ground(
@@ -74,8 +105,9 @@ async function ground(
     ...(tracking ? { tracking } : {}),
   }
   await using vm = await VideoMolmo.load({ ...models, ...loadOptions(flags, signal) })
-  const { frameRate } = await openClip(source)
-  const writer = await OutputWriter.open(flags.output, sentence, frameRate ?? PICTURE_FRAME_RATE)
+  const frameRate = (await openClip(source)).frameRate ?? PICTURE_FRAME_RATE
+  const collector = await collectorFor(source, sentence, flags)
+  const writer = await OutputWriter.open(flags.output, sentence, frameRate)
   const bar = new ProgressBar(!flags.json)
   const options = { ...groundOptions(flags), signal, onProgress: bar.update }
   const since = performance.now()
@@ -84,6 +116,7 @@ async function ground(
   try {
     for await (const result of vm.ground(source, sentence, options)) {
       await writer.write(result)
+      collector?.add(result)
       frames++
       if (result.mask.area > 0) visible++
     }
@@ -95,12 +128,13 @@ async function ground(
     await writer.close()
   }
   const seconds = (performance.now() - since) / 1000
-  const { paths } = writer
+  const labels = await writeCollected(collector, source, frameRate, flags)
+  const paths = { ...writer.paths, ...labels }
   if (flags.json) print(JSON.stringify({ frames, visible, seconds, interrupted, outputs: paths }))
   else {
     print(`${frames} frames in ${seconds.toFixed(1)} s (${(frames / seconds).toFixed(2)} frames/s)`)
     print(`something was found in ${visible} of them`)
-    for (const [name, path] of Object.entries(paths)) print(`${name.padEnd(8)} ${path}`)
+    for (const [name, path] of Object.entries(paths)) print(`${name.padEnd(12)} ${path}`)
   }
   if (interrupted) {
     note(`interrupted after ${frames} frames; they are kept`)

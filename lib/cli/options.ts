@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { LABEL_FORMATS, type LabelFormat } from '../labels/files.js'
 import { DEVICES, DTYPES, type Dtype, FLOAT_DTYPES, type LoadOptions } from '../load.js'
 import type { PointerLoadOptions } from '../pointer.js'
 
@@ -32,6 +33,24 @@ export function parseNumber(text: string): number {
 export function parseNumbers(text: string): number[] {
   return text.split(',').map(parseNumber)
 }
+
+/** Formats of labels between commas. */
+export function parseFormats(text: string): LabelFormat[] {
+  return text.split(',').map(name => {
+    const format = LABEL_FORMATS.find(known => known === name.trim())
+    if (format) return format
+    throw new InvalidArgumentError(`expected ${LABEL_FORMATS.join(', ')}, between commas.`)
+  })
+}
+
+/** Adds --format: the masks once more, for tools that people label with. */
+export const withFormats = (command: Command): Command =>
+  command.option(
+    '--format <names>',
+    `also write labels as ${LABEL_FORMATS.join(', ')}`,
+    parseFormats,
+    [],
+  )
 
 /** Options that say which models run and how. */
 export function withModelOptions(command: Command, models: ('pointer' | 'segmenter')[]): Command {

@@ -77,3 +77,33 @@ export function maskToPolygons(data: Uint8Array, width: number, height: number):
   }
   return polygons
 }
+
+/**
+ * Pixels whose centres lie inside closed outlines by the even-odd rule: the inverse of
+ * maskToPolygons, for outlines anywhere. u8 0/1, [height, width].
+ */
+export function polygonsToMask(
+  outlines: readonly (readonly (readonly [number, number])[])[],
+  width: number,
+  height: number,
+): Uint8Array {
+  const data = new Uint8Array(width * height)
+  for (let y = 0; y < height; y++) {
+    const crossings = outlines.flatMap(outline => crossingsOf(outline, y + 0.5))
+    crossings.sort((a, b) => a - b)
+    for (let i = 0; i + 1 < crossings.length; i += 2) {
+      const from = Math.max(0, Math.ceil(crossings[i]! - 0.5))
+      const to = Math.min(width, Math.ceil(crossings[i + 1]! - 0.5))
+      if (to > from) data.fill(1, y * width + from, y * width + to)
+    }
+  }
+  return data
+}
+
+/** Where an outline crosses a horizontal line. */
+function crossingsOf(outline: readonly (readonly [number, number])[], y: number): number[] {
+  return outline.flatMap(([x0, y0], i) => {
+    const [x1, y1] = outline[(i + 1) % outline.length]!
+    return y0 <= y !== y1 <= y ? x0 + ((y - y0) / (y1 - y0)) * (x1 - x0) : []
+  })
+}

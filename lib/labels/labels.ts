@@ -1,6 +1,8 @@
 import type { Fields } from '../datasets/fields.js'
 import { DatasetError } from '../engine/errors.js'
-import { type CocoRle, decodeCounts, encodeRle, expandCounts } from '../formats/rle.js'
+import { Mask } from '../formats/mask.js'
+import { type CocoRle, decodeRle, expandCounts } from '../formats/rle.js'
+import { mergeRles } from '../formats/rle-algebra.js'
 
 /** An object's mask in one frame. */
 export interface LabelledMask {
@@ -38,6 +40,36 @@ export interface LabelledClip {
   frames: LabelledFrame[]
 }
 
+/** What objects without label are called where a format asks for a name. */
+export const UNNAMED = 'object'
+
+/** Different labels of the clips, in the order of their first appearance. */
+export function labelsOf(clips: readonly LabelledClip[]): string[] {
+  return [...new Set(clips.flatMap(({ objects }) => objects.map(({ label }) => label ?? UNNAMED)))]
+}
+
+/** Frames of a clip; where the format did not say, up to the last labelled one. */
+export function lengthOf({ frameCount, frames }: LabelledClip): number {
+  return Math.max(frameCount, (frames.at(-1)?.frameIndex ?? -1) + 1)
+}
+
+/** Picture of every frame: as named, else the frame's number in the clip's folder. */
+export function fileNamesOf(clip: LabelledClip): string[] {
+  const numbered = (_: unknown, frame: number) =>
+    `${clip.name}/${String(frame).padStart(5, '0')}.jpg`
+  return clip.fileNames ?? Array.from({ length: lengthOf(clip) }, numbered)
+}
+
+/** An object's masks by frame. */
+export function masksOf(clip: LabelledClip, objectId: number): Map<number, Mask> {
+  const masks = new Map<number, Mask>()
+  for (const frame of clip.frames) {
+    const found = frame.masks.find(mask => mask.objectId === objectId)
+    if (found) masks.set(frame.frameIndex, new Mask(decodeRle(found.rle), clip.width, clip.height))
+  }
+  return masks
+}
+
 /** A side of a frame or another whole number of at least `least`. */
 export function wholeNumber(field: Fields, least = 0): number {
   const value = field.number()
@@ -63,7 +95,7 @@ export function readRle(field: Fields, width: number, height: number, path: stri
   const list = counts.isList ? counts.items().map(count => wholeNumber(count)) : counts.string()
   try {
     const runs = typeof list === 'string' ? expandCounts(list) : list
-    return encodeRle(decodeCounts(runs, width, height), width, height)
+    return mergeRles([{ size: [height, width], counts: runs }])
   } catch (cause) {
     throw new DatasetError('corrupt', path, `${counts.place}: ${(cause as Error).message}`, {
       cause,

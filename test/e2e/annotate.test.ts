@@ -137,6 +137,51 @@ t.test('several clips, and COCO JSON beside pictures', async t => {
   t.match(said, { image: join(frames, 'two/1-00000.png'), messages: [{}, { content: /star/ }] })
 })
 
+t.test('what ground writes for people who label comes back', async t => {
+  const folder = t.testdir()
+  const out = join(folder, 'out')
+  const formats = ['coco', 'youtube-vos', 'cvat', 'label-studio']
+  const args = [clip, 'all cyan stars', '--max-frames', '4', '-k', '3', '-o', out, '--json']
+  const grounded = await run('ground', ...args, '--format', formats.join(','))
+  t.equal(grounded.code, 0, grounded.stderr)
+  const { outputs } = JSON.parse(grounded.stdout)
+  t.same(Object.keys(outputs), ['points', 'masks', 'rle', 'overlay', ...formats])
+  const { frames } = JSON.parse(readFileSync(outputs.rle, 'utf8'))
+  const masks: { segmentation: unknown }[] = frames.flatMap(
+    (frame: { objects: unknown[] }) => frame.objects,
+  )
+  t.ok(masks.length > 4)
+  const coco = JSON.parse(readFileSync(outputs.coco, 'utf8'))
+  t.same(coco.categories, [{ id: 1, name: 'all cyan stars', supercategory: 'object' }])
+  t.match(coco.videos, [{ name: 'clip', length: 4 }])
+  const written = coco.annotations.flatMap(
+    (item: { segmentations: unknown[] }) => item.segmentations,
+  )
+  const sorted = (list: unknown[]) => list.map(item => JSON.stringify(item)).sort()
+  t.same(
+    sorted(written.filter((item: unknown) => item !== null)),
+    sorted(masks.map(({ segmentation }) => segmentation)),
+  )
+  const files = { ...outputs, cvat: join(outputs.cvat, 'clip.xml') }
+  for (const format of formats) {
+    const again = join(folder, format)
+    const options = ['--frames', clip, '--candidates', '2', '-o', again, '--json']
+    const read = await run('annotate', files[format], ...options, '--format', format)
+    t.equal(read.code, 0, `${format}: ${read.stderr}`)
+    t.match(JSON.parse(read.stdout), { clips: 1, frames: 4, points: masks.length }, format)
+    const [line] = readLines<PointLine>(join(again, 'points.jsonl'))
+    t.match(line, { clip: 'clip', frame: 0, label: 'all cyan stars' })
+  }
+  t.equal(
+    readFileSync(join(folder, 'cvat/cvat/clip.xml'), 'utf8'),
+    readFileSync(files.cvat, 'utf8'),
+    'read and written again, nothing has changed',
+  )
+  const wrong = await run('ground', clip, 'x', '--format', 'coco,voc')
+  t.equal(wrong.code, 2)
+  t.match(wrong.stderr, /coco, youtube-vos, cvat, label-studio/)
+})
+
 t.test('wrong usage and missing files', async t => {
   const unlabelled = await run('annotate', truth, '--frames', clip, '-o', join(t.testdir(), 'out'))
   t.equal(unlabelled.code, 2)

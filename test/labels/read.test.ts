@@ -126,6 +126,17 @@ t.test('COCO pictures', async t => {
   t.match(second, { width: 5, objects: [], frames: [{ frameIndex: 0, masks: [] }] })
 })
 
+t.test('COCO polygons are filled as pycocotools fills them', async t => {
+  const file = structuredClone(images) as Any
+  file.annotations[0].segmentation = [
+    [0, 0, 2, 0, 2, 1, 0, 1],
+    [3, 1, 4, 1, 4, 3, 3, 3],
+  ]
+  const [first] = readCoco(file, 'labels.json')
+  const filled = decodeRle(first!.frames[0]!.masks[0]!.rle)
+  t.same([...filled], [1, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1])
+})
+
 t.test('COCO videos', async t => {
   const [clip, other] = readCoco(videos, 'labels.json')
   t.match(clip, { name: 'v', frameCount: 2, fileNames: ['v/0.jpg', 'v/1.jpg'] })
@@ -172,8 +183,8 @@ t.test('COCO files that are wrong name the file and the field', async t => {
   )
   wrong(f => (f.annotations[0].segmentation.counts = null), /counts: expected a text, got null/)
   wrong(
-    f => (f.annotations[0].segmentation = [[0, 0, 1, 1, 2, 0]]),
-    /segmentation: expected run lengths, not polygons/,
+    f => (f.annotations[0].segmentation = [[0, 0, 1, 1]]),
+    /segmentation: expected lists of x, y pairs/,
   )
   wrong(f => delete f.videos[0].file_names, /videos\.0\.file_names: expected a list/, videos)
   wrong(

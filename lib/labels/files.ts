@@ -1,0 +1,71 @@
+import { mkdir, readFile } from 'node:fs/promises'
+import { extname, join } from 'node:path'
+import { readJson } from '../datasets/files.js'
+import { DatasetError } from '../engine/errors.js'
+import { writeWhole } from '../formats/outputs.js'
+import { readCoco, toCoco } from './coco.js'
+import { toCvat } from './cvat.js'
+import { type LabelStudioOptions, readLabelStudio, toLabelStudio } from './label-studio.js'
+import type { LabelledClip } from './labels.js'
+import { readCvat } from './read-cvat.js'
+import { writeYoutubeVos } from './youtube-vos.js'
+
+/** Formats of people who label. */
+export const LABEL_FORMATS = ['coco', 'youtube-vos', 'cvat', 'label-studio'] as const
+export type LabelFormat = (typeof LABEL_FORMATS)[number]
+
+/**
+ * Reads a file of labels: COCO JSON, Label Studio JSON or CVAT XML, recognised by its content.
+ *
+ * @throws DATASET_INVALID naming the file.
+ */
+export async function readLabelFile(path: string): Promise<LabelledClip[]> {
+  const ending = extname(path).toLowerCase()
+  if (ending === '.xml') return [readCvat(await readFile(path, 'utf8'), path)]
+  if (ending !== '.json') {
+    throw new DatasetError(
+      'corrupt',
+      path,
+      'expected labels as .json (COCO, Label Studio) or .xml (CVAT)',
+    )
+  }
+  const value = await readJson(path)
+  return Array.isArray(value) ? readLabelStudio(value, path) : readCoco(value, path)
+}
+
+/** A clip's name as a file name. */
+const plainName = (name: string) => name.replaceAll(/[/\\]/g, '_')
+
+/**
+ * Writes labels into a folder: coco.json, label-studio.json, youtube-vos/ or cvat/<clip>.xml.
+ *
+ * @returns the path of what was written.
+ */
+export async function writeLabels(
+  folder: string,
+  clips: readonly LabelledClip[],
+  format: LabelFormat,
+  options: LabelStudioOptions = {},
+): Promise<string> {
+  await mkdir(folder, { recursive: true })
+  const path = join(
+    folder,
+    {
+      coco: 'coco.json',
+      'label-studio': 'label-studio.json',
+      'youtube-vos': 'youtube-vos',
+      cvat: 'cvat',
+    }[format],
+  )
+  if (format === 'coco') await writeWhole(path, `${JSON.stringify(toCoco(clips))}\n`)
+  else if (format === 'label-studio') {
+    await writeWhole(path, `${JSON.stringify(toLabelStudio(clips, options), null, 1)}\n`)
+  } else if (format === 'youtube-vos') await writeYoutubeVos(path, clips)
+  else {
+    await mkdir(path, { recursive: true })
+    for (const clip of clips) {
+      await writeWhole(join(path, `${plainName(clip.name)}.xml`), toCvat(clip))
+    }
+  }
+  return path
+}
