@@ -11,6 +11,7 @@ import { addGroundCommand } from './ground.js'
 import { addInspectCommand } from './inspect.js'
 import { addPointCommand } from './point.js'
 import { addSegmentCommand } from './segment.js'
+import { addSweepCommand } from './sweep.js'
 
 const packageFile = new URL('../../../package.json', import.meta.url)
 
@@ -28,6 +29,7 @@ function program(context: CommandContext): Command {
     addSegmentCommand,
     addAnnotateCommand,
     addEvalCommand,
+    addSweepCommand,
     addInspectCommand,
     addDoctorCommand,
     addBenchCommand,

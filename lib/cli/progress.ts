@@ -1,14 +1,15 @@
 import { Presets, SingleBar } from 'cli-progress'
 import type { GroundProgress } from '../ground/options.js'
 
-/** Frames done, frames/s and time left, on stderr; silent where stderr is no terminal. */
+/** What is done, how fast, and the time left, on stderr; silent where stderr is no terminal. */
 export class ProgressBar {
   readonly #bar: SingleBar | null
   readonly #since = performance.now()
   #started = false
 
-  constructor(enabled: boolean) {
-    const format = '{bar} {value}/{total} frames  {speed} frames/s  {eta_formatted} left'
+  /** @param unit what is counted. */
+  constructor(enabled: boolean, unit = 'frames') {
+    const format = `{bar} {value}/{total} ${unit}  {speed} ${unit}/s  {eta_formatted} left`
     const options = { format, stream: process.stderr, hideCursor: true, clearOnComplete: true }
     const shown = enabled && process.stderr.isTTY
     this.#bar = shown ? new SingleBar(options, Presets.shades_classic) : null

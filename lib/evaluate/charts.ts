@@ -22,11 +22,11 @@ export interface LineChart {
 }
 
 const WIDTH = 460
-const HEIGHT = 270
 const LEFT = 46
 const RIGHT = 14
 const TOP = 14
-const BOTTOM = 60
+/** Lower end of the plot; labels, name and legend follow below. */
+const FLOOR = 210
 
 const ESCAPES: { [character: string]: string } = {
   '&': '&amp;',
@@ -51,6 +51,15 @@ function roundTicks(low: number, high: number, count: number): number[] {
   return Array.from({ length: ticks }, (_, i) => Number(((first + i) * step).toPrecision(6)))
 }
 
+/** Height of flat labels. */
+const FLAT = 20
+
+/** Height that the labels of the x axis take: long ones are slanted. */
+function labelRoom({ xTicks = [] }: LineChart): number {
+  const longest = Math.max(0, ...xTicks.map(({ label }) => label.length))
+  return longest * xTicks.length > 56 ? 16 + longest * 3.2 : FLAT
+}
+
 interface Scale {
   x: (value: number) => number
   y: (value: number) => number
@@ -63,14 +72,18 @@ function axes(chart: LineChart, scale: Scale, xs: [number, number], ys: [number,
     const text = `<text x="${LEFT - 7}" y="${y}" dy=".32em" text-anchor="end">${number(at)}</text>`
     return `<line class="grid" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${y}" y2="${y}"/>${text}`
   })
+  const slanted = labelRoom(chart) > FLAT
   const labels = xTicks.map(({ at, label }) => {
     const x = number(scale.x(at))
-    return `<text x="${x}" y="${HEIGHT - BOTTOM + 17}" text-anchor="middle">${escapeHtml(label)}</text>`
+    const place = slanted
+      ? `transform="translate(${x} ${FLOOR + 14}) rotate(-28)" text-anchor="end"`
+      : `x="${x}" y="${FLOOR + 17}" text-anchor="middle"`
+    return `<text ${place}>${escapeHtml(label)}</text>`
   })
   const middle = (LEFT + WIDTH - RIGHT) / 2
   const names = [
-    `<text class="name" x="${middle}" y="${HEIGHT - BOTTOM + 34}" text-anchor="middle">${escapeHtml(chart.xLabel)}</text>`,
-    `<text class="name" transform="translate(12 ${(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)" text-anchor="middle">${escapeHtml(chart.yLabel)}</text>`,
+    `<text class="name" x="${middle}" y="${FLOOR + labelRoom(chart) + 14}" text-anchor="middle">${escapeHtml(chart.xLabel)}</text>`,
+    `<text class="name" transform="translate(12 ${(TOP + FLOOR) / 2}) rotate(-90)" text-anchor="middle">${escapeHtml(chart.yLabel)}</text>`,
   ]
   return [...lines, ...labels, ...names].join('')
 }
@@ -85,11 +98,10 @@ function seriesLine({ color, points, marksOnly }: Series, scale: Scale): string 
   return points.length <= 12 ? line + marks : line
 }
 
-function legend(series: readonly Series[]): string {
+function legend(series: readonly Series[], y: number): string {
   const step = Math.min(130, (WIDTH - LEFT - RIGHT) / series.length)
   const entries = series.map(({ name, color }, i) => {
     const x = LEFT + i * step
-    const y = HEIGHT - 12
     return `<rect x="${x}" y="${y - 8}" width="10" height="10" rx="2" fill="${color}"/><text x="${x + 15}" y="${y}" dy=".1em">${escapeHtml(name)}</text>`
   })
   return entries.join('')
@@ -109,10 +121,11 @@ export function lineChart(chart: LineChart): string {
     from + ((value - low) / (high - low || 1)) * (to - from)
   const scale: Scale = {
     x: value => along(value, xs, LEFT, WIDTH - RIGHT),
-    y: value => along(Math.min(Math.max(value, ys[0]), ys[1]), ys, HEIGHT - BOTTOM, TOP),
+    y: value => along(Math.min(Math.max(value, ys[0]), ys[1]), ys, FLOOR, TOP),
   }
   const lines = chart.series.map(series => seriesLine(series, scale)).join('')
-  return `<figure class="chart"><figcaption>${escapeHtml(chart.title)}</figcaption><svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escapeHtml(chart.title)}">${axes(chart, scale, xs, ys)}${lines}${legend(chart.series)}</svg></figure>`
+  const bottom = FLOOR + labelRoom(chart) + 36
+  return `<figure class="chart"><figcaption>${escapeHtml(chart.title)}</figcaption><svg viewBox="0 0 ${WIDTH} ${bottom + 10}" role="img" aria-label="${escapeHtml(chart.title)}">${axes(chart, scale, xs, ys)}${lines}${legend(chart.series, bottom)}</svg></figure>`
 }
 
 export interface Bar {

@@ -39,7 +39,7 @@ export function htmlTable({ head, rows }: Table, own?: (name: string) => boolean
   const lines = rows.map(
     row => `<tr${own?.(row[0]!) ? ' class="own"' : ''}>${cells('td', row)}</tr>`,
   )
-  return `<table><thead><tr>${cells('th', head)}</tr></thead><tbody>${lines.join('')}</tbody></table>`
+  return `<div class="scroll"><table><thead><tr>${cells('th', head)}</tr></thead><tbody>${lines.join('')}</tbody></table></div>`
 }
 
 const scored = (evaluation: Evaluation) =>
@@ -73,7 +73,7 @@ function lengthCurve(items: readonly ItemScore[]): string {
     for (const item of items) {
       const values = list(item)
       for (const [i, value] of values.entries()) {
-        bins[Math.min(BINS - 1, Math.floor((i / values.length) * BINS))]!.push(value)
+        bins[Math.min(BINS - 1, Math.floor(((i + 0.5) / values.length) * BINS))]!.push(value)
       }
     }
     const points = bins.flatMap((bin, i): [number, number][] => {
@@ -115,7 +115,7 @@ function comparisonPart(comparison: Comparison): string {
   ].sort((a, b) => b.value - a.value)
   const table = htmlTable(comparisonTable(comparison), name => name === 'this run')
   const note = rows.some(({ swapped }) => swapped) ? `<p class="soft">${SWAPPED_NOTE}</p>` : ''
-  return `<div class="charts">${barChart(`J&F on ${benchmark}`, bars)}<div>${table}${note}</div></div>`
+  return `<div class="pair">${barChart(`J&F on ${benchmark}`, bars)}<div>${table}${note}</div></div>`
 }
 
 /** Mean J&F of a sequence's items, frame by frame; items of other lengths are left out. */

@@ -12,6 +12,8 @@ p { margin: 6px 0; } .soft { color: var(--soft); }
 .tile b { display: block; font-size: 30px; line-height: 1.2; font-variant-numeric: tabular-nums; }
 .tile.main b { color: var(--own); }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(400px, 1fr)); gap: 16px; }
+.pair { display: grid; grid-template-columns: minmax(0, 5fr) minmax(0, 7fr); gap: 16px; align-items: start; margin-bottom: 16px; }
+@media (max-width: 860px) { .pair, .charts { grid-template-columns: minmax(0, 1fr); } }
 figure { margin: 0; background: var(--paper); border: 1px solid var(--line); border-radius: 10px; padding: 14px 16px; }
 figcaption { font-weight: 600; margin-bottom: 8px; }
 .chart svg { width: 100%; height: auto; display: block; }
@@ -19,7 +21,10 @@ svg text { font-size: 12px; fill: var(--soft); } svg text.name { fill: var(--ink
 .grid { stroke: var(--line); stroke-width: 1; } .bar { fill: #b9c4d3; } .bar.own { fill: var(--own); }
 table { width: 100%; border-collapse: collapse; background: var(--paper); border: 1px solid var(--line); border-radius: 10px; overflow: hidden; font-variant-numeric: tabular-nums; }
 th, td { padding: 7px 12px; text-align: right; border-top: 1px solid var(--line); }
-th:first-child, td:first-child { text-align: left; overflow-wrap: anywhere; }
+th:first-child, td:first-child { text-align: left; }
+table.sortable td:first-child { overflow-wrap: anywhere; }
+.pair th, .pair td { padding: 7px 9px; }
+.scroll { overflow-x: auto; }
 thead th { background: #eaeef4; border-top: 0; font-weight: 600; }
 table.sortable thead th { cursor: pointer; } thead th[data-order]::after { content: " ▾"; } thead th[data-order="up"]::after { content: " ▴"; }
 tr.own td { color: var(--own); font-weight: 700; }

@@ -136,3 +136,42 @@ t.test('wrong usage', async t => {
     t.match(stderr, message)
   }
 })
+
+t.test('sweep: tables of the embedded models', async t => {
+  const root = t.testdir()
+  await putDrawn(join(root, 'set/a'), drawnQueries.slice(0, 1))
+  const report = join(root, 'sweep.html')
+  const args = ['sweep', 'drawn', '--root', join(root, 'set'), '-o', join(root, 'run')]
+  const tables = ['--tables', '9,10,14,20,dtype', '-k', '2,T', '--dtypes', 'fp32,bf16']
+  const { code, stdout, stderr } = await run(
+    ...[...args, ...tables, '--tau', '0.3,0.7', '--threads', '1', '--report', report, '--json'],
+  )
+  t.equal(code, 0, stderr)
+  const found = JSON.parse(stdout).tables as {
+    table: string
+    rows: { label: string; own: object }[]
+  }[]
+  t.same(
+    found.map(({ table }) => table),
+    ['9', '10', '14', '20', 'dtype'],
+  )
+  const own = (table: string) =>
+    found
+      .find(one => one.table === table)!
+      .rows.filter(row => row.own)
+      .map(({ label }) => label)
+  t.same(own('9'), ['0.3', '0.7'])
+  t.same(own('10'), ['2', '|T|'])
+  t.same(own('dtype'), ['fp32', 'bf16'])
+  for (const { rows } of found) {
+    for (const { own: figures } of rows) {
+      for (const value of Object.values(figures ?? {})) t.type(value, 'number')
+    }
+  }
+  t.match(readFileSync(join(root, 'run/tables.md'), 'utf8'), /\| \|T\| \|/)
+  t.match(readFileSync(join(root, 'run/tables.csv'), 'utf8'), /\n9,tau=0\.7,J&F,\d/)
+  t.match(readFileSync(report, 'utf8'), /<h1>Settings on drawn clips<\/h1>/)
+  const wrong = await run(...args, '--tables', '7')
+  t.equal(wrong.code, 2)
+  t.match(wrong.stderr, /table must be one of/)
+})
