@@ -3,6 +3,7 @@ import { performance } from 'node:perf_hooks'
 import { InvalidArgumentError } from '../engine/errors.js'
 import { addon } from '../engine/loader.js'
 import { benchGround } from './ground.js'
+import { benchMetrics } from './metrics.js'
 import { benchDecode, benchVit } from './pointer.js'
 import { benchSam2 } from './sam2.js'
 
@@ -28,6 +29,7 @@ const RUNNERS = {
   decode: benchDecode,
   sam2: benchSam2,
   ground: benchGround,
+  metrics: benchMetrics,
 } as const
 
 export type BenchName = keyof typeof RUNNERS
