@@ -65,5 +65,6 @@ t.test('recall is above 0.5, decay is the first quarter less the last', async t 
   t.equal(Math.round(mean! * 1e9) / 1e9, 0.5)
   t.equal(recall, 200 / 401)
   t.equal(Math.round(decay! * 1e9) / 1e9, 0.75, 'more than 256 frames')
+  t.equal(statisticsOf([1, 1, 0, 0, 0, 0, 0]).decay, 2 / 3, 'borders in the middle go up')
   t.same(totalScore([]).jf, null)
 })

@@ -63,6 +63,26 @@ t.test('a video point needs a mask at exactly its time', async t => {
   t.match(score(1.1), { precision: 0 }, 'no mask at that time')
 })
 
+t.test('video points are compared in percent with one decimal', async t => {
+  const extent = { width: 100, height: 100, duration: 1 }
+  const [hit, miss] = [drawMask('...........', '.........##'), drawMask('#')]
+  const said = { time: 0, x: 10, y: 1 }
+  /** Whether the point is paired with the reference that is `near` and not with the other. */
+  const takes = (near: [number, number], other: [number, number]) => {
+    const objects = [
+      { mask: hit, at: near },
+      { mask: miss, at: other },
+    ].map(({ mask, at: [dx, dy] }) => ({
+      reference: { time: 0, x: 10 + dx, y: 1 + dy },
+      tube: new Map([[0, mask]]),
+    }))
+    return scoreVideoPoints([said], objects, extent).precision === 1
+  }
+  t.ok(takes([0.14, 0], [0.06, 0.06]), '0.1 is less than 0.1 both ways')
+  t.ok(takes([0.25, 0], [0.1, 0.2]), '10.25 becomes 10.2')
+  t.notOk(takes([0.26, 0], [0.1, 0.2]))
+})
+
 t.test('F1 is averaged, not computed from the averages', async t => {
   const scores = [
     { precision: 1, recall: 0, f1: 0 },

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { scoreHota } from '../../lib/evaluate/hota.js'
 import { scorePointTracks } from '../../lib/evaluate/point-tracks.js'
 import { frameOfTime, scoreTracks } from '../../lib/evaluate/tracks.js'
 import { drawMask } from '../support/masks.js'
@@ -48,6 +49,23 @@ t.test('ids that change lower the association, not the detection', async t => {
   const score = scoreTracks(renamed, truth, objects, 'by-id')
   t.match(score, { precision: 1, recall: 1, detA: 1 })
   t.equal(score.assA, (1 + 1 / 2 + 1 / 2) / 3)
+})
+
+t.test('of two points on one object the track that fits better over the clip counts', async t => {
+  const frame = (truth: number[], predicted: number[], similarity: number[][]) => ({
+    truth,
+    predicted,
+    similarity,
+  })
+  const frames = [
+    ...new Array(6).fill(frame([0], [0, 1], [[1, 1]])),
+    frame([0], [0], [[1]]),
+    ...new Array(3).fill(frame([], [0], [])),
+  ]
+  // The first track has 4 / 13 of the object, the second 3 / 10.
+  const { assA, detA } = scoreHota(frames, 1, 2)
+  t.equal(assA, 49 / 10 / 7)
+  t.equal(detA, 7 / 16)
 })
 
 t.test('nothing anywhere is perfect, an empty frame on one side is not', async t => {

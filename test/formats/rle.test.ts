@@ -61,6 +61,8 @@ t.test('polygons and boxes', async t => {
   const { data, width, height } = drawMask('.....', '.##..', '.##..', '.....')
   t.same(decodeRle(polygonsToRle([[1, 1, 1, 3, 3, 3, 3, 1]], width, height)), data)
   t.same(decodeRle(boxToRle({ x: 1, y: 1, width: 2, height: 2 }, width, height)), data)
+  const twice = [1, 1, 3, 1, 1, 1, 3, 1, 3, 3, 1, 3]
+  t.same(decodeRle(polygonsToRle([twice], width, height)), data, 'an edge there, back and there')
   t.throws(() => polygonsToRle([[1, 1, 2, 2]], width, height), invalid(/three corners, got 4/))
   t.throws(() => polygonsToRle([[1, 1, 2, 2, Number.NaN, 0]], width, height), invalid(/three/))
   t.throws(() => polygonsToRle([], width, height), invalid(/at least one/))

@@ -55,6 +55,22 @@ TEST_CASE("boundaries: disks wider than a word and than the frame") {
   }
 }
 
+TEST_CASE("boundaries: lone pixels match up to the radius, across words") {
+  constexpr int64_t kWidth = 400;
+  for (const int64_t radius : {1, 40, 63, 64, 65, 128, 129, 200}) {
+    for (const int64_t apart : {radius - 1, radius, radius + 1, radius + 2}) {
+      for (const int64_t x : {5, 63, 64, 190}) {
+        Tensor a = Tensor::zeros(cpu_heap(), {1, kWidth}, DType::kU8);
+        Tensor b = Tensor::zeros(cpu_heap(), {1, kWidth}, DType::kU8);
+        a.data<uint8_t>()[x] = 1;
+        if (x + apart < kWidth) b.data<uint8_t>()[x + apart] = 1;
+        check_pair(a, b, {}, radius);
+        check_pair(b, a, {}, radius);
+      }
+    }
+  }
+}
+
 TEST_CASE("boundaries: masks of different sizes and a radius of 0 are refused") {
   Context context(1);
   const Tensor mask = Tensor::zeros(cpu_heap(), {2, 2}, DType::kU8);
