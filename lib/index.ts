@@ -57,6 +57,7 @@ export {
 export * as evaluate from './evaluate/index.js'
 export { type Box, Mask } from './formats/mask.js'
 export type { Polygon } from './formats/polygons.js'
+export { writeReview } from './formats/review.js'
 export { type AnyRle, type CocoRle, decodeRle, encodeRle } from './formats/rle.js'
 export { mergeRles, type RleIouOptions, rleArea, rleBox, rleIou } from './formats/rle-algebra.js'
 export { boxToRle, polygonsToRle } from './formats/rle-polygons.js'
@@ -70,6 +71,7 @@ export type {
 } from './ground/options.js'
 export type { PointResult } from './ground/point.js'
 export type { GroundedObject, GroundResult, MaskSource } from './ground/result.js'
+export { type ReviewFrame, ReviewList } from './ground/review.js'
 export type {
   ClipSegmenter,
   FrameFeatures,

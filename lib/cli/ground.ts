@@ -4,7 +4,9 @@ import type { Command } from 'commander'
 import { Option } from 'commander'
 import { AbortedError } from '../engine/errors.js'
 import { OutputWriter } from '../formats/outputs.js'
+import { writeReview } from '../formats/review.js'
 import { FUSION_STRATEGIES, type GroundOptions } from '../ground/options.js'
+import { ReviewList } from '../ground/review.js'
 import { TRACKING, type Tracking } from '../ground/segmenter.js'
 import { LabelCollector } from '../labels/collector.js'
 import { type LabelFormat, writeLabels } from '../labels/files.js'
@@ -26,6 +28,7 @@ import { ProgressBar } from './progress.js'
 interface GroundFlags extends ModelFlags, Omit<GroundOptions, 'signal' | 'onProgress'> {
   tracking?: Tracking
   format: LabelFormat[]
+  review?: boolean
   output: string
   json?: boolean
 }
@@ -52,6 +55,7 @@ export function addGroundCommand(program: Command, context: CommandContext): voi
         TRACKING,
       ),
     )
+    .option('--review', 'also rank the frames by how much both directions disagree')
   withJson(withFormats(withModelOptions(command, ['pointer', 'segmenter']))).action(
     (source: string, sentence: string, flags: GroundFlags) =>
       ground(source, sentence, flags, context),
@@ -108,6 +112,7 @@ async function ground(
   const frameRate = (await openClip(source)).frameRate ?? PICTURE_FRAME_RATE
   const collector = await collectorFor(source, sentence, flags)
   const writer = await OutputWriter.open(flags.output, sentence, frameRate)
+  const review = new ReviewList()
   const bar = new ProgressBar(!flags.json)
   const options = { ...groundOptions(flags), signal, onProgress: bar.update }
   const since = performance.now()
@@ -117,6 +122,7 @@ async function ground(
     for await (const result of vm.ground(source, sentence, options)) {
       await writer.write(result)
       collector?.add(result)
+      review.add(result)
       frames++
       if (result.mask.area > 0) visible++
     }
@@ -129,7 +135,8 @@ async function ground(
   }
   const seconds = (performance.now() - since) / 1000
   const labels = await writeCollected(collector, source, frameRate, flags)
-  const paths = { ...writer.paths, ...labels }
+  const lists = flags.review ? await writeReview(flags.output, sentence, review.ranked()) : {}
+  const paths = { ...writer.paths, ...labels, ...lists }
   if (flags.json) print(JSON.stringify({ frames, visible, seconds, interrupted, outputs: paths }))
   else {
     print(`${frames} frames in ${seconds.toFixed(1)} s (${(frames / seconds).toFixed(2)} frames/s)`)

@@ -123,6 +123,7 @@ function toResult(
       score,
       visible: mask.area > 0,
       source: prompts ? ('point' as const) : ('propagated' as const),
+      agreement: null,
     }
   })
   const union = unionOf(objects.map(({ mask }) => mask.data)) ?? new Uint8Array(width * height)
@@ -137,6 +138,7 @@ function toResult(
     objects,
     mask: new Mask(union, width, height),
     directions: null,
+    agreement: null,
     final: true,
     timings: {},
   }

@@ -74,22 +74,47 @@ export function fuseDirections(
   return fusePair(engine, forward?.data, backward?.data, size, options)
 }
 
-/** Every object of either direction, the two sides of one object fused. */
+/**
+ * IoU of what the two directions say between two keyframes; nothing counts as an empty mask, and two
+ * empty ones agree.
+ */
+export function agreementOf(
+  engine: GroundEngine['masks'],
+  forward: Mask | null,
+  backward: Mask | null,
+): number {
+  if (!forward || !backward) return (forward ?? backward)?.area ? 0 : 1
+  const side = ({ data, width, height }: Mask) => ({ data, width, height })
+  const { intersection, union } = engine.maskOverlap(side(forward), side(backward))
+  return union === 0 ? 1 : intersection / union
+}
+
+/**
+ * Every object of either direction, the two sides of one object fused.
+ *
+ * @param between the frame lies between two keyframes, so that both sides have something to say.
+ */
 export function fuseObjects(
   engine: GroundEngine['masks'],
   forward: NamedEstimate | null,
   backward: NamedEstimate | null,
   size: Size,
   options: FusionOptions,
+  between = false,
 ): GroundedObject[] {
   const ids = new Set([...(forward?.objectIds ?? []), ...(backward?.objectIds ?? [])])
+  const toMask = (data: Uint8Array | undefined) =>
+    data ? new Mask(data, size.width, size.height) : null
   return [...ids].map(objectId => {
     const left = forward?.objectIds.indexOf(objectId) ?? -1
     const right = backward?.objectIds.indexOf(objectId) ?? -1
-    const mask = fusePair(engine, forward?.masks[left], backward?.masks[right], size, options)
+    const [ahead, back] = [toMask(forward?.masks[left]), toMask(backward?.masks[right])]
+    const mask = fusePair(engine, ahead?.data, back?.data, size, options)
     const ious = [forward?.ious[left], backward?.ious[right]].filter(iou => iou !== undefined)
     const score = ious.reduce((sum, iou) => sum + iou, 0) / ious.length
-    return toObject(objectId, mask, score, left >= 0 && right >= 0 ? 'fused' : 'propagated')
+    const source = ahead && back ? 'fused' : 'propagated'
+    const agreement = between ? agreementOf(engine, ahead, back) : null
+    return { ...toObject(objectId, mask, score, source), agreement }
   })
 }
 
@@ -103,6 +128,7 @@ function toObject(objectId: number, mask: Mask, score: number, source: MaskSourc
     score: clampScore(score),
     visible: mask.area > 0,
     source,
+    agreement: null,
   }
 }
 

@@ -23,6 +23,8 @@ export interface GroundedObject {
   /** Whether the mask holds any pixel. */
   visible: boolean
   source: MaskSource
+  /** As the frame's `agreement`, for this object alone; 0 where only one direction knows it. */
+  agreement: number | null
 }
 
 export interface GroundResult {
@@ -48,6 +50,12 @@ export interface GroundResult {
    * where nothing arrived. Null as a whole on an answered keyframe, which keeps its own masks.
    */
   directions: { forward: Mask | null; backward: Mask | null } | null
+  /**
+   * IoU of the two directions before fusion, 0..1, on frames between two keyframes; a direction
+   * that found nothing counts as an empty mask, and two empty ones agree. Null on answered keyframes
+   * and after the last keyframe. Low values are where to look first; see `ReviewList`.
+   */
+  agreement: number | null
   /** False for a first estimate of a 'lag' session that a fused result will replace. */
   final: boolean
   timings: Timings

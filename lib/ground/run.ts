@@ -1,8 +1,11 @@
 import type { AddonCancel } from '../engine/addon.js'
 import { Mask } from '../formats/mask.js'
 import type { Frame } from '../video/frame.js'
+import { bothDone } from './both-done.js'
 import type { GroundEngine, Point, PointAnswer, PointingStream } from './engine.js'
+import { toResult } from './frame-result.js'
 import {
+  agreementOf,
   type FusionOptions,
   fuseDirections,
   fuseObjects,
@@ -33,6 +36,12 @@ interface Keyframe {
   arrived: NamedEstimate | null
   /** The left neighbour's tracker, which may have to go on when no right neighbour comes. */
   carried: Tracker | null
+}
+
+interface FusedOptions {
+  answer?: PointAnswer | null
+  final?: boolean
+  between?: boolean
 }
 
 export interface RunOptions {
@@ -97,7 +106,7 @@ export class GroundRun {
   async *finish(): AsyncGenerator<GroundResult> {
     const left = this.#left
     if (!left) return
-    if (!left.own) yield this.#fused(left.slot, left.arrived, null, left.answer)
+    if (!left.own) yield this.#fused(left.slot, left.arrived, null, { answer: left.answer })
     for (const slot of this.#waiting.splice(0)) {
       if (!this.#forward.has(slot.index)) await this.#carry(slot)
       yield this.#fused(slot, this.#forward.get(slot.index) ?? null, null)
@@ -234,7 +243,8 @@ export class GroundRun {
       const forward = own ?? (left.own ? this.#forward.get(slot.index) : null) ?? null
       const estimate = backward.get(slot.index)
       const named = estimate && right.own ? { ...estimate, objectIds: right.own.objectIds } : null
-      yield this.#fused(slot, forward, named, slot === left.slot ? left.answer : null)
+      const answer = slot === left.slot ? left.answer : null
+      yield this.#fused(slot, forward, named, { answer, between: true })
       this.#release(slot)
     }
     this.#waiting = []
@@ -261,30 +271,32 @@ export class GroundRun {
     right.own!.objectIds = this.#identify(left.slot, null, atLeft, left.arrived)
   }
 
+  /** @param between the frame has a keyframe on either side, so that both have something to say. */
   #fused(
     slot: FrameSlot,
     forward: NamedEstimate | null,
     backward: NamedEstimate | null,
-    answer: PointAnswer | null = null,
-    final = true,
+    { answer = null, final = true, between = false }: FusedOptions = {},
   ): GroundResult {
     const since = performance.now()
     const masks = this.#engine.masks
-    const objects = fuseObjects(masks, forward, backward, slot.frame, this.#fusion)
+    const objects = fuseObjects(masks, forward, backward, slot.frame, this.#fusion, between)
     const directions = {
       forward: unionMask(forward, slot.frame),
       backward: unionMask(backward, slot.frame),
     }
     const mask = fuseDirections(masks, directions, slot.frame, this.#fusion)
+    const agreement = between ? agreementOf(masks, directions.forward, directions.backward) : null
     addTimes(slot.timings, { fuse: performance.now() - since })
-    return { ...toResult(slot, answer, objects, mask, final), directions }
+    return { ...toResult(slot, answer, objects, mask, final), directions, agreement }
   }
 
   #provisional(slot: FrameSlot): GroundResult {
     const left = this.#left
     const here = left?.slot === slot
     const forward = here ? left.arrived : this.#forward.get(slot.index)
-    return this.#fused(slot, forward ?? null, null, here ? left.answer : null, false)
+    const answer = here ? left.answer : null
+    return this.#fused(slot, forward ?? null, null, { answer, final: false })
   }
 
   #pointed(keyframe: Keyframe, own: NamedEstimate): GroundResult {
@@ -293,35 +305,4 @@ export class GroundRun {
     const mask = new Mask(unionOf(own.masks)!, width, height)
     return toResult(keyframe.slot, keyframe.answer, objects, mask, true)
   }
-}
-
-function toResult(
-  slot: FrameSlot,
-  answer: PointAnswer | null,
-  objects: GroundResult['objects'],
-  mask: Mask,
-  final: boolean,
-): GroundResult {
-  const { index: frameIndex, timeNs, width, height, data } = slot.frame
-  return {
-    frameIndex,
-    timeNs,
-    width,
-    height,
-    image: { data, width, height },
-    keyframe: answer !== null,
-    answer: answer?.text ?? null,
-    objects,
-    mask,
-    directions: null,
-    final,
-    timings: { ...slot.timings },
-  }
-}
-
-/** Waits for both even when one fails, so that no engine call outlives its step. */
-async function bothDone<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
-  const results = await Promise.allSettled([a, b])
-  for (const result of results) if (result.status === 'rejected') throw result.reason
-  return Promise.all([a, b])
 }

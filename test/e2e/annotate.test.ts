@@ -141,11 +141,33 @@ t.test('what ground writes for people who label comes back', async t => {
   const folder = t.testdir()
   const out = join(folder, 'out')
   const formats = ['coco', 'youtube-vos', 'cvat', 'label-studio']
-  const args = [clip, 'all cyan stars', '--max-frames', '4', '-k', '3', '-o', out, '--json']
+  const args = [
+    clip,
+    'all cyan stars',
+    '--max-frames',
+    '4',
+    '-k',
+    '3',
+    '-o',
+    out,
+    '--json',
+    '--review',
+  ]
   const grounded = await run('ground', ...args, '--format', formats.join(','))
   t.equal(grounded.code, 0, grounded.stderr)
   const { outputs } = JSON.parse(grounded.stdout)
-  t.same(Object.keys(outputs), ['points', 'masks', 'rle', 'overlay', ...formats])
+  t.same(Object.keys(outputs), [
+    'points',
+    'masks',
+    'rle',
+    'overlay',
+    ...formats,
+    'review',
+    'reviewTable',
+  ])
+  const review = JSON.parse(readFileSync(outputs.review, 'utf8'))
+  const disputed = review.frames.map(({ frame }: { frame: number }) => frame)
+  t.same(disputed.sort(), [1, 2])
   const { frames } = JSON.parse(readFileSync(outputs.rle, 'utf8'))
   const masks: { segmentation: unknown }[] = frames.flatMap(
     (frame: { objects: unknown[] }) => frame.objects,

@@ -1,0 +1,30 @@
+import type { Mask } from '../formats/mask.js'
+import type { PointAnswer } from './engine.js'
+import type { GroundResult } from './result.js'
+import type { FrameSlot } from './slot.js'
+
+/** A frame's result without what only fused frames have. */
+export function toResult(
+  slot: FrameSlot,
+  answer: PointAnswer | null,
+  objects: GroundResult['objects'],
+  mask: Mask,
+  final: boolean,
+): GroundResult {
+  const { index: frameIndex, timeNs, width, height, data } = slot.frame
+  return {
+    frameIndex,
+    timeNs,
+    width,
+    height,
+    image: { data, width, height },
+    keyframe: answer !== null,
+    answer: answer?.text ?? null,
+    objects,
+    mask,
+    directions: null,
+    agreement: null,
+    final,
+    timings: { ...slot.timings },
+  }
+}
