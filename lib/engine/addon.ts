@@ -448,6 +448,17 @@ export interface AddonMaskComparison {
   predictedMatches: number
 }
 
+export interface AddonLabelPairs {
+  /** Labels 1 .. truthLabels of the truth, 1 .. predictedLabels of the prediction; at most 255. */
+  truthLabels: number
+  predictedLabels: number
+  /** Every predicted label with every truth label; default label k with label k. */
+  all?: boolean
+  /** Pixels where the truth has this label count for neither. */
+  ignoredLabel?: number
+  radius: number
+}
+
 export interface Addon {
   version(): string
   cpu(): { selected: string; available: string[]; cores: number }
@@ -497,6 +508,15 @@ export interface Addon {
     radius: number,
     ignored?: AddonMask,
   ): AddonMaskComparison
+  /**
+   * The same for the labels of two label maps (null: without any object). One entry per label of the
+   * truth, or with `all` [predicted label][truth label].
+   */
+  compareLabels(
+    truth: AddonMask,
+    predicted: AddonMask | null,
+    options: AddonLabelPairs,
+  ): AddonMaskComparison[]
   /** COCO run-length counts, column-major, first run background. */
   encodeRle(mask: AddonMask): Uint32Array
   decodeRle(counts: Uint32Array, width: number, height: number): Uint8Array

@@ -1,7 +1,7 @@
 import type { LabelMap } from '../datasets/dataset.js'
 import { InvalidArgumentError } from '../engine/errors.js'
 import { assign } from '../ground/assign.js'
-import { type MaskScoreOptions, type ScoredMask, scoreMasks } from './masks.js'
+import { type MaskScore, type MaskScoreOptions, type ScoredMask, scoreLabels } from './masks.js'
 import { meanOf } from './statistics.js'
 
 /** The label that stands for "not annotated". */
@@ -34,32 +34,30 @@ export interface LabelPair {
 
 /** The mask of one label. */
 export function labelMask({ data, width, height }: LabelMap, label: number): ScoredMask {
-  return { data: data.map(value => +(value === label)), width, height }
+  const mask = new Uint8Array(data.length)
+  for (let at = 0; at < data.length; at++) mask[at] = data[at] === label ? 1 : 0
+  return { data: mask, width, height }
 }
 
-/** Highest label of a result. */
-export function highestLabel(map: LabelMap | null): number {
+function highestBelow(map: LabelMap | null, limit: number): number {
+  const data = map?.data ?? new Uint8Array(0)
   let highest = 0
-  for (const label of map?.data ?? []) if (label > highest) highest = label
+  for (let at = 0; at < data.length; at++) {
+    const label = data[at]!
+    if (label > highest && label < limit) highest = label
+  }
   return highest
 }
 
-/** Objects of a sequence: the highest label of its first truth frame, void aside. */
-export function countObjects({ data, ...size }: LabelMap): number {
-  return highestLabel({ data: data.map(label => (label === VOID_LABEL ? 0 : label)), ...size })
-}
+/** Highest label of a result. */
+export const highestLabel = (map: LabelMap | null): number => highestBelow(map, 256)
 
-/** The masks of labels 1 .. count of a frame; empty ones where there is no map. */
-function objectMasks(map: LabelMap | null, count: number, { width, height }: LabelMap) {
-  return Array.from({ length: count }, (_, i): ScoredMask => {
-    return map ? labelMask(map, i + 1) : { data: new Uint8Array(width * height), width, height }
-  })
-}
+/** Objects of a sequence: the highest label of its first truth frame, void aside. */
+export const countObjects = (first: LabelMap): number => highestBelow(first, VOID_LABEL)
 
 const noScores = (): LabelScores => ({ j: [], f: [] })
 
-function add(scores: LabelScores, truth: ScoredMask, mask: ScoredMask, options: MaskScoreOptions) {
-  const { j, f } = scoreMasks(truth, mask, options)
+function add(scores: LabelScores, { j, f }: MaskScore): void {
   scores.j.push(j)
   scores.f.push(f)
 }
@@ -71,11 +69,10 @@ export function scoreSameLabels(
   options: DavisOptions = {},
 ): LabelScores[] {
   const all = Array.from({ length: objects }, noScores)
+  const labels = { truthLabels: objects, predictedLabels: objects }
   for (const { truth, predicted } of pairs) {
-    const masks = objectMasks(predicted, objects, truth)
-    for (const [i, mask] of objectMasks(truth, objects, truth).entries()) {
-      add(all[i]!, mask, masks[i]!, options)
-    }
+    const scores = scoreLabels(truth, predicted, labels, options.bound)
+    for (const [i, score] of scores.entries()) add(all[i]!, score)
   }
   return all
 }
@@ -90,14 +87,18 @@ export function scorePairedLabels(
   options: DavisOptions = {},
 ): PairedLabelScores[] {
   const proposals = Math.max(objects, ...pairs.map(({ predicted }) => highestLabel(predicted)))
+  const labels = {
+    truthLabels: objects,
+    predictedLabels: proposals,
+    all: true,
+    ignoredLabel: VOID_LABEL,
+  }
   // [proposal][object]
   const table = Array.from({ length: proposals }, () => Array.from({ length: objects }, noScores))
   for (const { truth, predicted } of pairs) {
-    const wanted = objectMasks(truth, objects, truth)
-    const ignored = truth.data.includes(VOID_LABEL) ? labelMask(truth, VOID_LABEL) : null
-    const rules = ignored ? { ...options, ignored } : options
-    for (const [p, mask] of objectMasks(predicted, proposals, truth).entries()) {
-      for (const [o, whole] of wanted.entries()) add(table[p]![o]!, whole, mask, rules)
+    const scores = scoreLabels(truth, predicted, labels, options.bound)
+    for (const [i, score] of scores.entries()) {
+      add(table[Math.floor(i / objects)]![i % objects]!, score)
     }
   }
   const value = ({ j, f }: LabelScores) => ((meanOf(j) ?? 0) + (meanOf(f) ?? 0)) / 2

@@ -9,6 +9,8 @@
  * All scores are float64 in 0 .. 1 unless said otherwise. What a list without entries gives is
  * null, never NaN.
  */
+
+export type { LabelMap } from '../datasets/dataset.js'
 export { COUNT_RULES, type CountRule, combineCounts } from '../ground/count.js'
 export {
   COUNT_FORMS,

@@ -1,4 +1,4 @@
-import type { AddonMaskComparison } from '../engine/addon.js'
+import type { AddonLabelPairs, AddonMaskComparison } from '../engine/addon.js'
 import { InvalidArgumentError, toTypedError } from '../engine/errors.js'
 import { addon } from '../engine/loader.js'
 
@@ -55,6 +55,11 @@ function boundaryScore(counts: AddonMaskComparison) {
   return { f: sum === 0 ? 0 : (2 * precision * recall) / sum, precision, recall }
 }
 
+function maskScore(counts: AddonMaskComparison, radius: number): MaskScore {
+  const j = counts.union === 0 ? 1 : counts.intersection / counts.union
+  return { j, ...boundaryScore(counts), radius, ...counts }
+}
+
 /**
  * Region similarity J and boundary measure F of a frame, as the DAVIS benchmark defines and its
  * public evaluation (davis2017-evaluation) computes them, with the counts behind them. Two empty
@@ -70,9 +75,31 @@ export function scoreMasks(
 ): MaskScore {
   const radius = boundaryRadius(truth.width, truth.height, bound)
   try {
-    const counts = addon().compareMasks(truth, predicted, radius, ignored)
-    const j = counts.union === 0 ? 1 : counts.intersection / counts.union
-    return { j, ...boundaryScore(counts), radius, ...counts }
+    return maskScore(addon().compareMasks(truth, predicted, radius, ignored), radius)
+  } catch (error) {
+    throw toTypedError(error)
+  }
+}
+
+/** Which labels of a frame to compare. */
+export type LabelPairs = Omit<AddonLabelPairs, 'radius'>
+
+/**
+ * scoreMasks for the labels of two label maps, null a map without any object: one score per label
+ * of the truth, or with `pairs.all` [predicted label][truth label].
+ *
+ * @throws INVALID_ARGUMENT for maps of different sizes, or a bad `bound`.
+ */
+export function scoreLabels(
+  truth: ScoredMask,
+  predicted: ScoredMask | null,
+  pairs: LabelPairs,
+  bound = DEFAULT_BOUND,
+): MaskScore[] {
+  const radius = boundaryRadius(truth.width, truth.height, bound)
+  try {
+    const all = addon().compareLabels(truth, predicted, { ...pairs, radius })
+    return all.map(counts => maskScore(counts, radius))
   } catch (error) {
     throw toTypedError(error)
   }

@@ -46,11 +46,14 @@ export function pointInMask({ x, y }: ScoredPoint, mask: ScoredMask): boolean {
 /** Mean position of a mask's pixels, a reference point for data without its own; null if empty. */
 export function centroid(mask: ScoredMask): ScoredPoint | null {
   let [count, x, y] = [0, 0, 0]
-  for (const [at, value] of mask.data.entries()) {
-    if (!value) continue
-    count++
-    x += at % mask.width
-    y += Math.floor(at / mask.width)
+  const { data, width, height } = mask
+  for (let row = 0, at = 0; row < height; row++) {
+    for (let column = 0; column < width; column++, at++) {
+      if (!data[at]) continue
+      count++
+      x += column
+      y += row
+    }
   }
   return count === 0 ? null : { x: x / count, y: y / count }
 }

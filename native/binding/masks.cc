@@ -137,9 +137,21 @@ Napi::Value boundary(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Object counts_to_js(Napi::Env env, const cpu::MaskComparison& counts) {
+  auto result = Napi::Object::New(env);
+  result.Set("intersection", static_cast<double>(counts.intersection));
+  result.Set("union", static_cast<double>(counts.union_));
+  result.Set("truthBoundary", static_cast<double>(counts.truth_boundary));
+  result.Set("predictedBoundary", static_cast<double>(counts.predicted_boundary));
+  result.Set("truthMatches", static_cast<double>(counts.truth_matches));
+  result.Set("predictedMatches", static_cast<double>(counts.predicted_matches));
+  return result;
+}
+
+constexpr int64_t kMaxRadius = 32768;
+
 Napi::Value compare(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    constexpr int64_t kMaxRadius = 32768;
     Loans loans;
     const MaskView truth = borrow_mask(argument(info, 0, "truth"), loans);
     const MaskView predicted = borrow_mask(argument(info, 1, "predicted"), loans);
@@ -147,16 +159,39 @@ Napi::Value compare(const Napi::CallbackInfo& info) {
     const int64_t radius = argument(info, 2, "radius").integer_in(1, kMaxRadius);
     const Tensor ignored = borrow_ignored(argument(info, 3, "ignored"), truth, loans);
     Context context(1);
-    const cpu::MaskComparison counts =
-        ops::compare_masks(context, tensor_of(truth), tensor_of(predicted), radius, ignored);
-    auto result = Napi::Object::New(info.Env());
-    result.Set("intersection", static_cast<double>(counts.intersection));
-    result.Set("union", static_cast<double>(counts.union_));
-    result.Set("truthBoundary", static_cast<double>(counts.truth_boundary));
-    result.Set("predictedBoundary", static_cast<double>(counts.predicted_boundary));
-    result.Set("truthMatches", static_cast<double>(counts.truth_matches));
-    result.Set("predictedMatches", static_cast<double>(counts.predicted_matches));
-    return result;
+    return counts_to_js(info.Env(), ops::compare_masks(context, tensor_of(truth),
+                                                       tensor_of(predicted), radius, ignored));
+  });
+}
+
+Napi::Value compare_labels(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    constexpr int64_t kMaxLabel = 255;
+    Loans loans;
+    const MaskView truth = borrow_mask(argument(info, 0, "truth"), loans);
+    const Argument predicted = argument(info, 1, "predicted");
+    Tensor labels;
+    if (predicted.present()) {
+      const MaskView map = borrow_mask(predicted, loans);
+      require_same_size(truth, map);
+      labels = tensor_of(map);
+    }
+    const Argument options = argument(info, 2, "options");
+    const int64_t radius = options["radius"].integer_in(1, kMaxRadius);
+    const cpu::LabelPairs pairs = {
+        .truth_labels = options["truthLabels"].integer_in(0, kMaxLabel),
+        .predicted_labels = options["predictedLabels"].integer_in(0, kMaxLabel),
+        .all = options["all"].boolean_or(false),
+        .ignored_label = static_cast<uint8_t>(options["ignoredLabel"].present()
+                                                  ? options["ignoredLabel"].integer_in(1, kMaxLabel)
+                                                  : 0)};
+    Context context(1);
+    auto results = Napi::Array::New(info.Env());
+    for (const auto& counts :
+         ops::compare_labels(context, tensor_of(truth), labels, pairs, radius)) {
+      results.Set(results.Length(), counts_to_js(info.Env(), counts));
+    }
+    return results;
   });
 }
 
@@ -185,6 +220,7 @@ const Registration registration([](Napi::Env env, Napi::Object exports) {
   exports.Set("connectedComponents", Napi::Function::New(env, components, "connectedComponents"));
   exports.Set("rimDistances", Napi::Function::New(env, distances, "rimDistances"));
   exports.Set("boundaryMap", Napi::Function::New(env, boundary, "boundaryMap"));
+  exports.Set("compareLabels", Napi::Function::New(env, compare_labels, "compareLabels"));
   exports.Set("compareMasks", Napi::Function::New(env, compare, "compareMasks"));
   exports.Set("encodeRle", Napi::Function::New(env, encode, "encodeRle"));
   exports.Set("decodeRle", Napi::Function::New(env, decode, "decodeRle"));

@@ -1,5 +1,7 @@
 #include "native/ops/boundary.h"
 
+#include <algorithm>
+
 #include "native/ops/checks.h"
 
 namespace vmolmo::ops {
@@ -17,6 +19,12 @@ Tensor dense_ignored(Context& context, const Tensor& ignored, const Shape& shape
   return dense_mask(context, ignored, op);
 }
 
+void require_radius(int64_t radius) {
+  require(radius >= 1, Code::kInvalidArgument,
+          "The radius within which boundaries match must be at least 1 pixel, but is ", radius,
+          ".");
+}
+
 const uint8_t* bytes_or_null(const Tensor& x) { return x ? x.data<uint8_t>() : nullptr; }
 
 }  // namespace
@@ -32,15 +40,35 @@ Tensor boundary_map(Context& context, const Tensor& mask, const Tensor& ignored)
 
 cpu::MaskComparison compare_masks(Context& context, const Tensor& truth, const Tensor& predicted,
                                   int64_t radius, const Tensor& ignored) {
-  require(radius >= 1, Code::kInvalidArgument,
-          "The radius within which boundaries match must be at least 1 pixel, but is ", radius,
-          ".");
+  require_radius(radius);
   const Tensor a = dense_mask(context, truth, "compare_masks");
   const Tensor b = dense_mask(context, predicted, "compare_masks");
   require_size(b, a.shape());
   const Tensor left_out = dense_ignored(context, ignored, a.shape(), "compare_masks");
   return cpu::compare_masks(a.data<uint8_t>(), b.data<uint8_t>(), bytes_or_null(left_out), a.dim(0),
                             a.dim(1), radius);
+}
+
+std::vector<cpu::MaskComparison> compare_labels(Context& context, const Tensor& truth,
+                                                const Tensor& predicted,
+                                                const cpu::LabelPairs& pairs, int64_t radius) {
+  constexpr int64_t kMaxLabel = 255;
+  require_radius(radius);
+  const int64_t most = std::max(pairs.truth_labels, pairs.predicted_labels);
+  require(std::min(pairs.truth_labels, pairs.predicted_labels) >= 0 && most <= kMaxLabel,
+          Code::kInvalidArgument, "Label maps have from 0 to ", kMaxLabel, " labels, not ",
+          pairs.truth_labels, " and ", pairs.predicted_labels, ".");
+  require(pairs.all || pairs.truth_labels == pairs.predicted_labels, Code::kInvalidArgument,
+          "To compare label by label both maps must have equally many, but have ",
+          pairs.truth_labels, " and ", pairs.predicted_labels, ".");
+  const Tensor a = dense_mask(context, truth, "compare_labels");
+  Tensor b;
+  if (predicted) {
+    b = dense_mask(context, predicted, "compare_labels");
+    require_size(b, a.shape());
+  }
+  return cpu::compare_labels(a.data<uint8_t>(), bytes_or_null(b), pairs, a.dim(0), a.dim(1),
+                             radius);
 }
 
 }  // namespace vmolmo::ops

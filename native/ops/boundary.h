@@ -17,4 +17,10 @@ Tensor boundary_map(Context& context, const Tensor& mask, const Tensor& ignored 
 cpu::MaskComparison compare_masks(Context& context, const Tensor& truth, const Tensor& predicted,
                                   int64_t radius, const Tensor& ignored = {});
 
+// The same counts for the labels of two label maps, u8 [H, W]; an empty `predicted` has no object.
+// Without `pairs.all` both must have equally many labels.
+std::vector<cpu::MaskComparison> compare_labels(Context& context, const Tensor& truth,
+                                                const Tensor& predicted,
+                                                const cpu::LabelPairs& pairs, int64_t radius);
+
 }  // namespace vmolmo::ops

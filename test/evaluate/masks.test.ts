@@ -1,5 +1,6 @@
 import t from 'tap'
 import { boundaryMap, scoreMasks } from '../../lib/evaluate/masks.js'
+import { evaluate, Mask } from '../../lib/index.js'
 import { drawMask } from '../support/masks.js'
 
 // The values of many more masks are in test/parity/metrics.test.ts.
@@ -44,6 +45,11 @@ t.test('the boundary lies before the change, seen from the top left', async t =>
 t.test('values other than 1 are object', async t => {
   const bright = { ...square, data: square.data.map(value => value * 255) }
   t.match(scoreMasks(square, bright), { j: 1, f: 1 })
+})
+
+t.test('users find it under evaluate, and a Mask will do', async t => {
+  const mask = new Mask(square.data, square.width, square.height)
+  t.match(evaluate.scoreMasks(mask, mask), { j: 1, f: 1 })
 })
 
 t.test('masks of different sizes and bad bounds are refused', async t => {

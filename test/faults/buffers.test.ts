@@ -81,8 +81,8 @@ t.test('results outlive the model that made them', async t => {
 })
 
 t.test('masks and run lengths', t => {
-  const { decodeRle, encodeRle, fuseMasks, maskOverlap, connectedComponents, rimDistances } =
-    addon()
+  const { boundaryMap, compareLabels, compareMasks, connectedComponents, rimDistances } = addon()
+  const { decodeRle, encodeRle, fuseMasks, maskOverlap } = addon()
   const mask = (width: number, height: number): AddonMask => ({
     data: new Uint8Array(width * height).fill(1),
     width,
@@ -95,6 +95,19 @@ t.test('masks and run lengths', t => {
   t.throws(() => connectedComponents(mask(4, 4), 6 as 4), invalid(/4 or 8, but is the number 6/))
   t.throws(() => rimDistances({ ...mask(4, 4), height: 5 }), invalid(/at least 20 bytes.*has 16/))
   t.same(rimDistances(mask(4, 3)), Int32Array.of(0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0))
+  const size = invalid(/4 x 4 and 2 x 8/)
+  t.throws(() => compareMasks(mask(4, 4), mask(2, 8), 1), size)
+  t.throws(() => compareMasks(mask(4, 4), mask(4, 4), 1, mask(2, 8)), size)
+  t.throws(() => compareMasks(mask(4, 4), mask(4, 4), 0), invalid(/radius must be .*from 1/))
+  t.throws(() => compareMasks(mask(4, 4), mask(4, 4), 1.5), invalid(/radius must be an integer/))
+  t.throws(() => boundaryMap({ ...mask(4, 4), width: 5 }), invalid(/at least 20 bytes.*has 16/))
+  const labels = (truthLabels: number, predictedLabels: number, ignoredLabel?: number) =>
+    compareLabels(mask(4, 4), null, { truthLabels, predictedLabels, radius: 1, ignoredLabel })
+  t.throws(() => labels(256, 256), invalid(/truthLabels must be an integer from 0 to 255/))
+  t.throws(() => labels(1, 2), invalid(/equally many, but have 1 and 2/))
+  t.throws(() => labels(1, 1, 0), invalid(/ignoredLabel must be .* 1 to 255/))
+  t.same(labels(0, 0), [])
+  t.match(labels(1, 1), [{ intersection: 0, union: 16 }])
   const fuse = (tau: number, strategy = 'bidirectional') =>
     fuseMasks(mask(4, 4), null, { tau, strategy: strategy as 'bidirectional' })
   t.throws(() => fuse(1.5), invalid(/tau must be from 0 to 1, but is 1.5/))

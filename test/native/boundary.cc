@@ -71,6 +71,56 @@ TEST_CASE("boundaries: lone pixels match up to the radius, across words") {
   }
 }
 
+Tensor label_of(const Tensor& map, int64_t label) {
+  Tensor mask = Tensor::zeros(cpu_heap(), map.shape(), DType::kU8);
+  for (int64_t i = 0; map && i < map.numel(); ++i) {
+    mask.data<uint8_t>()[i] = map.data<uint8_t>()[i] == label;
+  }
+  return mask;
+}
+
+Tensor random_labels(Random& random, int64_t h, int64_t w) {
+  Tensor map = Tensor::zeros(cpu_heap(), {h, w}, DType::kU8);
+  for (const int64_t label : {1, 2, 3, 255, 0}) {
+    const Tensor shapes = random_shapes(random, h, w);
+    for (int64_t i = 0; i < h * w; ++i) {
+      if (shapes.data<uint8_t>()[i]) map.data<uint8_t>()[i] = static_cast<uint8_t>(label);
+    }
+  }
+  return map;
+}
+
+TEST_CASE("boundaries: labels are compared like their masks") {
+  Random random(53);
+  Context context(1);
+  for (int i = 0; i < 60; ++i) {
+    const int64_t h = random.integer(1, 40), w = kWidths[size_t(random.integer(0, 11))];
+    const int64_t radius = random.integer(1, 6);
+    const Tensor truth = random_labels(random, h, w);
+    const Tensor predicted = i % 5 == 0 ? Tensor() : random_labels(random, h, w);
+    const bool all = i % 2 == 0;
+    const cpu::LabelPairs pairs = {3, all ? 2 : 3, all, uint8_t(i % 3 == 0 ? 255 : 0)};
+    const Tensor ignored = pairs.ignored_label ? label_of(truth, 255) : Tensor();
+    const auto found = ops::compare_labels(context, truth, predicted, pairs, radius);
+    check(found.size() == size_t(all ? 6 : 3), found.size(), " comparisons");
+    for (size_t n = 0; n < found.size(); ++n) {
+      const int64_t a = int64_t(n) % 3 + 1, b = all ? int64_t(n) / 3 + 1 : a;
+      const Tensor other = predicted ? label_of(predicted, b) : label_of(truth, 99);
+      const auto expected = ops::compare_masks(context, label_of(truth, a), other, radius, ignored);
+      check(equal(found[n], expected), "labels ", a, " and ", b, " of ", truth.shape());
+    }
+  }
+  const Tensor map = random_labels(random, 4, 4), wide = random_labels(random, 4, 5);
+  const auto invalid = [&](const Tensor& predicted, cpu::LabelPairs pairs) {
+    check_throws(Code::kInvalidArgument,
+                 [&] { ops::compare_labels(context, map, predicted, pairs, 1); });
+  };
+  invalid(wide, {1, 1});
+  invalid(map, {1, 2});
+  invalid(map, {256, 256});
+  invalid(map, {-1, -1});
+}
+
 TEST_CASE("boundaries: masks of different sizes and a radius of 0 are refused") {
   Context context(1);
   const Tensor mask = Tensor::zeros(cpu_heap(), {2, 2}, DType::kU8);

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace vmolmo::cpu {
 namespace {
@@ -25,38 +26,50 @@ struct BitMask {
   std::vector<uint64_t> bits;
 };
 
-// Bit i tells whether byte i of 64 is not zero.
-uint64_t pack_word(const uint8_t* bytes) {
+// The bytes that belong to an object: those that are not 0, or those that are one label.
+struct Selection {
+  uint64_t pattern = 0;
+  bool equal = false;
+
+  static Selection nonzero() { return {}; }
+  static Selection label(uint8_t label) { return {label * 0x0101010101010101ull, true}; }
+};
+
+// Bit i tells whether byte i of 64 is selected.
+uint64_t pack_word(const uint8_t* bytes, Selection selection) {
   constexpr uint64_t kLow = 0x7f7f7f7f7f7f7f7full;
-  uint64_t word = 0;
+  uint64_t different = 0;
   for (int64_t i = 0; i < 8; ++i) {
     uint64_t eight;
     std::memcpy(&eight, bytes + 8 * i, 8);
+    eight ^= selection.pattern;
     const uint64_t ones = ((((eight & kLow) + kLow) | eight) >> 7) & 0x0101010101010101ull;
     // The product gathers the lowest bits of the bytes in its highest byte.
-    word |= ((ones * 0x0102040810204080ull) >> 56) << (8 * i);
+    different |= ((ones * 0x0102040810204080ull) >> 56) << (8 * i);
   }
-  return word;
+  return selection.equal ? ~different : different;
 }
 
-uint64_t pack_part(const uint8_t* bytes, int64_t count) {
-  if (count >= kBits) return pack_word(bytes);
+// A row's last bytes; the missing ones are 0, which no selection takes.
+uint64_t pack_part(const uint8_t* bytes, int64_t count, Selection selection) {
+  if (count >= kBits) return pack_word(bytes, selection);
   uint8_t padded[kBits] = {};
   std::memcpy(padded, bytes, size_t(count));
-  return pack_word(padded);
+  return pack_word(padded, selection);
 }
 
-BitMask pack(const uint8_t* mask, const uint8_t* ignored, int64_t h, int64_t w) {
+BitMask pack(const uint8_t* bytes, int64_t h, int64_t w, Selection selection) {
   BitMask packed(h, w);
   for (int64_t y = 0; y < h; ++y) {
     for (int64_t i = 0; i < packed.words; ++i) {
-      const int64_t at = y * w + i * kBits, count = w - i * kBits;
-      uint64_t word = pack_part(mask + at, count);
-      if (ignored != nullptr) word &= ~pack_part(ignored + at, count);
-      packed.row(y)[i] = word;
+      packed.row(y)[i] = pack_part(bytes + y * w + i * kBits, w - i * kBits, selection);
     }
   }
   return packed;
+}
+
+void remove(BitMask& mask, const BitMask& ignored) {
+  for (size_t i = 0; i < mask.bits.size(); ++i) mask.bits[i] &= ~ignored.bits[i];
 }
 
 // Every pixel's right neighbour in its place.
@@ -167,10 +180,63 @@ int64_t count_both(const BitMask& a, const BitMask& b) {
   return total;
 }
 
+// A mask with what comparing it needs; `near` is made when it is first asked for.
+class Outlined {
+ public:
+  explicit Outlined(BitMask mask)
+      : mask_(std::move(mask)),
+        line_(boundary_of(mask_)),
+        area_(count(mask_)),
+        boundary_(count(line_)) {}
+
+  const BitMask& mask() const { return mask_; }
+  const BitMask& line() const { return line_; }
+  int64_t area() const { return area_; }
+  int64_t boundary() const { return boundary_; }
+  const BitMask& near(int64_t radius) {
+    if (near_.bits.empty()) near_ = dilate(line_, radius);
+    return near_;
+  }
+
+ private:
+  BitMask mask_, line_, near_{0, 0};
+  int64_t area_, boundary_;
+};
+
+MaskComparison compare(Outlined& truth, Outlined& predicted, int64_t radius) {
+  MaskComparison result;
+  result.intersection = count_both(truth.mask(), predicted.mask());
+  result.union_ = truth.area() + predicted.area() - result.intersection;
+  result.truth_boundary = truth.boundary();
+  result.predicted_boundary = predicted.boundary();
+  if (result.truth_boundary == 0 || result.predicted_boundary == 0) return result;
+  result.truth_matches = count_both(truth.line(), predicted.near(radius));
+  result.predicted_matches = count_both(predicted.line(), truth.near(radius));
+  return result;
+}
+
+BitMask pack_mask(const uint8_t* mask, const uint8_t* ignored, int64_t h, int64_t w) {
+  BitMask packed = pack(mask, h, w, Selection::nonzero());
+  if (ignored != nullptr) remove(packed, pack(ignored, h, w, Selection::nonzero()));
+  return packed;
+}
+
+std::vector<Outlined> outline_labels(const uint8_t* map, int64_t labels, const BitMask& ignored,
+                                     int64_t h, int64_t w) {
+  std::vector<Outlined> outlined;
+  for (int64_t label = 1; label <= labels; ++label) {
+    BitMask mask = map == nullptr ? BitMask(h, w)
+                                  : pack(map, h, w, Selection::label(static_cast<uint8_t>(label)));
+    remove(mask, ignored);
+    outlined.emplace_back(std::move(mask));
+  }
+  return outlined;
+}
+
 }  // namespace
 
 void boundary_map(const uint8_t* mask, const uint8_t* ignored, uint8_t* map, int64_t h, int64_t w) {
-  const BitMask line = boundary_of(pack(mask, ignored, h, w));
+  const BitMask line = boundary_of(pack_mask(mask, ignored, h, w));
   for (int64_t y = 0; y < h; ++y) {
     for (int64_t x = 0; x < w; ++x) map[y * w + x] = line.row(y)[x / kBits] >> (x % kBits) & 1;
   }
@@ -188,17 +254,28 @@ std::vector<int64_t> disk_half_widths(int64_t radius) {
 
 MaskComparison compare_masks(const uint8_t* truth, const uint8_t* predicted, const uint8_t* ignored,
                              int64_t h, int64_t w, int64_t radius) {
-  const BitMask a = pack(truth, ignored, h, w), b = pack(predicted, ignored, h, w);
-  const BitMask a_line = boundary_of(a), b_line = boundary_of(b);
-  MaskComparison result;
-  result.intersection = count_both(a, b);
-  result.union_ = count(a) + count(b) - result.intersection;
-  result.truth_boundary = count(a_line);
-  result.predicted_boundary = count(b_line);
-  if (result.truth_boundary == 0 || result.predicted_boundary == 0) return result;
-  result.truth_matches = count_both(a_line, dilate(b_line, radius));
-  result.predicted_matches = count_both(b_line, dilate(a_line, radius));
-  return result;
+  Outlined a(pack_mask(truth, ignored, h, w)), b(pack_mask(predicted, ignored, h, w));
+  return compare(a, b, radius);
+}
+
+std::vector<MaskComparison> compare_labels(const uint8_t* truth, const uint8_t* predicted,
+                                           const LabelPairs& pairs, int64_t h, int64_t w,
+                                           int64_t radius) {
+  BitMask ignored(h, w);
+  if (pairs.ignored_label != 0) ignored = pack(truth, h, w, Selection::label(pairs.ignored_label));
+  auto objects = outline_labels(truth, pairs.truth_labels, ignored, h, w);
+  auto found = outline_labels(predicted, pairs.predicted_labels, ignored, h, w);
+  std::vector<MaskComparison> results;
+  if (!pairs.all) {
+    for (size_t k = 0; k < objects.size(); ++k) {
+      results.push_back(compare(objects[k], found[k], radius));
+    }
+    return results;
+  }
+  for (Outlined& label : found) {
+    for (Outlined& object : objects) results.push_back(compare(object, label, radius));
+  }
+  return results;
 }
 
 }  // namespace vmolmo::cpu

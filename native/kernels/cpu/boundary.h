@@ -29,4 +29,20 @@ struct MaskComparison {
 MaskComparison compare_masks(const uint8_t* truth, const uint8_t* predicted, const uint8_t* ignored,
                              int64_t h, int64_t w, int64_t radius);
 
+// Which labels of two label maps [h, w] to compare. Labels are from 1; 0 is background.
+struct LabelPairs {
+  int64_t truth_labels = 0;      // 1 .. truth_labels
+  int64_t predicted_labels = 0;  // 1 .. predicted_labels
+  // Every predicted label with every truth label, else label k with label k.
+  bool all = false;
+  // Pixels where the truth has this label are ignored; 0: none are.
+  uint8_t ignored_label = 0;
+};
+
+// The counts of label pairs: [predicted label][truth label] for all of them, else one per label of
+// the truth. `predicted` may be null, a map without any object.
+std::vector<MaskComparison> compare_labels(const uint8_t* truth, const uint8_t* predicted,
+                                           const LabelPairs& pairs, int64_t h, int64_t w,
+                                           int64_t radius);
+
 }  // namespace vmolmo::cpu
