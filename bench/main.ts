@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 
 /**
  * npm run bench -- <name> [options]: the native kernels (gemm, attention) through their own
- * executable, everything else through `videomolmo bench`.
+ * executable, `cuda` through bench/cuda, everything else through `videomolmo bench`.
  */
 const root = new URL('../../', import.meta.url)
 const NATIVE = ['gemm', 'attention']
@@ -17,12 +17,14 @@ if (NATIVE.includes(name) && !existsSync(native)) {
 }
 const command = NATIVE.includes(name)
   ? [native, name, ...options]
-  : [
-      process.execPath,
-      fileURLToPath(new URL('dist/lib/cli/main.js', root)),
-      'bench',
-      name,
-      ...options,
-    ]
+  : name === 'cuda'
+    ? [process.execPath, fileURLToPath(new URL('dist/bench/cuda/run.js', root)), ...options]
+    : [
+        process.execPath,
+        fileURLToPath(new URL('dist/lib/cli/main.js', root)),
+        'bench',
+        name,
+        ...options,
+      ]
 const { status } = spawnSync(command[0]!, command.slice(1), { stdio: 'inherit' })
 process.exitCode = status ?? 1

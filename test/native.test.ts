@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { addon } from '../lib/engine/loader.js'
 
 /** The package's root: this file runs from dist/test. */
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -50,4 +51,26 @@ t.test('every kernel case passes on the emulated CUDA device', async t => {
   t.ok(results.length >= 7, 'the cases ran')
   for (const line of results) t.ok(line.startsWith('ok '), line.replace(/^(not )?ok \d+ - /, ''))
   t.equal(status, 0, stdout + stderr)
+})
+
+t.test('the CUDA benchmark checks its cases on the emulated device', async t => {
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [path.join(root, 'dist/bench/main.js'), 'cuda', '--emulated'],
+    { encoding: 'utf8' },
+  )
+  t.match(stdout, /window attention: 13 crops, pooling +right/)
+  t.match(stdout, /\d+ cases, 0 wrong/)
+  t.equal(status, 0, stdout + stderr)
+})
+
+const bench = find('videomolmo_cuda_bench')
+const skip =
+  bench === undefined
+    ? 'built without CUDA'
+    : addon().cuda().devices.length > 0 && 'there is a device'
+t.test('without a device the CUDA benchmark says so', { skip }, async t => {
+  const { status, stderr } = spawnSync(bench!, ['window'], { encoding: 'utf8' })
+  t.match(stderr, /^No CUDA device: ./)
+  t.equal(status, 3)
 })

@@ -213,6 +213,9 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
     case cudaDevAttrMultiProcessorCount:
       *value = 4;
       return cudaSuccess;
+    case cudaDevAttrL2CacheSize:
+      *value = 1 << 20;
+      return cudaSuccess;
     case cudaDevAttrComputeCapabilityMajor:
       *value = settings().compute_major;
       return cudaSuccess;
