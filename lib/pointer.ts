@@ -3,7 +3,6 @@ import {
   DisposedError,
   InvalidArgumentError,
   toTypedError,
-  typed,
   UnsupportedModelError,
 } from './engine/errors.js'
 import { addon } from './engine/loader.js'
@@ -13,7 +12,7 @@ import {
   checkCountRule,
   combineCounts,
 } from './ground/count.js'
-import type { AnswerOptions, Point, PointAnswer, PointingStream } from './ground/engine.js'
+import type { Point, PointingStream } from './ground/engine.js'
 import { type PointOptions, pointSettings } from './ground/options.js'
 import { type PointResult, pointClip } from './ground/point.js'
 import { readCheckpoint } from './hub/checkpoint.js'
@@ -25,17 +24,19 @@ import {
   type LoadOptions,
   loadSettings,
 } from './load.js'
-import { parseAnswer } from './text/answer.js'
+import { EnginePointing } from './pointing.js'
+import { answerTemplate, parseAnswer } from './text/answer.js'
 import { checkSentence, promptText } from './text/prompt.js'
 import { TextTokenizer } from './text/tokenizer.js'
 import type { ClipSource } from './video/frame.js'
-import type { RgbImage } from './video/pixels.js'
 import { openClip } from './video/source.js'
 
 /** How a pointer's sentences and answers are written. */
 export interface PointerText {
   /** Token ids of the prompt for a sentence, without BOS and image tokens. */
   encodePrompt(query: string): Int32Array
+  /** Token ids of what an answer to the sentence usually looks like. */
+  encodeDraft(query: string): Int32Array
   /** The text of an answer. */
   decode(ids: Int32Array): string
   /** Points of an answer in pixels, inside the frame. */
@@ -150,30 +151,14 @@ export class Pointer implements AsyncDisposable {
     return { count, frames }
   }
 
-  /** A ring of encoded frames of one clip, for callers that sample frames themselves. */
-  openPointing(capacity: number): PointingStream {
+  /**
+   * A ring of encoded frames of one clip, for callers that sample frames themselves.
+   *
+   * @param images frames that are kept prepared for questions, beside the encoded ones.
+   */
+  openPointing(capacity: number, images = 1): PointingStream {
     this.#checkAlive()
-    const stream = this.engine.openStream({ capacity })
-    const sizes = new Map<number, { width: number; height: number }>()
-    return {
-      encode: async (frameIndex: number, image: RgbImage, cancel: AddonCancel) => {
-        const { data, width, height } = image
-        sizes.set(frameIndex, { width, height })
-        sizes.delete(frameIndex - capacity)
-        const picture = { data, width, height }
-        const { times } = await typed(stream.encode(frameIndex, picture, { cancel }))
-        return times
-      },
-      answer: async (frameIndex, query, options): Promise<PointAnswer> => {
-        const promptIds = this.#text.encodePrompt(query)
-        const [answer] = await typed(stream.answer([{ frameIndex, promptIds }], pick(options)))
-        const text = this.#text.decode(answer!.ids)
-        const { width, height } = sizes.get(frameIndex)!
-        const points = this.#text.parse(text, width, height)
-        return { frameIndex, points, text, timings: answer!.times }
-      },
-      dispose: () => stream.dispose(),
-    }
+    return new EnginePointing(this.engine.openStream({ capacity, images }), this.#text)
   }
 
   #checkAlive(): void {
@@ -223,15 +208,9 @@ function loadTokenizer(
 function textOf(tokenizer: TextTokenizer): PointerText {
   return {
     encodePrompt: query => Int32Array.from(tokenizer.encode(promptText(query))),
+    encodeDraft: query => Int32Array.from(tokenizer.encode(answerTemplate(query))),
     decode: ids => tokenizer.decode(ids),
     parse: (answer, width, height) =>
       parseAnswer(answer, width, height).points.map(({ x, y }) => ({ x, y })),
   }
 }
-
-const pick = ({ contextFrames, blackContext, maxNewTokens, cancel }: AnswerOptions) => ({
-  contextFrames,
-  blackContext,
-  maxNewTokens,
-  cancel,
-})

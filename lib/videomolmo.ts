@@ -61,7 +61,7 @@ export class VideoMolmo<S extends Segmenter | ClipSegmenter = Segmenter>
     this.pointer = pointer
     this.segmenter = segmenter
     this.engine = {
-      openPointing: capacity => pointer.openPointing(capacity),
+      openPointing: (capacity, images) => pointer.openPointing(capacity, images),
       segmenter: clipSegmenter(segmenter, tracking),
       masks: addon,
     }
@@ -145,6 +145,12 @@ export class VideoMolmo<S extends Segmenter | ClipSegmenter = Segmenter>
     this.#checkAlive()
     const { mode, signal: _, ...rest } = options
     const settings = groundSettings(rest, this.pointer.previousFrames)
+    settings.keyframeBatch ??= 1
+    if (mode === 'lag' && settings.keyframeBatch > 1) {
+      throw new InvalidArgumentError(
+        `mode lag answers one keyframe at a time, got keyframeBatch ${settings.keyframeBatch}`,
+      )
+    }
     checkSentence(query)
     return new GroundSession((source, signal) => {
       const run = { ...settings, signal }

@@ -44,6 +44,7 @@ export function addGroundCommand(program: Command, context: CommandContext): voi
     .option('--tau <iou>', 'IoU from which both directions are intersected', parseNumber)
     .option('--context-frames <count>', 'previous frames for the pointer', parseInteger)
     .option('--max-new-tokens <count>', 'longest answer', parseInteger)
+    .option('--keyframe-batch <count>', 'keyframes that are answered together', parseInteger)
     .option('--max-frames <count>', 'frames to read at most', parseInteger)
     .addOption(
       new Option('--fusion <strategy>', 'how both directions become one').choices(
@@ -63,12 +64,18 @@ export function addGroundCommand(program: Command, context: CommandContext): voi
 }
 
 function groundOptions(flags: GroundFlags): GroundOptions {
-  const { keyframeEvery, tau, contextFrames, maxNewTokens, maxFrames, fusion } = flags
-  return Object.fromEntries(
-    Object.entries({ keyframeEvery, tau, contextFrames, maxNewTokens, maxFrames, fusion }).filter(
-      ([, value]) => value !== undefined,
-    ),
-  )
+  const { keyframeEvery, tau, contextFrames, maxNewTokens, keyframeBatch, maxFrames, fusion } =
+    flags
+  const options = {
+    keyframeEvery,
+    tau,
+    contextFrames,
+    maxNewTokens,
+    keyframeBatch,
+    maxFrames,
+    fusion,
+  }
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 }
 
 /** Gathers labels when they are asked for; the clip is named after its source. */

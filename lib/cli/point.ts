@@ -14,6 +14,7 @@ import {
 interface PointFlags extends ModelFlags {
   keyframeEvery?: number
   contextFrames?: number
+  keyframeBatch?: number
   maxFrames?: number
   json?: boolean
 }
@@ -30,6 +31,7 @@ export function addPointCommand(program: Command, context: CommandContext): void
       parseInteger,
     )
     .option('--context-frames <count>', 'previous frames for the pointer', parseInteger)
+    .option('--keyframe-batch <count>', 'keyframes that are answered together', parseInteger)
     .option('--max-frames <count>', 'frames to read at most', parseInteger)
   withJson(withModelOptions(command, ['pointer'])).action(
     (source: string, sentence: string, flags: PointFlags) =>
@@ -38,11 +40,12 @@ export function addPointCommand(program: Command, context: CommandContext): void
 }
 
 export function pointOptions(flags: PointFlags, signal: AbortSignal): PointOptions {
-  const { keyframeEvery, contextFrames, maxFrames } = flags
+  const { keyframeEvery, contextFrames, keyframeBatch, maxFrames } = flags
   return {
     signal,
     ...(keyframeEvery === undefined ? {} : { keyframeEvery }),
     ...(contextFrames === undefined ? {} : { contextFrames }),
+    ...(keyframeBatch === undefined ? {} : { keyframeBatch }),
     ...(maxFrames === undefined ? {} : { maxFrames }),
   }
 }

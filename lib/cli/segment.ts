@@ -135,6 +135,7 @@ function toResult(
     image: { data, width, height },
     keyframe: prompts !== null,
     answer: null,
+    stats: null,
     objects,
     mask: new Mask(union, width, height),
     directions: null,

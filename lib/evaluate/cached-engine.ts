@@ -82,7 +82,7 @@ export class CachedEngine implements GroundEngine {
 
   /** @param frames of the clip: all of them stay encoded. */
   constructor(engine: GroundEngine, frames: number) {
-    this.#stream = engine.openPointing(frames)
+    this.#stream = engine.openPointing(frames, frames)
     this.masks = engine.masks
     this.#encoder = engine.segmenter
     this.segmenter = this.#follow(engine.segmenter)
@@ -117,18 +117,20 @@ export class CachedEngine implements GroundEngine {
 
   openPointing(): PointingStream {
     return {
-      encode: async (frameIndex, image, cancel) => {
-        if (this.#encoded.has(frameIndex)) return {}
-        this.#encoded.add(frameIndex)
-        return this.#stream.encode(frameIndex, image, cancel)
+      encode: async (frames, cancel) => {
+        const left = frames.filter(({ index }) => !this.#encoded.has(index))
+        for (const { index } of left) this.#encoded.add(index)
+        return left.length > 0 ? this.#stream.encode(left, cancel) : {}
       },
-      answer: async (frameIndex, query, options) => {
+      // All frames stay encoded.
+      prepare: async () => ({}),
+      answer: async (frameIndices, query, options) => {
         const { contextFrames, blackContext } = options
-        const key = JSON.stringify([frameIndex, query, contextFrames, blackContext])
-        const answer =
-          this.#answers.get(key) ?? (await this.#stream.answer(frameIndex, query, options))
-        this.#answers.set(key, answer)
-        return answer
+        const keyOf = (index: number) => JSON.stringify([index, query, contextFrames, blackContext])
+        const left = frameIndices.filter(index => !this.#answers.has(keyOf(index)))
+        const answers = left.length > 0 ? await this.#stream.answer(left, query, options) : []
+        for (const answer of answers) this.#answers.set(keyOf(answer.frameIndex), answer)
+        return frameIndices.map(index => this.#answers.get(keyOf(index))!)
       },
       dispose: () => {},
     }

@@ -1,5 +1,5 @@
-import type { Addon, AddonCancel } from '../engine/addon.js'
-import type { RgbImage } from '../video/pixels.js'
+import type { Addon, AddonAnswerStats, AddonCancel } from '../engine/addon.js'
+import type { Frame } from '../video/frame.js'
 import type { ClipSegmenter } from './segmenter.js'
 
 /** Pixels of the original frame; x to the right, y down. */
@@ -19,26 +19,43 @@ export interface PointAnswer {
   /** The answer as the model wrote it. */
   text: string
   timings: Timings
+  stats: AnswerStats
 }
+
+/** What the language model did for an answer. */
+export type AnswerStats = AddonAnswerStats
 
 export interface AnswerOptions {
   contextFrames: number
   blackContext: boolean
   maxNewTokens: number
+  /** Use a guess at the answer to save steps. */
+  draft: boolean
   cancel: AddonCancel
 }
 
 /** The pointer's view of one clip: a ring of encoded frames. */
 export interface PointingStream {
-  /** Encodes a frame for itself and as a predecessor of later ones. */
-  encode(frameIndex: number, image: RgbImage, cancel: AddonCancel): Promise<Timings>
-  answer(frameIndex: number, query: string, options: AnswerOptions): Promise<PointAnswer>
+  /** Encodes frames for themselves and as predecessors of later ones; not more than its capacity. */
+  encode(frames: readonly Frame[], cancel: AddonCancel): Promise<Timings>
+  /** Keeps an encoded frame ready for `answer`, so that it may leave the ring. */
+  prepare(frameIndex: number, options: AnswerOptions): Promise<Timings>
+  /** Answers for encoded or prepared frames, in their order. */
+  answer(
+    frameIndices: readonly number[],
+    query: string,
+    options: AnswerOptions,
+  ): Promise<PointAnswer[]>
   dispose(): void
 }
 
 /** What grounding needs of the pointer, the segmenter and the mask arithmetic. */
 export interface GroundEngine {
-  openPointing(capacity: number): PointingStream
+  /**
+   * @param capacity encoded frames that are kept.
+   * @param images frames that are kept prepared.
+   */
+  openPointing(capacity: number, images: number): PointingStream
   segmenter: ClipSegmenter
   masks: Pick<Addon, 'fuseMasks' | 'maskOverlap'>
 }

@@ -20,6 +20,7 @@ export function toResult(
     image: { data, width, height },
     keyframe: answer !== null,
     answer: answer?.text ?? null,
+    stats: answer?.stats ?? null,
     objects,
     mask,
     directions: null,

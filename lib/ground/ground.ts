@@ -1,6 +1,7 @@
 import type { AddonCancel } from '../engine/addon.js'
 import { linkCancel, linkController, throwIfAborted } from '../engine/cancel.js'
 import type { FrameSource } from '../video/frame.js'
+import { PointingAhead } from './ahead.js'
 import type { GroundEngine } from './engine.js'
 import type { GroundSettings } from './options.js'
 import type { GroundResult } from './result.js'
@@ -23,14 +24,9 @@ export async function* groundClip(
   const stop = linkController(signal)
   const { cancel } = linkCancel(stop.controller.signal, createCancel)
   const { frameCount } = limited(source, maxFrames)
-  const run = new GroundRun(engine, {
-    settings,
-    query,
-    frameCount,
-    cancel,
-    signal: stop.controller.signal,
-    provisional,
-  })
+  const shared = { settings, frameCount }
+  const ahead = new PointingAhead(engine, { ...shared, query, cancel, atOnce: provisional })
+  const run = new GroundRun(engine, { ...shared, signal: stop.controller.signal, provisional })
   let framesDone = 0
   const report = (result: GroundResult): GroundResult => {
     throwIfAborted(signal)
@@ -38,16 +34,16 @@ export async function* groundClip(
     return result
   }
   try {
-    for await (const frame of source) {
+    for await (const pointed of ahead.frames(source)) {
       throwIfAborted(signal)
-      for await (const result of run.push(frame)) yield report(result)
-      if (frame.index + 1 >= maxFrames) break
+      for await (const result of run.push(pointed)) yield report(result)
     }
     for await (const result of run.finish()) yield report(result)
   } finally {
     stop.controller.abort()
     stop.release()
     run.dispose()
+    ahead.dispose()
   }
 }
 

@@ -33,6 +33,17 @@ export interface PointOptions {
   blackContext?: boolean
   /** Longest answer in tokens. Default 300. */
   maxNewTokens?: number
+  /**
+   * Keyframes that the pointer answers together; the answers are those of one at a time. It reads
+   * ahead, so the first results come after that many keyframes. Default 8 for clips, fewer where the
+   * frames that have to wait would take more than 256 MiB; 1 for sessions.
+   */
+  keyframeBatch?: number
+  /**
+   * Guess each answer, from the one before or its usual form, and verify several of its tokens per
+   * pass. The answers are the same. Default true.
+   */
+  draft?: boolean
   /** Frames to read at most. Default: all. */
   maxFrames?: number
   /** Aborts between layers of the running model; the call rejects with ABORTED. */
@@ -56,6 +67,8 @@ export interface PointSettings {
   contextFrames: number
   blackContext: boolean
   maxNewTokens: number
+  keyframeBatch: number | undefined
+  draft: boolean
   maxFrames: number
   signal: AbortSignal | undefined
   onProgress: ((progress: GroundProgress) => void) | undefined
@@ -65,6 +78,9 @@ export interface GroundSettings extends PointSettings {
   tau: number
   fusion: FusionStrategy
 }
+
+/** More keyframes gain nothing: their steps are no longer bound by reading the weights. */
+const MOST_KEYFRAMES = 64
 
 function integer(name: string, value: number, least: number, most: number): number {
   if (!Number.isInteger(value) || value < least || value > most) {
@@ -85,7 +101,7 @@ export function pointSettings(
   keyframeEvery: number,
 ): PointSettings {
   const most = Number.MAX_SAFE_INTEGER
-  const { signal } = options
+  const { signal, keyframeBatch } = options
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw new InvalidArgumentError('signal must be an AbortSignal')
   }
@@ -99,6 +115,11 @@ export function pointSettings(
     ),
     blackContext: options.blackContext ?? false,
     maxNewTokens: integer('maxNewTokens', options.maxNewTokens ?? 300, 1, most),
+    keyframeBatch:
+      keyframeBatch === undefined
+        ? undefined
+        : integer('keyframeBatch', keyframeBatch, 1, MOST_KEYFRAMES),
+    draft: options.draft ?? true,
     maxFrames: integer('maxFrames', options.maxFrames ?? most, 1, most),
     signal,
     onProgress: options.onProgress,

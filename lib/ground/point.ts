@@ -1,7 +1,8 @@
 import type { AddonCancel } from '../engine/addon.js'
 import { linkCancel, throwIfAborted } from '../engine/cancel.js'
 import type { FrameSource } from '../video/frame.js'
-import type { GroundEngine, Point, PointingStream, Timings } from './engine.js'
+import { PointingAhead } from './ahead.js'
+import type { AnswerStats, GroundEngine, Point, Timings } from './engine.js'
 import { limited } from './ground.js'
 import type { PointSettings } from './options.js'
 import { addTimes } from './slot.js'
@@ -17,6 +18,8 @@ export interface PointResult {
   /** The answer as the model wrote it. */
   answer: string
   timings: Timings
+  /** What the language model did for the answer. */
+  stats: AnswerStats
 }
 
 /** Asks the pointer on every k-th frame of a clip and gives its answers in order. */
@@ -27,45 +30,27 @@ export async function* pointClip(
   query: string,
   settings: PointSettings,
 ): AsyncGenerator<PointResult> {
-  const { keyframeEvery, contextFrames, blackContext, signal, maxFrames, onProgress } = settings
+  const { signal, maxFrames, onProgress } = settings
   const { cancel, release } = linkCancel(signal, createCancel)
   const { frameCount } = limited(source, maxFrames)
-  const stream = engine.openPointing(contextFrames + 1)
+  const ahead = new PointingAhead(engine, { settings, query, frameCount, cancel, atOnce: false })
   let timings: Timings = {}
   try {
-    for await (const frame of source) {
+    for await (const { frame, pointing } of ahead.frames(source)) {
       throwIfAborted(signal)
       const { index, width, height, timeNs } = frame
-      const next = Math.ceil(index / keyframeEvery) * keyframeEvery
-      const seen = next - index <= (blackContext ? 0 : contextFrames)
-      const comes = index === next || next < Math.min(maxFrames, frameCount ?? maxFrames)
-      addTimes(timings, { decode: frame.decodeMs })
-      if (seen && comes) addTimes(timings, await stream.encode(index, frame, cancel))
-      if (index === next) {
-        const said = await ask(stream, index, query, settings, cancel)
-        addTimes(timings, said.timings)
-        const { points, text: answer } = said
-        yield { frameIndex: index, timeNs, width, height, points, answer, timings }
+      const said = await pointing
+      addTimes(timings, { decode: frame.decodeMs, ...said.timings })
+      if (said.answer) {
+        const { points, text: answer, stats } = said.answer
+        yield { frameIndex: index, timeNs, width, height, points, answer, timings, stats }
         timings = {}
       }
       onProgress?.({ framesDone: index + 1, frameCount })
-      if (index + 1 >= maxFrames) break
     }
   } finally {
     cancel.raise()
     release()
-    stream.dispose()
+    ahead.dispose()
   }
-}
-
-function ask(
-  stream: PointingStream,
-  frameIndex: number,
-  query: string,
-  settings: PointSettings,
-  cancel: AddonCancel,
-) {
-  const { contextFrames, blackContext, maxNewTokens } = settings
-  const options = { contextFrames, blackContext, maxNewTokens, cancel }
-  return stream.answer(frameIndex, query, options)
 }

@@ -1,6 +1,6 @@
 import type { Box, Mask } from '../formats/mask.js'
 import type { RgbImage } from '../video/pixels.js'
-import type { Point, Timings } from './engine.js'
+import type { AnswerStats, Point, Timings } from './engine.js'
 
 /**
  * Where an object's mask in a frame comes from: from the pointer's own point ('point', keyframes),
@@ -39,6 +39,8 @@ export interface GroundResult {
   keyframe: boolean
   /** The pointer's answer on a keyframe, else null. */
   answer: string | null
+  /** What the language model did for the answer, on a keyframe: steps, tokens of the draft that were right. */
+  stats: AnswerStats | null
   objects: GroundedObject[]
   /**
    * The frame's mask as the paper evaluates it: the union over the objects of each direction, then

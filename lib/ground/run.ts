@@ -1,8 +1,7 @@
-import type { AddonCancel } from '../engine/addon.js'
 import { Mask } from '../formats/mask.js'
-import type { Frame } from '../video/frame.js'
+import type { PointedFrame, Pointing } from './ahead.js'
 import { bothDone } from './both-done.js'
-import type { GroundEngine, Point, PointAnswer, PointingStream } from './engine.js'
+import type { GroundEngine, Point, PointAnswer } from './engine.js'
 import { toResult } from './frame-result.js'
 import {
   agreementOf,
@@ -46,12 +45,8 @@ interface FusedOptions {
 
 export interface RunOptions {
   settings: GroundSettings
-  query: string
   /** As the container says, null when unknown. */
   frameCount: number | null
-  /** Stops engine calls. */
-  cancel: AddonCancel
-  /** Fires together with `cancel`. */
   signal: AbortSignal
   /** Give a first estimate of every frame at once, marked `final: false`. */
   provisional: boolean
@@ -69,7 +64,6 @@ export class GroundRun {
   readonly #engine: GroundEngine
   readonly #options: RunOptions
   readonly #fusion: FusionOptions
-  readonly #pointing: PointingStream
   /** Frames after the left keyframe that still wait for their masks. */
   #waiting: FrameSlot[] = []
   /** What the left keyframe's objects became in the waiting frames. */
@@ -83,22 +77,22 @@ export class GroundRun {
   constructor(engine: GroundEngine, options: RunOptions) {
     this.#engine = engine
     this.#options = options
-    const { contextFrames, tau, fusion } = options.settings
+    const { tau, fusion } = options.settings
     this.#fusion = { tau, strategy: fusion }
-    this.#pointing = engine.openPointing(contextFrames + 1)
   }
 
   /** Takes the next frame and gives the results that it completes, in order. */
-  async *push(frame: Frame): AsyncGenerator<GroundResult> {
+  async *push({ frame, pointing }: PointedFrame): AsyncGenerator<GroundResult> {
     const { settings, signal } = this.#options
     const slot = new FrameSlot(frame, this.#engine.segmenter, signal)
     this.#slots.add(slot)
     if (frame.index % settings.keyframeEvery === 0) {
-      yield* this.#keyframe(slot)
+      yield* this.#keyframe(slot, pointing)
       return
     }
     this.#waiting.push(slot)
-    await bothDone(this.#encodeForPointer(slot), this.#follow(slot))
+    const [{ timings }] = await bothDone(pointing, this.#follow(slot))
+    addTimes(slot.timings, timings)
     if (this.#options.provisional) yield this.#provisional(slot)
   }
 
@@ -121,7 +115,6 @@ export class GroundRun {
     this.#left = null
     this.#waiting = []
     this.#forward.clear()
-    this.#pointing.dispose()
   }
 
   #release(slot: FrameSlot): void {
@@ -130,16 +123,6 @@ export class GroundRun {
 
   #drop(tracker: Tracker | null): void {
     if (tracker && this.#trackers.delete(tracker)) tracker.dispose()
-  }
-
-  /** Encodes the frame for the pointer if the next keyframe looks at it. */
-  async #encodeForPointer(slot: FrameSlot): Promise<void> {
-    const { settings, frameCount, cancel } = this.#options
-    const { keyframeEvery, contextFrames, blackContext } = settings
-    const next = Math.ceil(slot.index / keyframeEvery) * keyframeEvery
-    const seen = next - slot.index <= (blackContext ? 0 : contextFrames)
-    if (!seen || (frameCount !== null && next >= frameCount)) return
-    addTimes(slot.timings, await this.#pointing.encode(slot.index, slot.frame, cancel))
   }
 
   /** Follows the left keyframe's objects into the frame. */
@@ -159,8 +142,11 @@ export class GroundRun {
     this.#forward.set(slot.index, { ...estimate, objectIds: left.arrived.objectIds })
   }
 
-  async *#keyframe(slot: FrameSlot): AsyncGenerator<GroundResult> {
-    const [answer] = await bothDone(this.#ask(slot), this.#follow(slot))
+  async *#keyframe(slot: FrameSlot, pointing: Promise<Pointing>): AsyncGenerator<GroundResult> {
+    const [said] = await bothDone(pointing, this.#follow(slot))
+    addTimes(slot.timings, said.timings)
+    // A repeated point is the same object.
+    const answer = { ...said.answer!, points: distinctPoints(said.answer!.points) }
     const arrived = this.#left?.own ? (this.#forward.get(slot.index) ?? null) : null
     const right = await this.#prompt(slot, answer, arrived)
     if (this.#left) yield* this.#closeInterval(this.#left, right)
@@ -168,17 +154,6 @@ export class GroundRun {
     this.#forward.clear()
     if (right.own) yield this.#pointed(right, right.own)
     else if (this.#options.provisional) yield this.#provisional(slot)
-  }
-
-  async #ask(slot: FrameSlot): Promise<PointAnswer> {
-    const { settings, query, cancel } = this.#options
-    const { contextFrames, blackContext, maxNewTokens } = settings
-    addTimes(slot.timings, await this.#pointing.encode(slot.index, slot.frame, cancel))
-    const options = { contextFrames, blackContext, maxNewTokens, cancel }
-    const answer = await this.#pointing.answer(slot.index, query, options)
-    addTimes(slot.timings, answer.timings)
-    // A repeated point is the same object.
-    return { ...answer, points: distinctPoints(answer.points) }
   }
 
   /** Turns the answer's points into masks on the keyframe and starts following them. */

@@ -271,3 +271,16 @@ function escapeEntities(text: string): string {
     .replaceAll('>', '&gt;')
     .replaceAll('"', '&quot;')
 }
+
+/**
+ * What an answer to a sentence usually looks like: one point in the middle, named as the sentence names
+ * it. A first guess for drafted decoding.
+ */
+export function answerTemplate(query: string): string {
+  const thing = query
+    .trim()
+    .replace(/^(please )?(point|click)( to| at)? /i, '')
+    .replace(/^(all )?(the )?/i, '')
+    .replace(/[.?!]+$/, '')
+  return ` ${writePoints([{ x: 50, y: 50 }], thing)}`
+}

@@ -36,6 +36,8 @@ export interface FakeEngineOptions {
 export class FakeEngine implements GroundEngine {
   readonly encodedForPointer: number[] = []
   readonly asked: number[] = []
+  /** Keyframes of each call. */
+  readonly batches: number[] = []
   readonly tracked: TrackRecord[] = []
   /** Image features alive now, and the most there ever were. */
   liveFeatures = 0
@@ -55,16 +57,24 @@ export class FakeEngine implements GroundEngine {
   openPointing(): PointingStream {
     this.streamsOpen++
     return {
-      encode: async (frameIndex, _image, cancel) => {
+      encode: async (frames, cancel) => {
         await checkCancel(cancel)
-        this.encodedForPointer.push(frameIndex)
-        return { vit: 1 }
+        this.encodedForPointer.push(...frames.map(({ index }) => index))
+        return { vit: frames.length }
       },
-      answer: async (frameIndex, query, { cancel }): Promise<PointAnswer> => {
+      prepare: async (_, { cancel }) => {
         await checkCancel(cancel)
-        this.asked.push(frameIndex)
-        const points = this.#options.answer(frameIndex, query)
-        return { frameIndex, points, text: `${points.length} points`, timings: { prefill: 2 } }
+        return { temporal: 1 }
+      },
+      answer: async (frameIndices, query, { cancel }): Promise<PointAnswer[]> => {
+        await checkCancel(cancel)
+        this.asked.push(...frameIndices)
+        this.batches.push(frameIndices.length)
+        return frameIndices.map(frameIndex => {
+          const points = this.#options.answer(frameIndex, query)
+          const text = `${points.length} points`
+          return { frameIndex, points, text, timings: { prefill: 2 }, stats: NO_STATS }
+        })
       },
       dispose: () => {
         this.streamsOpen--
@@ -125,6 +135,8 @@ export class FakeEngine implements GroundEngine {
     }
   }
 }
+
+const NO_STATS = { promptRows: 0, reusedRows: 0, steps: 0, drafted: 0, accepted: 0 }
 
 class FakeCancel implements AddonCancel {
   raised = false

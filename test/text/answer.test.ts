@@ -1,5 +1,6 @@
 import t from 'tap'
 import {
+  answerTemplate,
   parseAnswer,
   parseEvaluationAnswer,
   parseReferenceAnswer,
@@ -112,5 +113,19 @@ t.test('what is written is read back', t => {
   )
   t.equal(read[0]!.label, 'a <b> & "c"')
   t.equal(read[0]!.alt, 'a <b> & "c"')
+  t.end()
+})
+
+t.test('the usual answer to a sentence names its thing', t => {
+  const answer = (thing: string) => ` <point x="50.0" y="50.0" alt="${thing}">${thing}</point>`
+  for (const [query, thing] of [
+    ['Point to the white pigeon.', 'white pigeon'],
+    ['please point at all the dogs', 'dogs'],
+    ['the red square ', 'red square'],
+    ['a theatre', 'a theatre'],
+    ['a < b & "c"', 'a &lt; b &amp; &quot;c&quot;'],
+  ] as const) {
+    t.equal(answerTemplate(query), answer(thing))
+  }
   t.end()
 })

@@ -1,0 +1,153 @@
+import type { AddonCancel } from '../engine/addon.js'
+import type { Frame, FrameSource } from '../video/frame.js'
+import type { AnswerOptions, GroundEngine, PointAnswer, PointingStream, Timings } from './engine.js'
+import type { PointSettings } from './options.js'
+import { addTimes } from './slot.js'
+
+/** Pixels of frames that wait for the pointer, at most, where the caller leaves the number to us. */
+const HELD_BYTES = 256 * 2 ** 20
+const DEFAULT_BATCH = 8
+
+/** What the pointer did for a frame; the answer is null between keyframes. */
+export interface Pointing {
+  answer: PointAnswer | null
+  timings: Timings
+}
+
+/** A frame and the pointer's work for it, which may still be going on. */
+export interface PointedFrame {
+  frame: Frame
+  pointing: Promise<Pointing>
+}
+
+export interface AheadOptions {
+  settings: PointSettings
+  query: string
+  /** As the container says, null when unknown. */
+  frameCount: number | null
+  cancel: AddonCancel
+  /** Give every frame at once: each keyframe is asked about on its own. */
+  atOnce: boolean
+}
+
+/** Frames up to the keyframes that are answered together. */
+interface Held {
+  frame: Frame
+  pointing: Pointing
+}
+
+/**
+ * Runs the pointer over a clip and gives its frames on, in order. Keyframes do not depend on each
+ * other, so several are answered as one batch, in which every step reads the weights once for all of
+ * them; the answers are those of one at a time. Reads ahead up to the last keyframe of a batch and
+ * holds these frames, no more.
+ */
+export class PointingAhead {
+  readonly #stream: PointingStream
+  readonly #options: AheadOptions
+  readonly #answerOptions: AnswerOptions
+  /** Frames that the next keyframe looks at. */
+  #seen: Frame[] = []
+  #held: Held[] = []
+  #keyframes: Held[] = []
+
+  constructor(engine: Pick<GroundEngine, 'openPointing'>, options: AheadOptions) {
+    this.#options = options
+    const { contextFrames, blackContext, maxNewTokens, draft, keyframeBatch } = options.settings
+    const { cancel } = options
+    this.#answerOptions = { contextFrames, blackContext, maxNewTokens, draft, cancel }
+    const batch = options.atOnce ? 1 : (keyframeBatch ?? DEFAULT_BATCH)
+    this.#stream = engine.openPointing(contextFrames + 1, batch)
+  }
+
+  async *frames(source: FrameSource): AsyncGenerator<PointedFrame> {
+    const { maxFrames } = this.#options.settings
+    let batch = 0
+    for await (const frame of source) {
+      batch ||= this.#batch(frame)
+      if (batch === 1) yield this.#alone(frame)
+      else if (await this.#hold(frame, batch)) yield* this.#give()
+      if (frame.index + 1 >= maxFrames) break
+    }
+    await this.#answerAll()
+    yield* this.#give()
+  }
+
+  dispose(): void {
+    this.#stream.dispose()
+  }
+
+  #batch(frame: Frame): number {
+    const { atOnce, settings } = this.#options
+    if (atOnce) return 1
+    if (settings.keyframeBatch !== undefined) return settings.keyframeBatch
+    const interval = settings.keyframeEvery * frame.data.byteLength
+    return Math.min(DEFAULT_BATCH, Math.max(1, Math.floor(HELD_BYTES / interval)))
+  }
+
+  #isKeyframe = (frame: Frame): boolean => frame.index % this.#options.settings.keyframeEvery === 0
+
+  /** Whether the next keyframe, or this one, looks at the frame. */
+  #isSeen(frame: Frame): boolean {
+    const { settings, frameCount } = this.#options
+    const { keyframeEvery, contextFrames, blackContext, maxFrames } = settings
+    if (this.#isKeyframe(frame)) return true
+    const next = Math.ceil(frame.index / keyframeEvery) * keyframeEvery
+    if (next - frame.index > (blackContext ? 0 : contextFrames)) return false
+    return next < Math.min(maxFrames, frameCount ?? maxFrames)
+  }
+
+  /** Starts the work for one frame and does not wait for it. */
+  #alone(frame: Frame): PointedFrame {
+    const pointing = this.#isSeen(frame)
+      ? this.#point(frame)
+      : Promise.resolve({ answer: null, timings: {} })
+    // Whoever takes the frame sees the failure; nobody may take it any more.
+    pointing.catch(() => {})
+    return { frame, pointing }
+  }
+
+  async #point(frame: Frame): Promise<Pointing> {
+    const timings = { ...(await this.#stream.encode([frame], this.#options.cancel)) }
+    if (!this.#isKeyframe(frame)) return { answer: null, timings }
+    const { query } = this.#options
+    const [answer] = await this.#stream.answer([frame.index], query, this.#answerOptions)
+    addTimes(timings, answer!.timings)
+    return { answer: answer!, timings }
+  }
+
+  /** Takes a frame in; true when nothing waits for a keyframe's answer any more. */
+  async #hold(frame: Frame, batch: number): Promise<boolean> {
+    const held: Held = { frame, pointing: { answer: null, timings: {} } }
+    this.#held.push(held)
+    if (this.#isSeen(frame)) this.#seen.push(frame)
+    if (this.#isKeyframe(frame)) {
+      const { timings } = held.pointing
+      // The keyframe and its predecessors are one batch of the vision encoder, and leave room for
+      // those of the next keyframe.
+      addTimes(timings, await this.#stream.encode(this.#seen.splice(0), this.#options.cancel))
+      addTimes(timings, await this.#stream.prepare(frame.index, this.#answerOptions))
+      this.#keyframes.push(held)
+    }
+    if (this.#keyframes.length === batch) await this.#answerAll()
+    return this.#keyframes.length === 0
+  }
+
+  async #answerAll(): Promise<void> {
+    const keyframes = this.#keyframes.splice(0)
+    if (keyframes.length === 0) return
+    const indices = keyframes.map(({ frame }) => frame.index)
+    const answers = await this.#stream.answer(indices, this.#options.query, this.#answerOptions)
+    for (const [i, answer] of answers.entries()) {
+      const { pointing } = keyframes[i]!
+      pointing.answer = answer
+      addTimes(pointing.timings, answer.timings)
+    }
+  }
+
+  *#give(): Generator<PointedFrame> {
+    for (const { frame, pointing } of this.#held.splice(0)) {
+      yield { frame, pointing: Promise.resolve(pointing) }
+    }
+  }
+}

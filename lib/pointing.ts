@@ -1,0 +1,65 @@
+import type { AddonCancel, AddonPointerStream } from './engine/addon.js'
+import { typed } from './engine/errors.js'
+import type { AnswerOptions, PointAnswer, PointingStream, Timings } from './ground/engine.js'
+import type { PointerText } from './pointer.js'
+import type { Frame } from './video/frame.js'
+
+/** Sentences whose last answers are kept as drafts. */
+const KEPT_DRAFTS = 16
+
+/** A clip's encoded frames in the engine, asked in sentences. */
+export class EnginePointing implements PointingStream {
+  readonly #stream: AddonPointerStream
+  readonly #text: PointerText
+  /** All frames of a stream have one size. */
+  #size = { width: 0, height: 0 }
+  /** The last answer to each sentence: the frames of a clip are answered much alike. */
+  readonly #drafts = new Map<string, Int32Array>()
+
+  constructor(stream: AddonPointerStream, text: PointerText) {
+    this.#stream = stream
+    this.#text = text
+  }
+
+  async encode(frames: readonly Frame[], cancel: AddonCancel): Promise<Timings> {
+    const batch = frames.map(({ index, data, width, height }) => {
+      this.#size = { width, height }
+      return { frameIndex: index, image: { data, width, height } }
+    })
+    return (await typed(this.#stream.encodeBatch(batch, { cancel }))).times
+  }
+
+  async prepare(frameIndex: number, options: AnswerOptions): Promise<Timings> {
+    const { contextFrames, blackContext, cancel } = options
+    const asked = { contextFrames, blackContext, cancel }
+    return (await typed(this.#stream.prepare(frameIndex, asked))).times
+  }
+
+  async answer(
+    frameIndices: readonly number[],
+    query: string,
+    { draft, ...options }: AnswerOptions,
+  ): Promise<PointAnswer[]> {
+    const promptIds = this.#text.encodePrompt(query)
+    const guess = draft ? { draft: this.#drafts.get(query) ?? this.#text.encodeDraft(query) } : {}
+    const requests = frameIndices.map(frameIndex => ({ frameIndex, promptIds, ...guess }))
+    const answers = await typed(this.#stream.answer(requests, options))
+    if (answers.length > 0) this.#keepDraft(query, answers.at(-1)!.ids)
+    const { width, height } = this.#size
+    return answers.map(({ ids, times, stats }, i) => {
+      const text = this.#text.decode(ids)
+      const points = this.#text.parse(text, width, height)
+      return { frameIndex: frameIndices[i]!, points, text, timings: times, stats }
+    })
+  }
+
+  #keepDraft(query: string, ids: Int32Array): void {
+    this.#drafts.delete(query)
+    this.#drafts.set(query, ids)
+    if (this.#drafts.size > KEPT_DRAFTS) this.#drafts.delete(this.#drafts.keys().next().value!)
+  }
+
+  dispose(): void {
+    this.#stream.dispose()
+  }
+}
