@@ -189,11 +189,10 @@ Case make_split(Shape s, const Sizes& sizes) {
     return sequences;
   };
   const cuda::SplitAttention shape{s.heads, s.kv_heads, s.d, scale_of(s), s.causal};
-  o->splits = cuda::plan_splits(shape, views(0), sizes.machine.multiprocessors);
   o->workspace = reserve<std::byte>(
-      std::max<size_t>(cuda::attention_split_workspace_bytes(shape, views(0), o->splits), 1));
+      std::max<size_t>(cuda::attention_split_workspace_bytes(shape, views(0)), 1));
   c.run = [=](cudaStream_t stream, int set) {
-    cuda::attention_split(stream, shape, views(set), o->splits, o->workspace->get());
+    cuda::attention_split(stream, shape, views(set), o->workspace->get());
   };
   c.error = [=] {
     o->out->poison();

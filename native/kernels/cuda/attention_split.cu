@@ -6,7 +6,8 @@
 
 // A block has eight rows (heads of queries that share a key head) and a range of keys; its four
 // warps take four keys at a time, every lane 4 or 8 elements of them. The 32 products of rows and
-// keys are summed over the lanes so that each lane ends up with one of them.
+// keys are summed over the lanes so that each lane ends up with one of them. Blocks begin at fixed
+// keys, and a hidden key adds zeros, so that a row's sums never depend on what is behind it.
 namespace vmolmo::cuda {
 namespace {
 
@@ -14,6 +15,7 @@ constexpr int kWarps = 4;
 constexpr int kThreads = kWarps * kWarpSize;
 constexpr int kRows = 8;
 constexpr int kKeys = 4;
+constexpr int kPartKeys = 64;  // of a block: four rounds
 constexpr float kLog2E = 1.4426950408889634f;
 
 struct Arguments {
@@ -159,8 +161,7 @@ __global__ void __launch_bounds__(kThreads) attention_split_kernel(const Argumen
   const int nk = s.past ? *s.past + s.nq : s.nk, offset = s.past ? *s.past : s.offset;
   const int lane = static_cast<int>(threadIdx.x) % kWarpSize;
   const int warp = static_cast<int>(threadIdx.x) / kWarpSize;
-  const int part = (nk + arguments.parts.splits - 1) / arguments.parts.splits;
-  const int begin = min(split * part, nk), end = min(begin + part, nk);
+  const int begin = min(split * kPartKeys, nk), end = min(begin + kPartKeys, nk);
   const float* keys = s.k + kv_head * s.k_head;
   const float* values = s.v + kv_head * s.v_head;
 
@@ -198,14 +199,16 @@ __global__ void __launch_bounds__(kThreads) attention_split_kernel(const Argumen
   store(arguments, state, sequence, kv_head, split, row0, rows, warp, lane);
 }
 
-AttentionParts make_parts(const SplitAttention& shape, std::span<const SplitSequence> sequences,
-                          int splits) {
+AttentionParts make_parts(const SplitAttention& shape, std::span<const SplitSequence> sequences) {
   AttentionParts parts;
-  parts.splits = std::max(splits, 1);
   parts.heads = shape.heads, parts.kv_heads = shape.kv_heads, parts.dv = shape.d;
-  int queries = 0;
-  for (const SplitSequence& s : sequences) queries = std::max(queries, s.nq);
+  int queries = 0, keys = 1;
+  for (const SplitSequence& s : sequences) {
+    queries = std::max(queries, s.nq);
+    keys = std::max(keys, s.nk);
+  }
   parts.max_rows = queries * (shape.heads / shape.kv_heads);
+  parts.splits = static_cast<int>(ceil_div(keys, kPartKeys));
   return parts;
 }
 
@@ -234,31 +237,18 @@ bool attention_split_supports(const SplitAttention& shape,
          std::all_of(sequences.begin(), sequences.end(), fits);
 }
 
-int plan_splits(const SplitAttention& shape, std::span<const SplitSequence> sequences,
-                int multiprocessors) {
-  int64_t blocks = 0, keys = 0;
-  for (const SplitSequence& s : sequences) {
-    blocks += ceil_div(int64_t{s.nq} * (shape.heads / shape.kv_heads), kRows) * shape.kv_heads;
-    keys = std::max<int64_t>(keys, s.nk);
-  }
-  if (blocks == 0) return 1;
-  // Parts of at least 32 keys, two rounds of a block.
-  const int64_t wanted = ceil_div(2 * multiprocessors, blocks);
-  return static_cast<int>(std::clamp<int64_t>(std::min(wanted, keys / 32), 1, 64));
-}
-
 size_t attention_split_workspace_bytes(const SplitAttention& shape,
-                                       std::span<const SplitSequence> sequences, int splits) {
+                                       std::span<const SplitSequence> sequences) {
   const size_t at_once = std::min<size_t>(sequences.size(), kMaxSequences);
-  return make_parts(shape, sequences, splits).bytes(at_once);
+  return make_parts(shape, sequences).bytes(at_once);
 }
 
 void attention_split(Stream stream, const SplitAttention& shape,
-                     std::span<const SplitSequence> sequences, int splits, void* workspace) {
+                     std::span<const SplitSequence> sequences, void* workspace) {
   Arguments arguments{};
   arguments.shape = shape;
-  arguments.parts = make_parts(shape, sequences, splits);
-  arguments.parts.data = splits > 1 ? static_cast<float*>(workspace) : nullptr;
+  arguments.parts = make_parts(shape, sequences);
+  arguments.parts.data = arguments.parts.splits > 1 ? static_cast<float*>(workspace) : nullptr;
   arguments.row_blocks = static_cast<int32_t>(ceil_div(arguments.parts.max_rows, kRows));
   for (size_t begin = 0; begin < sequences.size(); begin += kMaxSequences) {
     const size_t count = std::min<size_t>(sequences.size() - begin, kMaxSequences);

@@ -35,11 +35,9 @@ struct SplitAttention {
 // bytes.
 bool attention_split_supports(const SplitAttention& shape,
                               std::span<const SplitSequence> sequences);
-int plan_splits(const SplitAttention& shape, std::span<const SplitSequence> sequences,
-                int multiprocessors);
 size_t attention_split_workspace_bytes(const SplitAttention& shape,
-                                       std::span<const SplitSequence> sequences, int splits);
+                                       std::span<const SplitSequence> sequences);
 void attention_split(Stream stream, const SplitAttention& shape,
-                     std::span<const SplitSequence> sequences, int splits, void* workspace);
+                     std::span<const SplitSequence> sequences, void* workspace);
 
 }  // namespace vmolmo::cuda

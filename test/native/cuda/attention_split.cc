@@ -13,7 +13,6 @@ struct Problem {
   int32_t heads, kv_heads, d;
   std::vector<Lengths> sequences;
   bool causal = false;
-  int splits = 1;
   bool past_on_device = false;
 };
 
@@ -82,12 +81,11 @@ void run(const Problem& p) {
   }
   const cuda::SplitAttention shape{p.heads, p.kv_heads, p.d, 0.125f, p.causal};
   check(cuda::attention_split_supports(shape, views), "refused");
-  const DeviceArray<std::byte> workspace(
-      cuda::attention_split_workspace_bytes(shape, views, p.splits) + 1);
-  cuda::attention_split(nullptr, shape, views, p.splits, workspace.get());
+  const DeviceArray<std::byte> workspace(cuda::attention_split_workspace_bytes(shape, views) + 1);
+  cuda::attention_split(nullptr, shape, views, workspace.get());
   for (const auto& s : sequences) {
     check_close(s->out.read(), s->expected(p), 2e-6, "heads ", p.heads, "/", p.kv_heads, " of ",
-                p.d, ", ", s->lengths.nq, " queries, ", s->lengths.nk, " keys, splits ", p.splits);
+                p.d, ", ", s->lengths.nq, " queries, ", s->lengths.nk, " keys");
   }
 }
 
@@ -106,14 +104,8 @@ TEST_CASE("cuda split attention: keys in parts, causal, several lengths") {
          .kv_heads = 1,
          .d = 128,
          .sequences = {{4, 100, 96}, {1, 3, 2}, {2, 40, 38}},
-         .causal = true,
-         .splits = 3});
-    run({.heads = 2,
-         .kv_heads = 1,
-         .d = 200,
-         .sequences = {{5, 9, 4}},
-         .causal = true,
-         .splits = 8});
+         .causal = true});
+    run({.heads = 2, .kv_heads = 1, .d = 200, .sequences = {{5, 9, 4}}, .causal = true});
   });
 }
 
@@ -123,17 +115,39 @@ TEST_CASE("cuda split attention: the length is read on the device") {
        .d = 64,
        .sequences = {{1, 30, 29}, {3, 7, 4}},
        .causal = true,
-       .splits = 4,
        .past_on_device = true});
 }
 
-TEST_CASE("cuda split attention: what it does not take, and how it splits") {
+TEST_CASE("cuda split attention: a query's result does not depend on what else is in the call") {
+  const Problem p{.heads = 7, .kv_heads = 1, .d = 128, .sequences = {}, .causal = true};
+  const cuda::SplitAttention shape{p.heads, p.kv_heads, p.d, 0.125f, true};
+  Random random(3);
+  const Sequence sequence(random, p, {4, 130, 126});
+  const auto rows_of = [&](int32_t first, int32_t count, int32_t keys) {
+    cuda::SplitSequence view = sequence.view(p);
+    view.q += first * p.heads * p.d;
+    view.nq = count, view.nk = keys, view.offset = 126 + first;
+    const DeviceArray<float> out(static_cast<size_t>(count * p.heads * p.d));
+    view.out = out.get();
+    const DeviceArray<std::byte> workspace(
+        cuda::attention_split_workspace_bytes(shape, {&view, 1}) + 1);
+    cuda::attention_split(nullptr, shape, {&view, 1}, workspace.get());
+    return out.read();
+  };
+  const std::vector<float> all = rows_of(0, 4, 130);
+  for (int32_t row = 0; row < 4; ++row) {
+    // Alone, query `row` sees 127 + row keys and no more are there.
+    const std::vector<float> alone = rows_of(row, 1, 127 + row);
+    const auto at = all.begin() + row * p.heads * p.d;
+    check(std::equal(alone.begin(), alone.end(), at), "query ", row, " differs");
+  }
+}
+
+TEST_CASE("cuda split attention: what it does not take") {
   cuda::SplitAttention shape{28, 4, 128, 1.0f, true};
   cuda::SplitSequence s;
   s.nq = 1, s.nk = 2000, s.q_row = s.k_row = s.v_row = 512;
   check(cuda::attention_split_supports(shape, {&s, 1}), "a plain problem");
-  check(cuda::plan_splits(shape, {&s, 1}, 132) == 62, "splits ",
-        cuda::plan_splits(shape, {&s, 1}, 132));
   s.k_row = 510;
   check(!cuda::attention_split_supports(shape, {&s, 1}), "rows of 510 floats");
   s.k_row = 512, shape.d = 260;

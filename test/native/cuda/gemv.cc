@@ -133,6 +133,33 @@ TEST_CASE("cuda gemv: SwiGLU of two matrices") {
   });
 }
 
+TEST_CASE("cuda gemv: a row's result does not depend on the rows beside it") {
+  Random random(9);
+  const int64_t n = 33, k = 2500 / 8 * 8;
+  const Problem p{.m = 8, .n = n, .k = k};
+  const Weight weight = make_weight(random, p);
+  const auto* bytes = reinterpret_cast<const uint8_t*>(weight.data.raw());
+  const DeviceArray<uint8_t> data(std::vector<uint8_t>(bytes, bytes + weight.data.bytes()));
+  const DeviceArray<float> x(random.normal(p.m * k));
+  const auto rows_of = [&](int64_t first, int64_t count) {
+    const DeviceArray<float> y(static_cast<size_t>(count * n));
+    cuda::Gemv gemv;
+    gemv.x = x.get() + first * k, gemv.w = data.get(), gemv.y = y.get();
+    gemv.m = count, gemv.n = gemv.ldy = n, gemv.k = gemv.ldx = k;
+    gemv.row_bytes = 2 * k;
+    cuda::gemv(nullptr, gemv);
+    return y.read();
+  };
+  const std::vector<float> all = rows_of(0, p.m);
+  for (int64_t first = 0; first < p.m; ++first) {
+    for (int64_t count = 1; first + count <= p.m; count += 2) {
+      const std::vector<float> some = rows_of(first, count);
+      check(std::equal(some.begin(), some.end(), all.begin() + first * n), count, " rows from ",
+            first, " differ");
+    }
+  }
+}
+
 TEST_CASE("cuda gemv: what it does not take") {
   cuda::Gemv p;
   p.m = 1, p.n = 4, p.k = 64, p.row_bytes = 128;
