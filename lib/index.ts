@@ -113,7 +113,7 @@ export {
   type SegmentPrompt,
   type SegmentResult,
 } from './segmenter.js'
-export type { ClipSource } from './video/frame.js'
+export type { ClipOptions, ClipSource } from './video/frame.js'
 export type { PixelFormat, RawFrame, RgbImage } from './video/pixels.js'
 export { VideoWriter } from './video/writer.js'
 export {

@@ -126,7 +126,7 @@ export class Pointer implements AsyncDisposable {
     this.#checkAlive()
     const settings = pointSettings(options, this.previousFrames, 1)
     checkSentence(query)
-    const clip = await openClip(source)
+    const clip = await openClip(source, options)
     try {
       yield* pointClip(this, this.#createCancel, clip, query, settings)
     } catch (error) {

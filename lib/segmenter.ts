@@ -16,7 +16,7 @@ import { type ClipSegmenter, TRACKING, type Tracking } from './ground/segmenter.
 import { readCheckpoint } from './hub/checkpoint.js'
 import { cancellable, EMBEDDED, FLOAT_DTYPES, type LoadOptions, loadSettings } from './load.js'
 import { type PromptBox, type PromptPoint, toAddonBox, toAddonPoints } from './prompts.js'
-import type { ClipSource } from './video/frame.js'
+import type { ClipOptions, ClipSource } from './video/frame.js'
 import { readImage } from './video/images.js'
 import { type RawFrame, type RgbImage, toRgb } from './video/pixels.js'
 import { FrameReader } from './video/reader.js'
@@ -32,7 +32,7 @@ export interface SegmentPrompt {
   maskInput?: Float32Array
 }
 
-export interface SegmentOptions {
+export interface SegmentOptions extends ClipOptions {
   /** Three candidates per prompt instead of one. Default false. */
   multimask?: boolean
   /** Logit from which a pixel is object. Default 0. */
@@ -61,8 +61,8 @@ export interface EncodedImage {
   dispose(): void
 }
 
-const readPixels = async (image: ImageSource): Promise<RgbImage> =>
-  typeof image === 'string' ? readImage(image) : toRgb(image, 'image')
+const readPixels = async (image: ImageSource, options: ClipOptions): Promise<RgbImage> =>
+  typeof image === 'string' ? readImage(image, options) : toRgb(image, 'image')
 
 const isEncoded = (image: ImageSource | EncodedImage): image is EncodedImage =>
   typeof image === 'object' && 'features' in image
@@ -111,9 +111,12 @@ export class Segmenter implements AsyncDisposable {
   }
 
   /** Computes the image features of a picture once, for many prompts. */
-  async encode(image: ImageSource, options: { signal?: AbortSignal } = {}): Promise<EncodedImage> {
+  async encode(
+    image: ImageSource,
+    options: ClipOptions & { signal?: AbortSignal } = {},
+  ): Promise<EncodedImage> {
     this.#checkAlive()
-    const pixels = await readPixels(image)
+    const pixels = await readPixels(image, options)
     const { features } = await withCancel(options.signal, this.#createCancel, call =>
       this.engine.encode(pixels, call),
     )
@@ -137,7 +140,7 @@ export class Segmenter implements AsyncDisposable {
     try {
       const { width, height } = encoded
       const engine = list.map((prompt, i) => toAddonPrompt(prompt, width, height, `prompt ${i}`))
-      const { signal, multimask = false, ...flags } = options
+      const { signal, exifOrientation: _, multimask = false, ...flags } = options
       const found = await withCancel(signal, this.#createCancel, call =>
         this.engine.segment(encoded.features, engine, { ...flags, multimask, ...call }),
       )
@@ -154,7 +157,7 @@ export class Segmenter implements AsyncDisposable {
    */
   async openVideo(source: ClipSource, options: SegmentVideoOptions = {}): Promise<SegmentVideo> {
     this.#checkAlive()
-    const reader = await FrameReader.open(source)
+    const reader = await FrameReader.open(source, options)
     return SegmentVideo.open(this.engine, this.#createCancel, reader, options)
   }
 

@@ -10,7 +10,7 @@ import { withCancel } from './engine/cancel.js'
 import { DisposedError, InvalidArgumentError } from './engine/errors.js'
 import { Mask } from './formats/mask.js'
 import { type PromptBox, type PromptPoint, toAddonBox, toAddonPoints } from './prompts.js'
-import type { Frame } from './video/frame.js'
+import type { ClipOptions, Frame } from './video/frame.js'
 import type { RgbImage } from './video/pixels.js'
 import type { FrameReader } from './video/reader.js'
 
@@ -20,7 +20,7 @@ const KEPT_FEATURES = 8
 /** Objects are called by the caller's own numbers or names. */
 export type ObjectId = number | string
 
-export interface SegmentVideoOptions {
+export interface SegmentVideoOptions extends ClipOptions {
   /** Holes of at most this many low-resolution pixels are filled; 0 switches it off. Default 8. */
   fillHoleArea?: number
   /** Give every pixel to at most one object. Default false. */
@@ -108,7 +108,7 @@ export class SegmentVideo implements Disposable {
     engine: AddonSegmenter,
     createCancel: () => AddonCancel,
     reader: FrameReader,
-    options: SegmentVideoOptions,
+    { exifOrientation: _, ...options }: SegmentVideoOptions,
   ): Promise<SegmentVideo> {
     const frameCount = await reader.countFrames()
     const first = await reader.get(0)

@@ -118,7 +118,7 @@ export class VideoMolmo<S extends Segmenter | ClipSegmenter = Segmenter>
     this.#checkAlive()
     const settings = groundSettings(options, this.pointer.previousFrames)
     checkSentence(query)
-    const clip = await openClip(source)
+    const clip = await openClip(source, options)
     try {
       yield* groundClip(this.engine, this.#createCancel, clip, query, settings)
     } catch (error) {

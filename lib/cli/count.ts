@@ -9,12 +9,14 @@ import {
   parseInteger,
   withJson,
   withModelOptions,
+  withSourceOptions,
 } from './options.js'
 import { pointOptions } from './point.js'
 
 interface CountFlags extends ModelFlags {
   keyframeEvery?: number
   rule?: CountRule
+  exifOrientation?: boolean
   json?: boolean
 }
 
@@ -28,7 +30,7 @@ export function addCountCommand(program: Command, context: CommandContext): void
     .addOption(
       new Option('--rule <rule>', 'how the counts of the frames become one').choices(COUNT_RULES),
     )
-  withJson(withModelOptions(command, ['pointer'])).action(
+  withJson(withModelOptions(withSourceOptions(command), ['pointer'])).action(
     (source: string, sentence: string, flags: CountFlags) =>
       count(source, sentence, flags, context),
   )

@@ -22,6 +22,7 @@ import {
   withFormats,
   withJson,
   withModelOptions,
+  withSourceOptions,
 } from './options.js'
 import { ProgressBar } from './progress.js'
 
@@ -57,6 +58,7 @@ export function addGroundCommand(program: Command, context: CommandContext): voi
       ),
     )
     .option('--review', 'also rank the frames by how much both directions disagree')
+  withSourceOptions(command)
   withJson(withFormats(withModelOptions(command, ['pointer', 'segmenter']))).action(
     (source: string, sentence: string, flags: GroundFlags) =>
       ground(source, sentence, flags, context),
@@ -64,8 +66,8 @@ export function addGroundCommand(program: Command, context: CommandContext): voi
 }
 
 function groundOptions(flags: GroundFlags): GroundOptions {
-  const { keyframeEvery, tau, contextFrames, maxNewTokens, keyframeBatch, maxFrames, fusion } =
-    flags
+  const { keyframeEvery, tau, contextFrames, maxNewTokens, keyframeBatch } = flags
+  const { maxFrames, fusion, exifOrientation } = flags
   const options = {
     keyframeEvery,
     tau,
@@ -74,6 +76,7 @@ function groundOptions(flags: GroundFlags): GroundOptions {
     keyframeBatch,
     maxFrames,
     fusion,
+    exifOrientation,
   }
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 }

@@ -34,6 +34,10 @@ export function parseNumbers(text: string): number[] {
   return text.split(',').map(parseNumber)
 }
 
+/** Adds the options of how a source is read. */
+export const withSourceOptions = (command: Command): Command =>
+  command.option('--exif-orientation', 'turn pictures as their EXIF mark says')
+
 /** Formats of labels between commas. */
 export function parseFormats(text: string): LabelFormat[] {
   return text.split(',').map(name => {

@@ -9,6 +9,7 @@ import {
   parseInteger,
   withJson,
   withModelOptions,
+  withSourceOptions,
 } from './options.js'
 
 interface PointFlags extends ModelFlags {
@@ -16,6 +17,7 @@ interface PointFlags extends ModelFlags {
   contextFrames?: number
   keyframeBatch?: number
   maxFrames?: number
+  exifOrientation?: boolean
   json?: boolean
 }
 
@@ -33,19 +35,20 @@ export function addPointCommand(program: Command, context: CommandContext): void
     .option('--context-frames <count>', 'previous frames for the pointer', parseInteger)
     .option('--keyframe-batch <count>', 'keyframes that are answered together', parseInteger)
     .option('--max-frames <count>', 'frames to read at most', parseInteger)
-  withJson(withModelOptions(command, ['pointer'])).action(
+  withJson(withModelOptions(withSourceOptions(command), ['pointer'])).action(
     (source: string, sentence: string, flags: PointFlags) =>
       point(source, sentence, flags, context),
   )
 }
 
 export function pointOptions(flags: PointFlags, signal: AbortSignal): PointOptions {
-  const { keyframeEvery, contextFrames, keyframeBatch, maxFrames } = flags
+  const { keyframeEvery, contextFrames, keyframeBatch, maxFrames, exifOrientation } = flags
   return {
     signal,
     ...(keyframeEvery === undefined ? {} : { keyframeEvery }),
     ...(contextFrames === undefined ? {} : { contextFrames }),
     ...(keyframeBatch === undefined ? {} : { keyframeBatch }),
+    ...(exifOrientation === undefined ? {} : { exifOrientation }),
     ...(maxFrames === undefined ? {} : { maxFrames }),
   }
 }

@@ -20,6 +20,7 @@ import {
   parseNumbers,
   withJson,
   withModelOptions,
+  withSourceOptions,
 } from './options.js'
 import { ProgressBar } from './progress.js'
 
@@ -31,6 +32,7 @@ interface ObjectPrompt {
 }
 
 interface SegmentFlags extends ModelFlags {
+  exifOrientation?: boolean
   output: string
   point: [object: number, values: number[]][]
   box: [object: number, values: number[]][]
@@ -68,10 +70,12 @@ export function addSegmentCommand(program: Command, context: CommandContext): vo
     .option('-f, --frame <index>', 'frame of the clicks and boxes', parseInteger, 0)
     .option('--max-frames <count>', 'frames to go in each direction at most', parseInteger)
     .option('-o, --output <folder>', 'where to write', 'out')
-  withJson(withModelOptions(command, ['segmenter'])).action((source: string, flags: SegmentFlags) =>
-    segment(source, flags, context),
+  withJson(withModelOptions(withSourceOptions(command), ['segmenter'])).action(
+    (source: string, flags: SegmentFlags) => segment(source, flags, context),
   )
 }
+
+const sourceOptions = ({ exifOrientation = false }: SegmentFlags) => ({ exifOrientation })
 
 function promptsOf(flags: SegmentFlags): Map<number, ObjectPrompt> {
   const prompts = new Map<number, ObjectPrompt>()
@@ -174,7 +178,7 @@ async function write(
   frames: Map<number, PackedFrame>,
   prompts: Map<number, ObjectPrompt>,
 ): Promise<OutputPaths> {
-  const clip = await openClip(source)
+  const clip = await openClip(source, sourceOptions(flags))
   const writer = await OutputWriter.open(flags.output, '', clip.frameRate ?? PICTURE_FRAME_RATE)
   try {
     for await (const frame of clip) {
@@ -201,7 +205,7 @@ async function segment(
     flags.segmenter,
     loadOptions<FloatDtype>(flags, signal),
   )
-  using video = await segmenter.openVideo(source)
+  using video = await segmenter.openVideo(source, sourceOptions(flags))
   await prompt(video, flags.frame, prompts)
   const frames = await propagate(video, flags, signal)
   const outputs = await write(source, flags, frames, prompts)

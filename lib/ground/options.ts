@@ -1,5 +1,6 @@
 import type { AddonFusionStrategy } from '../engine/addon.js'
 import { InvalidArgumentError } from '../engine/errors.js'
+import type { ClipOptions } from '../video/frame.js'
 
 /** Table 5 of the paper; 'bidirectional' is equations 5 and 6. */
 export type FusionStrategy = AddonFusionStrategy
@@ -21,7 +22,7 @@ export interface GroundProgress {
   frameCount: number | null
 }
 
-export interface PointOptions {
+export interface PointOptions extends ClipOptions {
   /** Every how many frames the pointer is asked (k). Integer >= 1. */
   keyframeEvery?: number
   /**

@@ -10,6 +10,7 @@ import type {
 import { DecodeError } from '../engine/errors.js'
 import type { Frame, FrameSource } from './frame.js'
 import { type Libav, libav } from './libav.js'
+import { orient, readDisplayMatrix } from './orientation.js'
 import { copyRows, MAX_FRAME_SIDE } from './pixels.js'
 
 /** A demuxer and decoder positioned at the first frame of a file's video stream. */
@@ -141,6 +142,8 @@ async function* frames(path: string): AsyncGenerator<Frame> {
   const file = await open(path)
   const { av, stream, decoder, input } = file
   const converter = new RgbConverter(av, path)
+  const matrix = stream.codecpar.getCodedSideData(av.AV_PKT_DATA_DISPLAYMATRIX)
+  const orientation = matrix && readDisplayMatrix(matrix)
   const { num, den } = stream.timeBase
   let index = 0
   let size: { width: number; height: number } | undefined
@@ -154,8 +157,9 @@ async function* frames(path: string): AsyncGenerator<Frame> {
       const pts = picture.bestEffortTimestamp
       start ??= pts
       const timeNs = ((pts - start) * BigInt(num) * 1_000_000_000n) / BigInt(den)
-      const data = await converter.convert(picture)
-      yield { index, timeNs, width, height, data, decodeMs: performance.now() - since }
+      const stored = { data: await converter.convert(picture), width, height }
+      const image = orientation ? orient(stored, orientation) : stored
+      yield { index, timeNs, ...image, decodeMs: performance.now() - since }
       index++
       since = performance.now()
     }
@@ -186,7 +190,8 @@ function checkPicture(
 }
 
 /**
- * Reads the best video stream of a file. Rotation marks of the container are not applied.
+ * Reads the best video stream of a file. Frames are turned and mirrored as the container
+ * says they are to be shown, as FFmpeg's own tools do it.
  *
  * @throws DECODE_FAILED for a file that FFmpeg cannot open or decode, or that has no video.
  */

@@ -13,6 +13,14 @@ export interface Frame extends RgbImage {
 /** What a clip can be: a video file, a folder of pictures, a picture, or frames in memory. */
 export type ClipSource = string | URL | RawFrame | Iterable<RawFrame> | AsyncIterable<RawFrame>
 
+export interface ClipOptions {
+  /**
+   * Turn pictures as their EXIF mark says. Default false, as the reference reads them. Videos are
+   * always turned as their container says.
+   */
+  exifOrientation?: boolean
+}
+
 /** Frames in order. Iterate once; `reopen` starts again where the source allows it. */
 export interface FrameSource extends AsyncIterable<Frame> {
   /**

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
 import sharp, { type OutputInfo } from 'sharp'
 import { DecodeError, InvalidArgumentError } from '../engine/errors.js'
-import type { Frame, FrameSource } from './frame.js'
+import type { ClipOptions, Frame, FrameSource } from './frame.js'
 import { MAX_FRAME_SIDE, type RgbImage } from './pixels.js'
 
 /** Endings of the files that count as pictures, lower case. */
@@ -15,15 +15,18 @@ export const isImagePath = (path: string) => IMAGE_ENDINGS.includes(extname(path
 
 /**
  * Decodes a picture to packed 8-bit RGB as PIL's `convert('RGB')` does: alpha is dropped, palette
- * and gray are expanded, the EXIF orientation is not applied.
+ * and gray are expanded, the EXIF orientation is not applied unless that is asked for.
  *
  * @throws DECODE_FAILED for a missing or broken file, or one whose sides exceed 16384 pixels.
  */
-export async function readImage(path: string): Promise<RgbImage> {
+export async function readImage(
+  path: string,
+  { exifOrientation = false }: ClipOptions = {},
+): Promise<RgbImage> {
   let decoded: { data: Buffer; info: OutputInfo }
   try {
     const picture = sharp(path, { failOn: 'error', limitInputPixels: MAX_FRAME_SIDE ** 2 })
-    decoded = await picture
+    decoded = await (exifOrientation ? picture.autoOrient() : picture)
       .toColourspace('srgb')
       .removeAlpha()
       .raw({ depth: 'uchar' })
@@ -45,11 +48,11 @@ export async function readImage(path: string): Promise<RgbImage> {
   return { data: new Uint8Array(data), width: info.width, height: info.height }
 }
 
-async function* pictures(paths: readonly string[]): AsyncGenerator<Frame> {
+async function* pictures(paths: readonly string[], options: ClipOptions): AsyncGenerator<Frame> {
   let first: RgbImage | undefined
   for (const [index, path] of paths.entries()) {
     const since = performance.now()
-    const image = await readImage(path)
+    const image = await readImage(path, options)
     first ??= image
     if (image.width !== first.width || image.height !== first.height) {
       throw new DecodeError(
@@ -62,26 +65,34 @@ async function* pictures(paths: readonly string[]): AsyncGenerator<Frame> {
 }
 
 /** Pictures in the given order, one frame each. */
-export function openImageFiles(paths: readonly string[], name: string): FrameSource {
+export function openImageFiles(
+  paths: readonly string[],
+  name: string,
+  options: ClipOptions = {},
+): FrameSource {
   return {
     frameCount: paths.length,
     frameRate: paths.length > 1 ? PICTURE_FRAME_RATE : null,
     name,
-    reopen: () => Promise.resolve(openImageFiles(paths, name)),
-    [Symbol.asyncIterator]: () => pictures(paths),
+    reopen: () => Promise.resolve(openImageFiles(paths, name, options)),
+    [Symbol.asyncIterator]: () => pictures(paths, options),
   }
 }
 
 /** A clip of one frame. */
-export const openImageFile = (path: string): FrameSource => openImageFiles([path], basename(path))
+export const openImageFile = (path: string, options: ClipOptions = {}): FrameSource =>
+  openImageFiles([path], basename(path), options)
 
 /**
  * The pictures of a folder, sorted by name as plain strings. Other files are passed over.
  *
  * @throws INVALID_ARGUMENT when the folder holds no picture.
  */
-export async function openImageFolder(folder: string): Promise<FrameSource> {
-  return openImageFiles(await listImages(folder), basename(folder))
+export async function openImageFolder(
+  folder: string,
+  options: ClipOptions = {},
+): Promise<FrameSource> {
+  return openImageFiles(await listImages(folder), basename(folder), options)
 }
 
 /**

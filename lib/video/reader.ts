@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from '../engine/errors.js'
-import type { ClipSource, Frame, FrameSource } from './frame.js'
+import type { ClipOptions, ClipSource, Frame, FrameSource } from './frame.js'
 import { openClip } from './source.js'
 
 /** Frames kept behind the newest one, so that short steps back need no second decoding. */
@@ -21,8 +21,8 @@ export class FrameReader {
     this.#source = source
   }
 
-  static async open(source: ClipSource): Promise<FrameReader> {
-    return new FrameReader(await openClip(source))
+  static async open(source: ClipSource, options: ClipOptions = {}): Promise<FrameReader> {
+    return new FrameReader(await openClip(source, options))
   }
 
   /** Frames of the clip; exact once its end was reached, before that as the container says. */

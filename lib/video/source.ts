@@ -2,19 +2,19 @@ import { stat } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { DecodeError, InvalidArgumentError } from '../engine/errors.js'
 import { openVideoFile } from './file.js'
-import type { ClipSource, Frame, FrameSource } from './frame.js'
+import type { ClipOptions, ClipSource, Frame, FrameSource } from './frame.js'
 import { isImagePath, openImageFile, openImageFolder } from './images.js'
 import { openRawFrames } from './memory.js'
 import type { RawFrame } from './pixels.js'
 
-async function openPath(path: string): Promise<FrameSource> {
+async function openPath(path: string, options: ClipOptions): Promise<FrameSource> {
   const found = await stat(path).catch((cause: NodeJS.ErrnoException) => {
     const reason = cause.code === 'ENOENT' ? 'no such file or folder' : cause.message
     throw new DecodeError(`${path}: ${reason}`, { cause })
   })
-  if (found.isDirectory()) return openImageFolder(path)
+  if (found.isDirectory()) return openImageFolder(path, options)
   if (found.size === 0) throw new DecodeError(`${path}: the file is empty`)
-  return isImagePath(path) ? openImageFile(path) : openVideoFile(path)
+  return isImagePath(path) ? openImageFile(path, options) : openVideoFile(path)
 }
 
 /** Ends with DECODE_FAILED instead of silence when a source holds no frame at all. */
@@ -50,13 +50,16 @@ const isIterable = (value: object): value is Iterable<RawFrame> | AsyncIterable<
  * that is no clip. Broken or resized frames and empty videos raise their errors during the
  * iteration.
  */
-export async function openClip(source: ClipSource): Promise<FrameSource> {
-  if (typeof source === 'string') return nonEmpty(await openPath(source))
+export async function openClip(
+  source: ClipSource,
+  options: ClipOptions = {},
+): Promise<FrameSource> {
+  if (typeof source === 'string') return nonEmpty(await openPath(source, options))
   if (source instanceof URL) {
     if (source.protocol !== 'file:') {
       throw new InvalidArgumentError(`source: only file: URLs can be read, got ${source.protocol}`)
     }
-    return nonEmpty(await openPath(fileURLToPath(source)))
+    return nonEmpty(await openPath(fileURLToPath(source), options))
   }
   if (source !== null && typeof source === 'object') {
     if (isRawFrame(source)) return nonEmpty(openRawFrames([source]))

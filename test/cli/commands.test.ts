@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import sharp from 'sharp'
 import t from 'tap'
 import { EMBEDDED } from '../../lib/load.js'
 import { demoFolder, run } from '../support/cli.js'
@@ -44,6 +45,21 @@ t.test('segment follows clicks in both directions', async t => {
     frames[2].objects.map((object: { objectId: number }) => object.objectId),
     [1, 2],
   )
+})
+
+t.test('pictures are turned by their EXIF mark when asked', async t => {
+  const photo = join(t.testdir(), 'photo.jpg')
+  const create = { width: 64, height: 32, channels: 3, background: '#c00000' } as const
+  await sharp({ create }).withMetadata({ orientation: 6 }).jpeg().toFile(photo)
+  for (const [flags, size] of [
+    [[], { width: 64, height: 32 }],
+    [['--exif-orientation'], { width: 32, height: 64 }],
+  ] as const) {
+    const folder = join(t.testdirName, 'out')
+    const { code, stderr } = await run('segment', photo, '-p', '10,10', '-o', folder, ...flags)
+    t.equal(code, 0, stderr)
+    t.match(JSON.parse(readFileSync(join(folder, 'masks.json'), 'utf8')), size)
+  }
 })
 
 t.test('inspect and doctor', async t => {
