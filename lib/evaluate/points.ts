@@ -1,3 +1,4 @@
+import { InvalidArgumentError } from '../engine/errors.js'
 import { assign } from '../ground/assign.js'
 import type { ScoredMask } from './masks.js'
 import { meanOf, roundHalfToEven } from './statistics.js'
@@ -78,11 +79,31 @@ export const levelScore = (value: number): PointScore => ({
   f1: value,
 })
 
+export const coordinates = ({ x, y }: ScoredPoint): number[] => [x, y]
+
+/**
+ * The one-to-one assignment of points to reference points with the least total Euclidean distance.
+ *
+ * @returns the reference of every point, -1 for a point without one.
+ * @throws INVALID_ARGUMENT for a coordinate that is not finite.
+ */
+export function pairByDistance(
+  points: readonly (readonly number[])[],
+  references: readonly (readonly number[])[],
+): number[] {
+  const odd = [...points, ...references].find(point => !point.every(Number.isFinite))
+  if (odd) throw new InvalidArgumentError(`points must have finite coordinates, got (${odd})`)
+  const distance = (a: readonly number[], b: readonly number[]) =>
+    Math.hypot(...a.map((value, axis) => value - b[axis]!))
+  return assign(points.map(point => references.map(reference => distance(point, reference))))
+}
+
 /**
  * Precision, recall and F1 of the points of one answer. No objects: 1 without points, else 0.
  * Objects but no points: 0.
  *
  * @param protocol default 'molmo'.
+ * @throws INVALID_ARGUMENT for a coordinate that is not finite, where points are paired.
  */
 export function scorePoints(
   points: readonly ScoredPoint[],
@@ -100,9 +121,10 @@ export function scorePoints(
     const found = objects.filter(object => points.some(hits(object))).length
     return pointScore(right, points.length, found, objects.length)
   }
-  const distance = (p: ScoredPoint, { reference: r }: PointTarget) =>
-    Math.hypot(p.x - r.x, p.y - r.y)
-  const pairs = assign(points.map(point => objects.map(object => distance(point, object))))
+  const pairs = pairByDistance(
+    points.map(coordinates),
+    objects.map(({ reference }) => coordinates(reference)),
+  )
   const hits = pairs.filter((o, i) => o >= 0 && pointInMask(points[i]!, objects[o]!.mask)).length
   return pointScore(hits, points.length, hits, objects.length)
 }

@@ -1,10 +1,11 @@
-import { assign } from '../ground/assign.js'
 import { type HotaScore, scoreHota, type TrackedFrame } from './hota.js'
 import type { ScoredMask } from './masks.js'
 import {
+  coordinates,
   levelScore,
   meanPointScore,
   type PointScore,
+  pairByDistance,
   pointInMask,
   pointScore,
   type ScoredPoint,
@@ -62,7 +63,10 @@ function scoreFrame(
   if (references.size === 0) return levelScore(points.length === 0 ? 1 : 0)
   if (points.length === 0) return levelScore(0)
   const truth = [...references]
-  const pairs = assign(points.map(p => truth.map(([, r]) => Math.hypot(p.x - r.x, p.y - r.y))))
+  const pairs = pairByDistance(
+    points.map(coordinates),
+    truth.map(([, reference]) => coordinates(reference)),
+  )
   const right = pairs.filter((j, i) => j >= 0 && hit(points[i]!, truth[j]![0], j)).length
   if (masks > 0) return pointScore(right, points.length, right, masks)
   return pointScore(right, points.length, 1, 1)
@@ -83,6 +87,7 @@ const sorted = (points: ReadonlyMap<string, ScoredPoint> = new Map()) =>
  *
  * @param truth one point per object and frame, in the order of `objects`.
  * @param pairing default 'molmo2'.
+ * @throws INVALID_ARGUMENT for a coordinate that is not finite.
  */
 export function scoreTracks(
   predicted: TrackPoints,

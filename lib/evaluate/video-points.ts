@@ -1,6 +1,12 @@
-import { assign } from '../ground/assign.js'
 import type { ScoredMask } from './masks.js'
-import { levelScore, type PointScore, pointInMask, pointScore, type ScoredPoint } from './points.js'
+import {
+  levelScore,
+  type PointScore,
+  pairByDistance,
+  pointInMask,
+  pointScore,
+  type ScoredPoint,
+} from './points.js'
 
 /** A point at a time of the clip, in seconds; x and y in pixels. */
 export interface VideoPoint extends ScoredPoint {
@@ -36,6 +42,8 @@ function roundedPercent(value: number, whole: number): number {
  * points are paired by their distance in time and place, each as percent of the clip with one
  * decimal; a pair counts when its object has a mask at exactly the point's time and the point lies
  * in it. Without objects or points as in `scorePoints`.
+ *
+ * @throws INVALID_ARGUMENT for a coordinate or an extent that gives no finite percentage.
  */
 export function scoreVideoPoints(
   points: readonly VideoPoint[],
@@ -44,19 +52,16 @@ export function scoreVideoPoints(
 ): PointScore {
   if (objects.length === 0) return levelScore(points.length === 0 ? 1 : 0)
   if (points.length === 0) return levelScore(0)
-  const scale = ({ time, x, y }: VideoPoint): [number, number, number] => [
+  const scale = ({ time, x, y }: VideoPoint): number[] => [
     roundedPercent(time, duration),
     roundedPercent(x, width),
     roundedPercent(y, height),
   ]
   const references = objects.map(({ reference }) => scale(reference))
-  const cost = points.map(scale).map(([t, x, y]) => {
-    return references.map(r => Math.hypot(t - r[0], x - r[1], y - r[2]))
-  })
   const hit = (object: number, i: number) => {
     const mask = object < 0 ? undefined : objects[object]!.tube.get(points[i]!.time)
     return mask !== undefined && pointInMask(points[i]!, mask)
   }
-  const hits = assign(cost).filter(hit).length
+  const hits = pairByDistance(points.map(scale), references).filter(hit).length
   return pointScore(hits, points.length, hits, objects.length)
 }

@@ -34,6 +34,17 @@ t.test('a point counts for the object that it is paired with', async t => {
   t.match(perfect, { precision: 1, recall: 1, f1: 2 / (2 + 1e-10) })
 })
 
+t.test('coordinates that are no numbers are refused', async t => {
+  const invalid = { code: 'INVALID_ARGUMENT', message: /finite coordinates, got \(NaN,0\)/ }
+  t.throws(() => scorePoints([{ x: Number.NaN, y: 0 }], [left]), invalid)
+  const target = { mask: left.mask, reference: { x: Number.NaN, y: 0 } }
+  t.throws(() => scorePoints([{ x: 0, y: 0 }], [target]), invalid)
+  const reference = { time: 0, x: 0, y: 0 }
+  const extent = { width: 6, height: 2, duration: 0 }
+  const objects = [{ reference, tube: new Map([[0, left.mask]]) }]
+  t.throws(() => scoreVideoPoints([reference], objects, extent), { code: 'INVALID_ARGUMENT' })
+})
+
 t.test('nothing to point at, and nothing pointed at', async t => {
   const [one, none] = [
     { precision: 1, recall: 1, f1: 1 },
