@@ -1,10 +1,5 @@
-import type { AddonCancel, AddonModelInfo, AddonMolmoConfig, AddonPointer } from './engine/addon.js'
-import {
-  DisposedError,
-  InvalidArgumentError,
-  toTypedError,
-  UnsupportedModelError,
-} from './engine/errors.js'
+import type { AddonCancel, AddonMolmoConfig, AddonPointer } from './engine/addon.js'
+import { InvalidArgumentError, toTypedError, UnsupportedModelError } from './engine/errors.js'
 import { addon } from './engine/loader.js'
 import {
   type CountOptions,
@@ -24,6 +19,7 @@ import {
   type LoadOptions,
   loadSettings,
 } from './load.js'
+import { LoadedModel } from './loaded-model.js'
 import { EnginePointing } from './pointing.js'
 import { answerTemplate, parseAnswer } from './text/answer.js'
 import { checkSentence, promptText } from './text/prompt.js'
@@ -60,18 +56,15 @@ export interface PointerLoadOptions extends LoadOptions<Dtype> {
 }
 
 /** VideoMolmo and Molmo: frames and a sentence in, points out. */
-export class Pointer implements AsyncDisposable {
-  /** Engine handle; what it does is documented in the addon's types. */
-  readonly engine: AddonPointer
+export class Pointer extends LoadedModel<AddonPointer> {
   /** Previous frames that the model looks at; 0 for Molmo. */
   readonly previousFrames: number
   readonly #text: PointerText
   readonly #createCancel: () => AddonCancel
-  #disposed = false
 
   /** Use `Pointer.load`. */
   constructor({ engine, text, previousFrames, createCancel }: PointerParts) {
-    this.engine = engine
+    super(engine, 'pointer')
     this.previousFrames = previousFrames
     this.#text = text
     this.#createCancel = createCancel
@@ -107,11 +100,6 @@ export class Pointer implements AsyncDisposable {
     })
   }
 
-  get info(): AddonModelInfo {
-    this.#checkAlive()
-    return this.engine.info()
-  }
-
   /**
    * Points at what a sentence names, on every k-th frame of a clip (default: every frame).
    *
@@ -123,7 +111,7 @@ export class Pointer implements AsyncDisposable {
     query: string,
     options: PointOptions = {},
   ): AsyncGenerator<PointResult> {
-    this.#checkAlive()
+    this.checkAlive()
     const settings = pointSettings(options, this.previousFrames, 1)
     checkSentence(query)
     const clip = await openClip(source, options)
@@ -157,23 +145,8 @@ export class Pointer implements AsyncDisposable {
    * @param images frames that are kept prepared for questions, beside the encoded ones.
    */
   openPointing(capacity: number, images = 1): PointingStream {
-    this.#checkAlive()
+    this.checkAlive()
     return new EnginePointing(this.engine.openStream({ capacity, images }), this.#text)
-  }
-
-  #checkAlive(): void {
-    if (this.#disposed) throw new DisposedError('the pointer was disposed')
-  }
-
-  /** Frees the model; running calls settle with ABORTED. A second call does nothing. */
-  async dispose(): Promise<void> {
-    if (this.#disposed) return
-    this.#disposed = true
-    await this.engine.dispose()
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.dispose()
   }
 }
 

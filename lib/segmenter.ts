@@ -2,11 +2,10 @@ import type {
   AddonCancel,
   AddonImageFeatures,
   AddonImagePrompt,
-  AddonModelInfo,
   AddonSegmenter,
 } from './engine/addon.js'
 import { withCancel } from './engine/cancel.js'
-import { DisposedError, InvalidArgumentError, UnsupportedModelError } from './engine/errors.js'
+import { InvalidArgumentError, UnsupportedModelError } from './engine/errors.js'
 import { addon } from './engine/loader.js'
 import { Mask } from './formats/mask.js'
 import { MemorySegmenter } from './ground/memory-segmenter.js'
@@ -15,6 +14,7 @@ import { PerFrameSegmenter } from './ground/per-frame-segmenter.js'
 import { type ClipSegmenter, TRACKING, type Tracking } from './ground/segmenter.js'
 import { readCheckpoint } from './hub/checkpoint.js'
 import { cancellable, EMBEDDED, FLOAT_DTYPES, type LoadOptions, loadSettings } from './load.js'
+import { LoadedModel } from './loaded-model.js'
 import { type PromptBox, type PromptPoint, toAddonBox, toAddonPoints } from './prompts.js'
 import type { ClipOptions, ClipSource } from './video/frame.js'
 import { readImage } from './video/images.js'
@@ -68,15 +68,12 @@ const isEncoded = (image: ImageSource | EncodedImage): image is EncodedImage =>
   typeof image === 'object' && 'features' in image
 
 /** SAM 2 on pictures and videos. */
-export class Segmenter implements AsyncDisposable {
-  /** Engine handle; what it does is documented in the addon's types. */
-  readonly engine: AddonSegmenter
+export class Segmenter extends LoadedModel<AddonSegmenter> {
   readonly #createCancel: () => AddonCancel
-  #disposed = false
 
   /** Use `Segmenter.load`. */
   constructor(engine: AddonSegmenter, createCancel: () => AddonCancel) {
-    this.engine = engine
+    super(engine, 'segmenter')
     this.#createCancel = createCancel
   }
 
@@ -105,17 +102,12 @@ export class Segmenter implements AsyncDisposable {
     return new Segmenter(engine, () => native.createCancel())
   }
 
-  get info(): AddonModelInfo {
-    this.#checkAlive()
-    return this.engine.info()
-  }
-
   /** Computes the image features of a picture once, for many prompts. */
   async encode(
     image: ImageSource,
     options: ClipOptions & { signal?: AbortSignal } = {},
   ): Promise<EncodedImage> {
-    this.#checkAlive()
+    this.checkAlive()
     const pixels = await readPixels(image, options)
     const { features } = await withCancel(options.signal, this.#createCancel, call =>
       this.engine.encode(pixels, call),
@@ -134,7 +126,7 @@ export class Segmenter implements AsyncDisposable {
     prompts: SegmentPrompt | readonly SegmentPrompt[],
     options: SegmentOptions = {},
   ): Promise<SegmentResult[]> {
-    this.#checkAlive()
+    this.checkAlive()
     const list = Array.isArray(prompts) ? prompts : [prompts as SegmentPrompt]
     const encoded = isEncoded(image) ? image : await this.encode(image, options)
     try {
@@ -156,7 +148,7 @@ export class Segmenter implements AsyncDisposable {
    * @param source a file, a folder of pictures or frames in memory.
    */
   async openVideo(source: ClipSource, options: SegmentVideoOptions = {}): Promise<SegmentVideo> {
-    this.#checkAlive()
+    this.checkAlive()
     const reader = await FrameReader.open(source, options)
     return SegmentVideo.open(this.engine, this.#createCancel, reader, options)
   }
@@ -168,7 +160,7 @@ export class Segmenter implements AsyncDisposable {
    * @throws INVALID_ARGUMENT for another word.
    */
   tracking(how: Tracking = 'memory', clicks?: ClickPlan): ClipSegmenter {
-    this.#checkAlive()
+    this.checkAlive()
     if (!TRACKING.includes(how)) {
       throw new InvalidArgumentError(
         `tracking must be one of ${TRACKING.join(', ')}, got ${JSON.stringify(how)}`,
@@ -177,21 +169,6 @@ export class Segmenter implements AsyncDisposable {
     if (how === 'memory') return new MemorySegmenter(this.engine, this.#createCancel, clicks)
     if (clicks) throw new InvalidArgumentError('more clicks need tracking with memory')
     return new PerFrameSegmenter(this.engine, this.#createCancel)
-  }
-
-  #checkAlive(): void {
-    if (this.#disposed) throw new DisposedError('the segmenter was disposed')
-  }
-
-  /** Frees the model; running calls settle with ABORTED. A second call does nothing. */
-  async dispose(): Promise<void> {
-    if (this.#disposed) return
-    this.#disposed = true
-    await this.engine.dispose()
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.dispose()
   }
 }
 

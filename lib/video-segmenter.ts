@@ -224,7 +224,9 @@ export class SegmentVideo implements Disposable {
     })
     for (const frame of this.#video.planPropagation(plan)) {
       yield await this.#call(signal, async call => {
-        const features = await this.#encode(frame, call)
+        // Where every object was given, the frame's masks are known.
+        const needed = this.#video.needsFeatures(frame)
+        const features = needed ? await this.#encode(frame, call) : null
         const options = { ...call, reverse: plan.reverse }
         return this.#toFrame(await this.#video.track(frame, features, options))
       })

@@ -351,10 +351,10 @@ export interface AddonVideo {
     options?: AddonCallOptions,
   ): Promise<{ times: AddonTimes; tensors?: AddonTensors }>
   planPropagation(options: { startFrame?: number; maxFrames?: number; reverse?: boolean }): number[]
-  /** One frame of a pass, all objects as one batch. */
+  /** One frame of a pass, all objects as one batch; `features` may be null where none are needed. */
   track(
     frameIndex: number,
-    features: AddonImageFeatures,
+    features: AddonImageFeatures | null,
     options?: AddonCallOptions & { reverse?: boolean },
   ): Promise<AddonFrameMasks>
   /** Whether track() of this frame needs image features (false when all objects are conditioned there). */

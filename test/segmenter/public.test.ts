@@ -1,10 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import type { AddonSegmenter, AddonVideoOptions } from '../../lib/engine/addon.js'
+import { addon } from '../../lib/engine/loader.js'
 import { scoreMasks } from '../../lib/evaluate/masks.js'
 import { centroid } from '../../lib/evaluate/points.js'
 import { decodeLabelPng } from '../../lib/formats/png.js'
-import { Mask, type SegmentedFrame, Segmenter } from '../../lib/index.js'
+import { Mask, type SegmentedFrame, Segmenter, SegmentVideo } from '../../lib/index.js'
+import { FrameReader } from '../../lib/video/reader.js'
 import { openClip } from '../../lib/video/source.js'
 import { demoFolder } from '../support/cli.js'
 
@@ -78,6 +81,30 @@ t.test('objects are followed through a video in both directions', async t => {
   t.same(video.objectIds, [])
   await video.addPoints(0, 7, [[20, 20]], [0], { clearOldPoints: true })
   t.same(video.objectIds, [7])
+})
+
+t.test('frames are encoded once, and not at all where every object was given', async t => {
+  const segmenter = await Segmenter.load()
+  t.teardown(() => segmenter.dispose())
+  let encoded = 0
+  const engine = {
+    encode: (...args: Parameters<AddonSegmenter['encode']>) => {
+      encoded++
+      return segmenter.engine.encode(...args)
+    },
+    openVideo: (options: AddonVideoOptions) => segmenter.engine.openVideo(options),
+  } as AddonSegmenter
+  const reader = await FrameReader.open(clip)
+  const create = () => addon().createCancel()
+  using video = await SegmentVideo.open(engine, create, reader, {})
+  const given = truthOf(2, 1)
+  await video.addMask(2, 'shape', given)
+  const frames = await collect(video.propagate({ direction: 'both' }))
+  // Forward to the last of 16 frames; frame 2, long forgotten, then begins the way back.
+  t.equal(frames.length, 14 + 3)
+  t.equal(encoded, 16)
+  const [first, again] = frames.filter(({ frameIndex }) => frameIndex === 2)
+  t.same(again!.objects[0]!.mask.data, first!.objects[0]!.mask.data)
 })
 
 t.test('a video that was disposed', async t => {
