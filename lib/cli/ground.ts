@@ -1,19 +1,11 @@
-import { stat } from 'node:fs/promises'
-import { basename, parse } from 'node:path'
 import type { Command } from 'commander'
 import { Option } from 'commander'
 import { AbortedError } from '../engine/errors.js'
-import { OutputWriter } from '../formats/outputs.js'
-import { writeReview } from '../formats/review.js'
 import { FUSION_STRATEGIES, type GroundOptions } from '../ground/options.js'
-import { ReviewList } from '../ground/review.js'
 import { TRACKING, type Tracking } from '../ground/segmenter.js'
-import { LabelCollector } from '../labels/collector.js'
-import { type LabelFormat, writeLabels } from '../labels/files.js'
-import { listImages, PICTURE_FRAME_RATE } from '../video/images.js'
-import { openClip } from '../video/source.js'
 import { VideoMolmo } from '../videomolmo.js'
 import type { CommandContext } from './context.js'
+import { type GroundOutputFlags, GroundOutputs } from './ground-outputs.js'
 import {
   loadOptions,
   type ModelFlags,
@@ -26,11 +18,11 @@ import {
 } from './options.js'
 import { ProgressBar } from './progress.js'
 
-interface GroundFlags extends ModelFlags, Omit<GroundOptions, 'signal' | 'onProgress'> {
+interface GroundFlags
+  extends ModelFlags,
+    GroundOutputFlags,
+    Omit<GroundOptions, 'signal' | 'onProgress'> {
   tracking?: Tracking
-  format: LabelFormat[]
-  review?: boolean
-  output: string
   json?: boolean
 }
 
@@ -81,31 +73,6 @@ function groundOptions(flags: GroundFlags): GroundOptions {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 }
 
-/** Gathers labels when they are asked for; the clip is named after its source. */
-async function collectorFor(source: string, label: string, { format }: GroundFlags) {
-  if (format.length === 0) return null
-  const isFolder = (await stat(source)).isDirectory()
-  const name = isFolder ? basename(source) : parse(source).name
-  const pictures = isFolder ? await listImages(source) : null
-  const fileNames = pictures?.map(path => `${name}/${basename(path)}`) ?? null
-  return new LabelCollector(name, { label, fileNames })
-}
-
-/** Writes the labels in every format and gives the files by format. */
-async function writeCollected(
-  collector: LabelCollector | null,
-  source: string,
-  frameRate: number,
-  { format, output }: GroundFlags,
-): Promise<Record<string, string>> {
-  const paths: Record<string, string> = {}
-  const videoOf = () => basename(source)
-  for (const name of collector ? format : []) {
-    paths[name] = await writeLabels(output, [collector!.clip()], name, { frameRate, videoOf })
-  }
-  return paths
-}
-
 async function ground(
   source: string,
   sentence: string,
@@ -119,20 +86,16 @@ async function ground(
     ...(tracking ? { tracking } : {}),
   }
   await using vm = await VideoMolmo.load({ ...models, ...loadOptions(flags, signal) })
-  const frameRate = (await openClip(source)).frameRate ?? PICTURE_FRAME_RATE
-  const collector = await collectorFor(source, sentence, flags)
-  const writer = await OutputWriter.open(flags.output, sentence, frameRate)
-  const review = new ReviewList()
+  const outputs = await GroundOutputs.open(source, sentence, flags)
   const bar = new ProgressBar(!flags.json)
   const options = { ...groundOptions(flags), signal, onProgress: bar.update }
   const since = performance.now()
   let [frames, visible] = [0, 0]
+  let paths: Record<string, string> = {}
   let interrupted = false
   try {
     for await (const result of vm.ground(source, sentence, options)) {
-      await writer.write(result)
-      collector?.add(result)
-      review.add(result)
+      await outputs.write(result)
       frames++
       if (result.mask.area > 0) visible++
     }
@@ -141,12 +104,9 @@ async function ground(
     interrupted = true
   } finally {
     bar.stop()
-    await writer.close()
+    paths = await outputs.close()
   }
   const seconds = (performance.now() - since) / 1000
-  const labels = await writeCollected(collector, source, frameRate, flags)
-  const lists = flags.review ? await writeReview(flags.output, sentence, review.ranked()) : {}
-  const paths = { ...writer.paths, ...labels, ...lists }
   if (flags.json) print(JSON.stringify({ frames, visible, seconds, interrupted, outputs: paths }))
   else {
     print(`${frames} frames in ${seconds.toFixed(1)} s (${(frames / seconds).toFixed(2)} frames/s)`)

@@ -33,6 +33,14 @@ export async function readLabelFile(path: string): Promise<LabelledClip[]> {
   return Array.isArray(value) ? readLabelStudio(value, path) : readCoco(value, path)
 }
 
+/** File or folder of a format. */
+const PLACES: Record<LabelFormat, string> = {
+  coco: 'coco.json',
+  'youtube-vos': 'youtube-vos',
+  cvat: 'cvat',
+  'label-studio': 'label-studio.json',
+}
+
 /** A clip's name as a file name. */
 const plainName = (name: string) => name.replaceAll(/[/\\]/g, '_')
 
@@ -48,15 +56,7 @@ export async function writeLabels(
   options: LabelStudioOptions = {},
 ): Promise<string> {
   await mkdir(folder, { recursive: true })
-  const path = join(
-    folder,
-    {
-      coco: 'coco.json',
-      'label-studio': 'label-studio.json',
-      'youtube-vos': 'youtube-vos',
-      cvat: 'cvat',
-    }[format],
-  )
+  const path = join(folder, PLACES[format])
   if (format === 'coco') await writeWhole(path, `${JSON.stringify(toCoco(clips))}\n`)
   else if (format === 'label-studio') {
     await writeWhole(path, `${JSON.stringify(toLabelStudio(clips, options), null, 1)}\n`)
