@@ -4,7 +4,7 @@ import { writeArchive } from '../datasets/archive.js'
 import type { Dataset, DatasetName, Protocol } from '../datasets/dataset.js'
 import { DATASETS, openDataset } from '../datasets/open.js'
 import { Problems } from '../datasets/problems.js'
-import { InvalidArgumentError } from '../engine/errors.js'
+import { AbortedError, InvalidArgumentError } from '../engine/errors.js'
 import { addon } from '../engine/loader.js'
 import { davisTables, describeEvaluation } from '../evaluate/eval-tables.js'
 import { renderReport } from '../evaluate/html-report.js'
@@ -20,6 +20,7 @@ import type { FloatDtype } from '../load.js'
 import { Segmenter } from '../segmenter.js'
 import { VideoMolmo } from '../videomolmo.js'
 import type { CommandContext } from './context.js'
+import { modelSettings } from './model-settings.js'
 import {
   loadOptions,
   type ModelFlags,
@@ -140,6 +141,9 @@ async function loadModels(
 ): Promise<Models> {
   const { pointer, segmenter, tracking } = flags
   const options = { ...predictOptions(flags), signal }
+  if (dataset.protocol === 'unsupervised') {
+    throw new InvalidArgumentError(`${dataset.title} has no sentences; score results with --pred`)
+  }
   if (dataset.protocol === 'semi_supervised') {
     const model = await Segmenter.load(segmenter, loadOptions<FloatDtype>(flags, signal))
     return {
@@ -165,13 +169,12 @@ async function loadModels(
 }
 
 /** Everything that makes two runs different ones. */
-function runSettings(dataset: Dataset, flags: EvalFlags): { [name: string]: unknown } {
+async function runSettings(dataset: Dataset, flags: EvalFlags) {
   const { name, root, split, protocol } = dataset
   const about = { dataset: name, root, split, protocol }
-  const { pred, pointer, segmenter, tokenizer, dtype, groupSize, tracking } = flags
+  const { pred, tracking } = flags
   if (pred !== undefined) return { ...about, pred }
-  const models = { pointer, segmenter, tokenizer, dtype, groupSize, tracking }
-  return { ...about, ...models, ...predictOptions(flags) }
+  return { ...about, ...(await modelSettings(flags)), tracking, ...predictOptions(flags) }
 }
 
 /** The DAVIS tasks have tables of their own. */
@@ -201,7 +204,7 @@ async function evaluate(name: string, flags: EvalFlags, context: CommandContext)
   const only = chosenSequences(dataset, flags)
   const output = flags.output ?? join('out', `eval-${dataset.name}`)
   await using models = flags.pred === undefined ? await loadModels(dataset, flags, signal) : null
-  const settings = runSettings(dataset, flags)
+  const settings = await runSettings(dataset, flags)
   const bar = new ProgressBar(!flags.json)
   let evaluation: Evaluation
   try {
@@ -215,6 +218,9 @@ async function evaluate(name: string, flags: EvalFlags, context: CommandContext)
       signal,
       onProgress: bar.update,
     })
+  } catch (error) {
+    if (error instanceof AbortedError) context.note(keptNote(output))
+    throw error
   } finally {
     bar.stop()
   }
@@ -233,6 +239,10 @@ async function evaluate(name: string, flags: EvalFlags, context: CommandContext)
   if (flags.json) print(JSON.stringify(scores(evaluation, summary)))
   else print([describeEvaluation(evaluation, summary), '', evaluation.results, ...files].join('\n'))
 }
+
+/** What an interrupted run leaves behind. */
+export const keptNote = (output: string) =>
+  `interrupted; finished sequences are kept in ${output}, and the same command goes on with the others`
 
 /** The machine-readable result. */
 function scores(evaluation: Evaluation, summary: Summary) {

@@ -2,8 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Command, InvalidArgumentError as WrongValue } from 'commander'
 import { Problems } from '../datasets/problems.js'
-import { InvalidArgumentError } from '../engine/errors.js'
-import { addon } from '../engine/loader.js'
+import { AbortedError, InvalidArgumentError } from '../engine/errors.js'
 import { runSweep, type Sweep } from '../evaluate/sweep.js'
 import {
   sweepCsv,
@@ -19,7 +18,7 @@ import {
   sweepTables,
   type Variant,
 } from '../evaluate/sweep-tables.js'
-import type { TrialModels } from '../evaluate/trial.js'
+import { type TrialModels, trialModels } from '../evaluate/trial.js'
 import { writeWhole } from '../formats/outputs.js'
 import { toText } from '../formats/table.js'
 import { FUSION_STRATEGIES, type FusionStrategy } from '../ground/options.js'
@@ -27,7 +26,14 @@ import { readCheckpoint } from '../hub/checkpoint.js'
 import { EMBEDDED } from '../load.js'
 import { VideoMolmo } from '../videomolmo.js'
 import type { CommandContext } from './context.js'
-import { chosenSequences, type DatasetFlags, openFlagged, withDatasetOptions } from './eval.js'
+import {
+  chosenSequences,
+  type DatasetFlags,
+  keptNote,
+  openFlagged,
+  withDatasetOptions,
+} from './eval.js'
+import { modelSettings } from './model-settings.js'
 import {
   loadOptions,
   type ModelFlags,
@@ -109,14 +115,7 @@ async function loadVariant(
     ...(segmenter ? { segmenter } : {}),
     ...loadOptions({ ...flags, ...dtype }, signal),
   })
-  return {
-    engine: vm.engine,
-    previousFrames: vm.pointer.previousFrames,
-    createCancel: () => addon().createCancel(),
-    follow: (tracking, clicks) =>
-      vm.segmenter.tracking(tracking, tracking === 'memory' ? clicks : undefined),
-    [Symbol.asyncDispose]: () => vm[Symbol.asyncDispose](),
-  }
+  return { ...trialModels(vm), [Symbol.asyncDispose]: () => vm.dispose() }
 }
 
 function choicesOf(flags: SweepFlags): SweepChoices {
@@ -126,15 +125,14 @@ function choicesOf(flags: SweepFlags): SweepChoices {
 }
 
 /** Everything that makes two sweeps different ones. */
-function sweepSettings(name: string, flags: SweepFlags): { [name: string]: unknown } {
-  const { root, split, tables, sentences, timed, pointer, segmenter, tokenizer, dtype } = flags
+async function sweepSettings(name: string, flags: SweepFlags) {
+  const { root, split, tables, sentences, timed, threads } = flags
   // JSON has no Infinity.
   const choices = JSON.stringify(choicesOf(flags), (_, value) =>
     value === Number.POSITIVE_INFINITY ? 'T' : value,
   )
   const about = { dataset: name, root, split, tables: tables.join(','), choices }
-  const { groupSize, threads } = flags
-  return { ...about, sentences, timed, pointer, segmenter, tokenizer, dtype, groupSize, threads }
+  return { ...about, sentences, timed, threads, ...(await modelSettings(flags)) }
 }
 
 async function sweep(name: string, flags: SweepFlags, context: CommandContext): Promise<void> {
@@ -145,7 +143,7 @@ async function sweep(name: string, flags: SweepFlags, context: CommandContext): 
   const dataset = await openFlagged(name, { ...flags, ...perSentence }, new Problems())
   const output = flags.output ?? join('out', `sweep-${dataset.name}`)
   const only = chosenSequences(dataset, flags)
-  const settings = sweepSettings(name, flags)
+  const settings = await sweepSettings(name, flags)
   const bar = new ProgressBar(!flags.json, 'sentences')
   let done: Sweep
   try {
@@ -161,6 +159,9 @@ async function sweep(name: string, flags: SweepFlags, context: CommandContext): 
       signal,
       onProgress: bar.update,
     })
+  } catch (error) {
+    if (error instanceof AbortedError) context.note(keptNote(output))
+    throw error
   } finally {
     bar.stop()
   }

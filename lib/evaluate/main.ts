@@ -1,16 +1,21 @@
-import { readFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Command, Option } from 'commander'
 import { parseInteger } from '../cli/options.js'
 import { findClips, readDrawnClip } from '../datasets/drawn.js'
+import { openDataset } from '../datasets/open.js'
 import { InvalidArgumentError } from '../engine/errors.js'
-import { addon } from '../engine/loader.js'
 import { writeWhole } from '../formats/outputs.js'
 import { TRACKING, type Tracking } from '../ground/segmenter.js'
 import { VideoMolmo } from '../videomolmo.js'
 import { figure, maskFigures, maskTable, pointTable, sweepTable, table } from './report.js'
-import { DEFAULT_CHOICE, type MaskRecord, type PointRecord, STRATEGY_CHOICES } from './sentence.js'
+import { type MaskRecord, type PointRecord, STRATEGY_CHOICES } from './sentence.js'
 import { meanOf } from './statistics.js'
-import { ClipTrial, defaultSetting, type Setting } from './trial.js'
+import { runSweep } from './sweep.js'
+import { sweepMarkdown } from './sweep-report.js'
+import { sweepTables } from './sweep-tables.js'
+import { ClipTrial, defaultSetting, type Setting, type TrialModels, trialModels } from './trial.js'
 
 /**
  * Measures models on clips of training/make_clips.py and prints Markdown:
@@ -28,8 +33,8 @@ interface Flags {
   update?: string
 }
 
-const TAUS = [0, 0.3, 0.5, 0.7, 0.9, 1]
-const RATES = [1, 3, 5, 10, 15]
+/** Table 5 is made of all clips, and times of a machine with other work would mean nothing. */
+const SWEPT = ['6', '8', '9', '10', '13', '14', '15']
 
 /** Records of everything that was measured, by setting. */
 interface Records {
@@ -38,10 +43,6 @@ interface Records {
   motionBlack: PointRecord[]
   /** By strategy at the default tau. */
   strategies: Map<string, MaskRecord[]>
-  taus: Map<string, MaskRecord[]>
-  rates: Map<string, MaskRecord[]>
-  contexts: Map<string, MaskRecord[]>
-  contextPoints: Map<string, PointRecord[]>
 }
 
 function append<T>(map: Map<string, T[]>, key: string, record: T): void {
@@ -67,22 +68,29 @@ async function measureClip(trial: ClipTrial, base: Setting, records: Records) {
   }
 }
 
-async function sweepClip(trial: ClipTrial, base: Setting, records: Records) {
-  for (const expression of trial.clip.sequence.expressions) {
-    const sentence = await trial.sentence(expression)
-    const counts = Array.from({ length: base.contextFrames + 1 }, (_, frames) => frames)
-    const score = (changes: Partial<Setting>[]) =>
-      sentence.masks(changes.map(change => ({ ...base, ...DEFAULT_CHOICE, ...change })))
-    const put = (map: Map<string, MaskRecord[]>, labels: number[], scores: MaskRecord[]) => {
-      for (const [i, label] of labels.entries()) append(map, String(label), scores[i]!)
-    }
-    put(records.taus, TAUS, await score(TAUS.map(tau => ({ tau }))))
-    put(records.rates, RATES, await score(RATES.map(keyframeEvery => ({ keyframeEvery }))))
-    put(records.contexts, counts, await score(counts.map(contextFrames => ({ contextFrames }))))
-    for (const contextFrames of counts) {
-      const options = { keyframeEvery: base.keyframeEvery, contextFrames }
-      append(records.contextPoints, String(contextFrames), await sentence.points(options))
-    }
+/** The paper's tables on settings, over the first clips. */
+async function sweepClips(folder: string, models: TrialModels, flags: Flags): Promise<string> {
+  const { keyframeEvery, tracking, clips = Number.POSITIVE_INFINITY, sweepClips: most } = flags
+  const dataset = await openDataset('drawn', folder)
+  const only = dataset.sequences.slice(0, Math.min(clips, most)).map(({ id }) => id)
+  // With another tracking as loaded there is nothing to compare it with.
+  const ids = tracking ? SWEPT.filter(id => id !== '15') : SWEPT
+  const output = await mkdtemp(join(tmpdir(), 'videomolmo-sweep-'))
+  try {
+    const sweep = await runSweep(dataset, {
+      tables: sweepTables(ids, models.previousFrames, { keyframeEvery }),
+      load: async () => ({ ...models, [Symbol.asyncDispose]: async () => {} }),
+      output,
+      settings: {},
+      only,
+      timed: 0,
+      onProgress: ({ framesDone, frameCount }) =>
+        process.stderr.write(`\r${framesDone}/${frameCount} sentences`),
+    })
+    process.stderr.write('\n')
+    return sweepMarkdown(sweep)
+  } finally {
+    await rm(output, { recursive: true })
   }
 }
 
@@ -121,17 +129,15 @@ function goals({ points, motionReal, motionBlack, strategies }: Records): string
   )
 }
 
-const BEGIN = '<!-- figures -->'
-const END = '<!-- end of figures -->'
-
-/** Puts the report between the marks of a Markdown file. */
-async function updateDocument(path: string, figures: string): Promise<void> {
+/** Puts a part of the report between its marks in a Markdown file. */
+async function updateDocument(path: string, name: string, part: string): Promise<void> {
+  const [first, last] = [`<!-- ${name} -->`, `<!-- end of ${name} -->`]
   const text = await readFile(path, 'utf8')
-  const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)]
+  const [begin, end] = [text.indexOf(first), text.indexOf(last)]
   if (begin < 0 || end < begin) {
-    throw new InvalidArgumentError(`${path}: expected the marks ${BEGIN} and ${END}`)
+    throw new InvalidArgumentError(`${path}: expected the marks ${first} and ${last}`)
   }
-  const body = `${text.slice(0, begin)}${BEGIN}\n\n${figures}\n${text.slice(end)}`
+  const body = `${text.slice(0, begin)}${first}\n\n${part}\n${text.slice(end)}`
   await writeWhole(path, body)
 }
 
@@ -152,19 +158,6 @@ function report(records: Records, clips: number, flags: Flags): string {
     `### Against the goals\n\n${goals(records)}`,
     `### Fusion strategies (table 5)\n\n${sweepTable('strategy', rowsOf(strategies))}`,
   ]
-  if (flags.sweep) {
-    const contextRows = [...records.contextPoints].map(([label, list]) => [
-      label,
-      f1(list),
-      ...maskFigures(records.contexts.get(label)!).map(figure),
-    ])
-    parts.push(
-      `Sweeps over the first ${Math.min(clips, flags.sweepClips)} clips:`,
-      `### Previous frames l (table 6)\n\n${table(['l', 'F1', 'J', 'F', 'J&F'], contextRows)}`,
-      `### Threshold tau (table 9)\n\n${sweepTable('tau', rowsOf(records.taus))}`,
-      `### Sampling rate k (table 10)\n\n${sweepTable('k', rowsOf(records.rates))}`,
-    )
-  }
   return `${parts.join('\n\n')}\n`
 }
 
@@ -175,36 +168,24 @@ async function evaluate(folder: string, flags: Flags): Promise<void> {
     ...(segmenter ? { segmenter } : {}),
     ...(tracking ? { tracking } : {}),
   })
-  const native = addon()
   const folders = (await findClips(folder)).slice(0, flags.clips)
-  const records: Records = {
-    points: [],
-    motionReal: [],
-    motionBlack: [],
-    strategies: new Map(),
-    taus: new Map(),
-    rates: new Map(),
-    contexts: new Map(),
-    contextPoints: new Map(),
-  }
-  const { previousFrames } = vm.pointer
-  const base = { ...defaultSetting(previousFrames), keyframeEvery: flags.keyframeEvery }
-  const models = {
-    engine: vm.engine,
-    previousFrames,
-    createCancel: () => native.createCancel(),
-    follow: vm.segmenter.tracking.bind(vm.segmenter),
-  }
+  const records: Records = { points: [], motionReal: [], motionBlack: [], strategies: new Map() }
+  const models = trialModels(vm)
+  const { keyframeEvery } = flags
+  const base = { ...defaultSetting(models.previousFrames), keyframeEvery }
   for (const [i, path] of folders.entries()) {
     using trial = await ClipTrial.open(await readDrawnClip(path), models)
     await measureClip(trial, base, records)
-    if (flags.sweep && i < flags.sweepClips) await sweepClip(trial, base, records)
     process.stderr.write(`\r${i + 1}/${folders.length} clips`)
   }
   process.stderr.write('\n')
   const text = report(records, folders.length, flags)
   process.stdout.write(text)
-  if (flags.update) await updateDocument(flags.update, text)
+  if (flags.update) await updateDocument(flags.update, 'figures', text)
+  if (!flags.sweep) return
+  const sweeps = await sweepClips(folder, models, flags)
+  process.stdout.write(`\n${sweeps}`)
+  if (flags.update) await updateDocument(flags.update, 'sweeps', sweeps)
 }
 
 await new Command('evaluate')
@@ -214,8 +195,8 @@ await new Command('evaluate')
   .addOption(new Option('--tracking <how>', 'how SAM 2 follows objects').choices(TRACKING))
   .option('--clips <count>', 'clips to use at most', parseInteger)
   .option('-k, --keyframe-every <frames>', 'sampling rate', parseInteger, 5)
-  .option('--sweep', 'also sweep l, tau and k')
+  .option('--sweep', "also make the paper's tables on settings")
   .option('--sweep-clips <count>', 'clips of the sweeps', parseInteger, 20)
-  .option('--update <file>', 'also put the figures between the marks of this Markdown file')
+  .option('--update <file>', 'also put the figures between their marks in this Markdown file')
   .action(evaluate)
   .parseAsync()

@@ -1,12 +1,9 @@
+import { toMarkdown } from '../formats/table.js'
 import type { MaskRecord, PointRecord } from './sentence.js'
 import { meanOf } from './statistics.js'
 
-/** A Markdown table; the first column is text, the others are numbers. */
-export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
-  const rule = head.map((_, i) => (i === 0 ? '---' : '---:'))
-  return [line(head), line(rule), ...rows.map(line)].join('\n')
-}
+export const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
+  toMarkdown({ head, rows })
 
 export const figure = (value: number | null) =>
   value !== null && Number.isFinite(value) ? value.toFixed(3) : '-'

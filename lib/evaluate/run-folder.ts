@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InvalidArgumentError } from '../engine/errors.js'
 import { writeWhole } from '../formats/outputs.js'
@@ -35,7 +35,7 @@ export class RunFolder<T> {
 
   /**
    * @param restart forget the records of an earlier run.
-   * @throws INVALID_ARGUMENT where the folder holds a run with other settings.
+   * @throws INVALID_ARGUMENT where the folder holds records of a run with other settings.
    */
   static async open<T>(path: string, settings: Settings, restart = false): Promise<RunFolder<T>> {
     const folder = new RunFolder<T>(path)
@@ -45,7 +45,8 @@ export class RunFolder<T> {
     const known = restart ? null : ((await readIfThere(file)) as Settings | null)
     // As they will be read again: without what JSON cannot say.
     const wanted = JSON.parse(JSON.stringify(settings)) as Settings
-    if (known) folder.#compare(known, wanted)
+    const begun = (await readdir(join(path, 'sequences'))).length > 0
+    if (known && begun) folder.#compare(known, wanted)
     else await writeWhole(file, `${JSON.stringify(wanted, null, 1)}\n`)
     return folder
   }

@@ -15,7 +15,7 @@ export class ScorePool implements AsyncDisposable {
     this.jobs = jobs || availableParallelism()
     this.#pool = new Tinypool({
       filename: new URL('./score-worker.js', import.meta.url).href,
-      minThreads: 1,
+      minThreads: 0,
       maxThreads: this.jobs,
     })
   }

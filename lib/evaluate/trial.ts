@@ -1,10 +1,12 @@
 import type { Expression, Sequence } from '../datasets/dataset.js'
 import type { AddonCancel } from '../engine/addon.js'
+import { addon } from '../engine/loader.js'
 import type { GroundEngine } from '../ground/engine.js'
 import type { ClickPlan } from '../ground/more-clicks.js'
 import type { FusionStrategy, PointOptions } from '../ground/options.js'
 import type { GroundResult } from '../ground/result.js'
 import type { ClipSegmenter, Tracking } from '../ground/segmenter.js'
+import type { VideoMolmo } from '../videomolmo.js'
 import { CachedEngine } from './cached-engine.js'
 import type { Subject } from './predict.js'
 import {
@@ -47,6 +49,17 @@ export interface TrialModels {
   previousFrames: number
   createCancel: () => AddonCancel
   follow: (tracking: Tracking, clicks: ClickPlan) => ClipSegmenter
+}
+
+/** What a trial needs of loaded models. */
+export function trialModels({ engine, pointer, segmenter }: VideoMolmo): TrialModels {
+  return {
+    engine,
+    previousFrames: pointer.previousFrames,
+    createCancel: () => addon().createCancel(),
+    follow: (tracking, clicks) =>
+      segmenter.tracking(tracking, tracking === 'memory' ? clicks : undefined),
+  }
 }
 
 const isPlain = ({ tracking, clicks }: Setting) =>

@@ -5,7 +5,9 @@ export interface Table {
 }
 
 export function toMarkdown({ head, rows }: Table): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
+  // A pipe would end the cell.
+  const escaped = (cell: string) => cell.replaceAll('|', '\\|')
+  const line = (cells: readonly string[]) => `| ${cells.map(escaped).join(' | ')} |`
   const rule = head.map((_, i) => (i === 0 ? '---' : '---:'))
   return [line(head), line(rule), ...rows.map(line)].join('\n')
 }

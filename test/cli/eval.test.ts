@@ -168,7 +168,7 @@ t.test('sweep: tables of the embedded models', async t => {
       for (const value of Object.values(figures ?? {})) t.type(value, 'number')
     }
   }
-  t.match(readFileSync(join(root, 'run/tables.md'), 'utf8'), /\| \|T\| \|/)
+  t.match(readFileSync(join(root, 'run/tables.md'), 'utf8'), '\n| \\|T\\| |')
   t.match(readFileSync(join(root, 'run/tables.csv'), 'utf8'), /\n9,tau=0\.7,J&F,\d/)
   t.match(readFileSync(report, 'utf8'), /<h1>Settings on drawn clips<\/h1>/)
   const wrong = await run(...args, '--tables', '7')

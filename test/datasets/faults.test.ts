@@ -330,3 +330,34 @@ t.test('label maps may be stored in the colours of the palette', async t => {
   await writeFile(path, await sharp(new Uint8Array(36).fill(77), raw).png().toBuffer())
   await t.rejects(readLabelFile(path), { fault: 'corrupt', message: /colour \(77, 77, 77\)/ })
 })
+
+t.test('ReasonVOS: a frame without annotation is not scored, and that is no fault', async t => {
+  const folder = t.testdir()
+  await putReasonVos(folder)
+  await rm(join(folder, 'Annotations/mose_two_boxes_0/00010.png'))
+  const dataset = await openDataset('reason-vos', folder)
+  const sequence = dataset.sequences[0]!
+  const results = join(folder, 'results')
+  for (const part of resultParts(dataset, sequence)) {
+    for (const frame of part.frames) {
+      const data = new Uint8Array(width * height)
+      await writeResult(results, part, frame, { data, width, height })
+    }
+  }
+  const { items } = await scoreSequence(dataset, sequence, results)
+  t.same(
+    items.map(({ frames }) => frames.includes('00010')),
+    [false, true],
+  )
+})
+
+t.test('indexed masks count by their colours, as the public scorers read them', async t => {
+  const { readMaskFile } = await import('../../lib/datasets/files.js')
+  const path = join(t.testdir(), 'indexed.png')
+  const palette = new Uint8Array(768)
+  palette.set([0, 0, 0, 0, 0, 9, 255, 255, 255], 0)
+  // Index 1 is a dark blue, index 3 is black.
+  const file = await encodeLabelPng(Uint8Array.of(0, 1, 2, 3), 4, 1, palette)
+  await writeFile(path, file)
+  t.same((await readMaskFile(path)).data, Uint8Array.of(0, 1, 1, 0))
+})

@@ -196,6 +196,23 @@ t.test('sentences name the objects that the data set says', async t => {
   )
 })
 
+t.test(
+  'masks of MeViS follow the sorted names, in whatever order the frames are listed',
+  async t => {
+    const root = t.testdir()
+    await putMevis(root)
+    const { readFile, writeFile } = await import('node:fs/promises')
+    const path = join(root, 'valid_u/meta_expressions.json')
+    const meta = JSON.parse(await readFile(path, 'utf8'))
+    meta.videos.v1.frames.reverse()
+    await writeFile(path, JSON.stringify(meta))
+    const sequence = (await openDataset('mevis', root)).sequences[0]!
+    t.same(sequence.frames, frames.toReversed())
+    const found = await sequence.objects!(sequence.expressions[0]!, frames[4]!)
+    t.same(found.masks, [maskOf(0, 4)])
+  },
+)
+
 t.test('without ground truth there are pictures and sentences, but no score', async t => {
   const root = t.testdir()
   await putMevis(root)

@@ -21,8 +21,9 @@ import { paperResults } from '../../lib/evaluate/paper.js'
 import { type EvaluateOptions, evaluateDataset } from '../../lib/evaluate/run.js'
 import { unionOfObjects } from '../../lib/evaluate/score-sequence.js'
 import { summarize } from '../../lib/evaluate/summary.js'
+import { worstFrames } from '../../lib/evaluate/worst-frames.js'
 import { toCsv, toMarkdown, toText } from '../../lib/formats/table.js'
-import { putDrawn, putVpos } from '../support/datasets.js'
+import { putDrawn, putPictures, putRefDavis, putVpos } from '../support/datasets.js'
 import { fixtureUrl, readFixture } from '../support/fixtures.js'
 
 const mini = fileURLToPath(fixtureUrl('metrics/mini'))
@@ -167,6 +168,59 @@ t.test('the models find the boxes through the whole way', async t => {
   t.equal(evaluation.records[0]!.time!.frames, 20)
 })
 
+t.test('Ref-DAVIS17: sentences are merged per annotation, scored by objects and drawn', async t => {
+  const root = t.testdir()
+  await putRefDavis(join(root, 'set'))
+  const dataset = await openDataset('ref-davis17', join(root, 'set'))
+  const { predictSequence } = await import('../../lib/evaluate/predict.js')
+  const { FakeEngine } = await import('../support/fake-engine.js')
+  const { scene } = await import('../support/datasets.js')
+  const { center } = await import('../support/scene.js')
+  // JPEG spoils flat colours, by which the engine sees; what a picture is, its bytes say.
+  await putPictures(join(root, 'flat'), 'png')
+  for (const name of readdirSync(join(root, 'flat'))) {
+    const jpg = name.replace('.png', '.jpg')
+    cpSync(join(root, 'flat', name), join(root, 'set/valid/JPEGImages/boxes', jpg))
+  }
+  const engine = new FakeEngine({
+    answer: (frame, query) => {
+      // The third annotator names the wrong box for red.
+      const blue = /blue/.test(query) || query === 'the red box, 3'
+      return [center(scene.objects[blue ? 1 : 0]!, frame)]
+    },
+  })
+  const subject = { engine, previousFrames: 4, createCancel: engine.createCancel }
+  const evaluation = await evaluateDataset(dataset, new Problems(), {
+    output: join(root, 'run'),
+    settings: {},
+    jobs: 1,
+    predict: (sequence, results, onFrame) =>
+      predictSequence(subject, dataset, sequence, results, { onFrame }),
+  })
+  const items = evaluation.records[0]!.items.map(({ id, j }) => [id, j[2]])
+  t.same(items.slice(0, 6), [
+    ['anno_0/1', 1],
+    ['anno_0/2', 1],
+    ['anno_1/1', 1],
+    ['anno_1/2', 1],
+    ['anno_2/1', 1],
+    ['anno_2/2', 1],
+  ])
+  // Both sentences name the blue box, the first of them wins its pixels, and nobody has the red one.
+  t.same(
+    items
+      .slice(6)
+      .map(([, j]) => j)
+      .sort(),
+    [0, 1],
+  )
+  t.equal(evaluation.records[0]!.time!.frames, 40, '8 sentences of 5 frames')
+  const worst = await worstFrames(evaluation, 3)
+  t.equal(worst.length, 1, 'frames without a mistake are not shown')
+  t.match(worst[0], { sequence: 'boxes', item: /^anno_3/, j: 0, picture: /^data:image\/webp/ })
+  t.match(describeEvaluation(evaluation, summarize(evaluation)), /8 objects scored/)
+})
+
 t.test('subsets stand beside the paper rows of their own', async t => {
   const root = t.testdir()
   await putVpos(join(root, 'set'))
@@ -230,6 +284,7 @@ t.test('tables in three forms', async t => {
       ['c', '-'],
     ],
   }
+  t.equal(toMarkdown({ head: ['a|b'], rows: [] }), '| a\\|b |\n| --- |')
   t.equal(toMarkdown(table), '| name | J |\n| --- | ---: |\n| a, "b" | 1.0 |\n| c | - |')
   t.equal(toText(table), 'name      J\n------  ---\na, "b"  1.0\nc         -')
   t.equal(toCsv(table), 'name,J\n"a, ""b""",1.0\nc,-\n')
