@@ -191,10 +191,11 @@ async function writeFiles(
 }
 
 const jsonTables = (done: Sweep) =>
-  sweepResults(done).map(({ table, rows, source }) => ({
+  sweepResults(done).map(({ table, rows, source, machine }) => ({
     table: table.id,
     title: table.title,
     column: table.column,
     benchmark: source?.benchmark ?? null,
+    machine,
     rows,
   }))

@@ -14,7 +14,7 @@ import { type MaskRecord, type PointRecord, STRATEGY_CHOICES } from './sentence.
 import { meanOf } from './statistics.js'
 import { runSweep } from './sweep.js'
 import { sweepMarkdown } from './sweep-report.js'
-import { sweepTables } from './sweep-tables.js'
+import { PAPER_SWEEP, sweepTables } from './sweep-tables.js'
 import { ClipTrial, defaultSetting, type Setting, type TrialModels, trialModels } from './trial.js'
 
 /**
@@ -33,8 +33,11 @@ interface Flags {
   update?: string
 }
 
-/** Table 5 is made of all clips, and times of a machine with other work would mean nothing. */
-const SWEPT = ['6', '8', '9', '10', '13', '14', '15']
+/** Table 5 is made of all clips. */
+const SWEPT = PAPER_SWEEP.filter(id => id !== '5')
+
+/** Clips whose first sentence is timed. */
+const TIMED = 3
 
 /** Records of everything that was measured, by setting. */
 interface Records {
@@ -83,7 +86,7 @@ async function sweepClips(folder: string, models: TrialModels, flags: Flags): Pr
       output,
       settings: {},
       only,
-      timed: 0,
+      timed: TIMED,
       onProgress: ({ framesDone, frameCount }) =>
         process.stderr.write(`\r${framesDone}/${frameCount} sentences`),
     })

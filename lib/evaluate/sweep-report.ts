@@ -21,6 +21,8 @@ export interface SweepResult {
   rows: RowFigures[]
   /** Whose figures the paper's are. */
   source: { model: string; benchmark: string; metrics: string[] } | null
+  /** What times were measured on; null for other tables. */
+  machine: string | null
 }
 
 /** The paper's entry on this benchmark, else its first. */
@@ -70,14 +72,22 @@ export function sweepResults(sweep: Sweep): SweepResult[] {
     const others = Object.keys(entry?.rows ?? {}).filter(label => !covered.has(label))
     const only = others.map(label => ({ label, own: null, paper: paperOf(label) }))
     const source = entry ? { ...entry, metrics: [...columns] } : null
-    return { table, metrics: [...METRICS[table.measure]], rows: [...rows, ...only], source }
+    const machine = table.measure === 'time' ? sweep.machine : null
+    return {
+      table,
+      metrics: [...METRICS[table.measure]],
+      rows: [...rows, ...only],
+      source,
+      machine,
+    }
   })
 }
 
-/** Shares as percent with two decimals, as the paper prints its sweeps; seconds likewise. */
-function cell(value: number | undefined, { measure }: SweepTable): string {
+/** Shares as percent with two decimals, as the paper prints its sweeps. */
+function cell(value: number | undefined, { measure }: SweepTable, whose: 'own' | 'paper'): string {
   if (value === undefined || Number.isNaN(value)) return '-'
-  return (measure === 'time' ? value : value * 100).toFixed(2)
+  if (measure !== 'time') return (value * 100).toFixed(2)
+  return value.toFixed(whose === 'own' ? 3 : 2)
 }
 
 export function tableTitle({ id, title }: SweepTable): string {
@@ -89,17 +99,18 @@ function toTable({ table, metrics, rows, source }: SweepResult): Table {
   const head = [table.column, ...metrics, ...given.map(metric => `paper ${metric}`)]
   const lines = rows.map(({ label, own, paper }) => [
     label,
-    ...metrics.map(metric => cell(own?.[metric], table)),
-    ...given.map(metric => cell(paper?.[metric], table)),
+    ...metrics.map(metric => cell(own?.[metric], table, 'own')),
+    ...given.map(metric => cell(paper?.[metric], table, 'paper')),
   ])
   return { head, rows: lines }
 }
 
 const unitOf = ({ measure }: SweepTable) => (measure === 'time' ? 'seconds per frame' : 'percent')
 
-function note({ table, source }: SweepResult): string {
+function note({ table, source, machine }: SweepResult): string {
+  const where = machine ? `, on ${machine}` : ''
   const paper = source ? `; the paper's are those of ${source.model} on ${source.benchmark}` : ''
-  return `Figures in ${unitOf(table)}${paper}.`
+  return `Figures in ${unitOf(table)}${where}${paper}.`
 }
 
 const about = ({ dataset, sequences, sentences }: Sweep) =>
@@ -118,7 +129,7 @@ export function sweepCsv(sweep: Sweep): string {
   const rows = sweepResults(sweep).flatMap(({ table, metrics, rows: lines, source }) =>
     lines.flatMap(({ label, own, paper }) =>
       metrics.map(metric => {
-        const values = [own, paper].map(figures => cell(figures?.[metric], table))
+        const values = [cell(own?.[metric], table, 'own'), cell(paper?.[metric], table, 'paper')]
         const [value, printed] = values.map(text => (text === '-' ? '' : text))
         const setting = `${table.column}=${label}`
         return [table.id, setting, metric, value!, printed!, source?.benchmark ?? '']

@@ -1,3 +1,4 @@
+import { availableParallelism, cpus, loadavg } from 'node:os'
 import type { Dataset, Sequence } from '../datasets/dataset.js'
 import { AbortedError, InvalidArgumentError } from '../engine/errors.js'
 import type { Timings } from '../ground/engine.js'
@@ -54,6 +55,8 @@ export interface Sweep {
   times: Map<string, RowTime>
   sequences: number
   sentences: number
+  /** What times were measured on. */
+  machine: string
 }
 
 export const rowKey = (table: SweepTable, row: SweepRow) => `${table.id}/${row.label}`
@@ -156,6 +159,12 @@ function addRecord({ scores, times }: Pick<Sweep, 'scores' | 'times'>, record: S
   }
 }
 
+/** Processor, cores, and how busy they were: times mean little on a machine with other work. */
+function describeMachine(): string {
+  const load = loadavg()[0]!.toFixed(1)
+  return `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${availableParallelism()} cores, load average ${load}`
+}
+
 /** One variant of the models on the sequences that have no record yet. */
 async function sweepVariant(
   sequences: readonly Sequence[],
@@ -223,5 +232,6 @@ export async function runSweep(whole: Dataset, options: SweepOptions): Promise<S
     const records = await sweepVariant(sequences, rows, options, folder, advance)
     for (const record of records) addRecord(found, record)
   }
-  return { dataset, tables, ...found, sequences: sequences.length, sentences }
+  const machine = describeMachine()
+  return { dataset, tables, ...found, sequences: sequences.length, sentences, machine }
 }
