@@ -4,10 +4,11 @@ import { fileURLToPath } from 'node:url'
 
 /**
  * npm run bench -- <name> [options]: the native kernels (gemm, attention) through their own
- * executable, `cuda` through bench/cuda, everything else through `videomolmo bench`.
+ * executable, `cuda` and `quant` through their folder, everything else through `videomolmo bench`.
  */
 const root = new URL('../../', import.meta.url)
 const NATIVE = ['gemm', 'attention']
+const FOLDERS = ['cuda', 'quant']
 
 const [name = '', ...options] = process.argv.slice(2)
 const native = fileURLToPath(new URL('build/videomolmo_bench', root))
@@ -17,8 +18,8 @@ if (NATIVE.includes(name) && !existsSync(native)) {
 }
 const command = NATIVE.includes(name)
   ? [native, name, ...options]
-  : name === 'cuda'
-    ? [process.execPath, fileURLToPath(new URL('dist/bench/cuda/run.js', root)), ...options]
+  : FOLDERS.includes(name)
+    ? [process.execPath, fileURLToPath(new URL(`dist/bench/${name}/run.js`, root)), ...options]
     : [
         process.execPath,
         fileURLToPath(new URL('dist/lib/cli/main.js', root)),

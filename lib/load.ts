@@ -14,6 +14,10 @@ export const DTYPES = [...FLOAT_DTYPES, 'int8', 'int4', 'fp4'] as const
 export type FloatDtype = (typeof FLOAT_DTYPES)[number]
 export type Dtype = (typeof DTYPES)[number]
 
+/** What a segmenter holds beside a pointer of this dtype: quantised types are pointers' alone. */
+export const segmenterDtype = (dtype: Dtype = 'stored'): FloatDtype =>
+  FLOAT_DTYPES.find(known => known === dtype) ?? 'stored'
+
 export interface LoadOptions<D extends Dtype = FloatDtype> {
   /** Default 'auto'. */
   device?: (typeof DEVICES)[number]

@@ -9,7 +9,7 @@ import type { PointResult } from './ground/point.js'
 import type { GroundResult } from './ground/result.js'
 import type { ClipSegmenter, Tracking } from './ground/segmenter.js'
 import { GroundSession, type SessionOptions } from './ground/session.js'
-import { type Dtype, FLOAT_DTYPES, type FloatDtype } from './load.js'
+import { segmenterDtype } from './load.js'
 import { Pointer, type PointerLoadOptions } from './pointer.js'
 import { Segmenter } from './segmenter.js'
 import { checkSentence } from './text/prompt.js'
@@ -189,6 +189,3 @@ function clipSegmenter(
     `tracking says how SAM 2 follows objects; another segmenter has its own way, got ${JSON.stringify(tracking)}`,
   )
 }
-
-const segmenterDtype = (dtype: Dtype = 'stored'): FloatDtype =>
-  FLOAT_DTYPES.find(known => known === dtype) ?? 'stored'

@@ -2,7 +2,9 @@ import type { AddonMolmoConfig, AddonPointer } from '../engine/addon.js'
 import { typed } from '../engine/errors.js'
 import { addon } from '../engine/loader.js'
 import { Fields } from '../hub/fields.js'
+import { heldBytes } from '../hub/memory.js'
 import { molmoConfig } from '../hub/molmo-config.js'
+import type { Dtype } from '../load.js'
 import { testPicture } from './pictures.js'
 import type { BenchOptions, BenchRow } from './run.js'
 
@@ -67,10 +69,25 @@ export async function benchVit(options: BenchOptions): Promise<BenchRow[]> {
   ]
 }
 
-/** Parameters of one decoder block that a token reads, and of the benchmark's output head. */
-const BLOCK_PARAMETERS = 233_046_016
-const HEAD_PARAMETERS = 2048 * 3584
 const BLOCKS = 2
+/** Matrices of one decoder block that a token reads, and the benchmark's output head. */
+const BLOCK = [
+  ['att_proj', 4608, 3584],
+  ['attn_out', 3584, 3584],
+  ['ff_proj', 37888, 3584],
+  ['ff_out', 3584, 18944],
+] as const
+const HEAD = [2048, 3584] as const
+
+/** Bytes of weights that one decoding step reads. */
+function bytesPerStep(dtype: Dtype): number {
+  const held = (name: string, shape: readonly number[]) =>
+    heldBytes({ name: `${name}.weight`, dtype: 'F32', shape: [...shape], file: '' }, dtype)
+  const block = BLOCK.map(([name, ...shape]) => held(`model.transformer.blocks.0.${name}`, shape))
+  const head = held('model.transformer.ff_out', HEAD)
+  return BLOCKS * block.reduce((sum, bytes) => sum + bytes, 0) + head
+}
+
 const NEW_TOKENS = 17
 
 /**
@@ -81,7 +98,7 @@ export async function benchDecode(options: BenchOptions): Promise<BenchRow[]> {
   const model = await load(benchConfig(1, BLOCKS), options)
   const stream = model.openStream({ capacity: 1 })
   await typed(stream.encode(0, testPicture(640, 480)))
-  const bytes = (BLOCKS * BLOCK_PARAMETERS + HEAD_PARAMETERS) * (options.dtype === 'bf16' ? 2 : 4)
+  const bytes = bytesPerStep(options.dtype)
   const rows: BenchRow[] = []
   for (const sequences of [1, 8]) {
     const requests = Array.from({ length: sequences }, (_, s) => ({

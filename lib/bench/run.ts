@@ -2,6 +2,7 @@ import { cpus, totalmem } from 'node:os'
 import { performance } from 'node:perf_hooks'
 import { InvalidArgumentError } from '../engine/errors.js'
 import { addon } from '../engine/loader.js'
+import { DTYPES, type Dtype } from '../load.js'
 import { benchGround } from './ground.js'
 import { benchMetrics } from './metrics.js'
 import { benchDecode, benchVit } from './pointer.js'
@@ -11,7 +12,7 @@ export interface BenchOptions {
   /** 0: one per core. */
   threads: number
   rounds: number
-  dtype: 'fp32' | 'bf16'
+  dtype: Exclude<Dtype, 'stored'>
   json?: boolean
 }
 
@@ -31,6 +32,8 @@ const RUNNERS = {
   ground: benchGround,
   metrics: benchMetrics,
 } as const
+
+export const BENCH_DTYPES = DTYPES.filter(dtype => dtype !== 'stored')
 
 export type BenchName = keyof typeof RUNNERS
 

@@ -3,6 +3,7 @@ import { typed } from '../engine/errors.js'
 import { addon } from '../engine/loader.js'
 import { Fields } from '../hub/fields.js'
 import { sam2Config } from '../hub/sam2-config.js'
+import { segmenterDtype } from '../load.js'
 import { testPicture } from './pictures.js'
 import { type BenchOptions, type BenchRow, repeat } from './run.js'
 
@@ -22,7 +23,7 @@ async function loadTiny({ dtype, threads }: BenchOptions): Promise<AddonSegmente
       config: sam2Config(new Fields({}, 'benchmark')),
       weights: { hash: true, adjust },
       names: 'original',
-      dtype,
+      dtype: segmenterDtype(dtype),
       threads,
     }),
   )

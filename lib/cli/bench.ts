@@ -1,12 +1,18 @@
 import { type Command, Option } from 'commander'
-import { BENCHMARKS, type BenchName, runBenchmark } from '../bench/run.js'
+import {
+  BENCH_DTYPES,
+  BENCHMARKS,
+  type BenchName,
+  type BenchOptions,
+  runBenchmark,
+} from '../bench/run.js'
 import type { CommandContext } from './context.js'
 import { parseInteger, withJson } from './options.js'
 
 interface BenchFlags {
   threads?: number
   rounds: number
-  dtype: 'fp32' | 'bf16'
+  dtype: BenchOptions['dtype']
   json?: boolean
 }
 
@@ -17,9 +23,7 @@ export function addBenchCommand(program: Command, context: CommandContext): void
     .argument('<name>', BENCHMARKS.join(', '))
     .option('--rounds <count>', 'measured repetitions', parseInteger, 5)
     .option('--threads <count>', 'threads (default: one per core)', parseInteger)
-    .addOption(
-      new Option('--dtype <type>', 'of matrices').choices(['fp32', 'bf16']).default('fp32'),
-    )
+    .addOption(new Option('--dtype <type>', 'of matrices').choices(BENCH_DTYPES).default('fp32'))
   withJson(command).action((name: string, flags: BenchFlags) =>
     runBenchmark(name as BenchName, { ...flags, threads: flags.threads ?? 0 }, context.print),
   )

@@ -8,6 +8,7 @@ import { openDataset } from '../datasets/open.js'
 import { InvalidArgumentError } from '../engine/errors.js'
 import { writeWhole } from '../formats/outputs.js'
 import { TRACKING, type Tracking } from '../ground/segmenter.js'
+import { DTYPES, type Dtype } from '../load.js'
 import { VideoMolmo } from '../videomolmo.js'
 import { figure, maskFigures, maskTable, pointTable, sweepTable, table } from './report.js'
 import { type MaskRecord, type PointRecord, STRATEGY_CHOICES } from './sentence.js'
@@ -26,6 +27,7 @@ interface Flags {
   pointer?: string
   segmenter?: string
   tracking?: Tracking
+  dtype?: Dtype
   clips?: number
   keyframeEvery: number
   sweep?: boolean
@@ -146,9 +148,11 @@ async function updateDocument(path: string, name: string, part: string): Promise
 
 function report(records: Records, clips: number, flags: Flags): string {
   const { points, motionReal, motionBlack, strategies } = records
+  const { keyframeEvery, dtype } = flags
+  const weights = dtype ? `, the pointer's weights in ${dtype}` : ''
   const f1 = (list: PointRecord[]) => figure(meanOf(list.map(r => r.f1)))
   const parts = [
-    `${clips} clips, ${points.length} sentences, a keyframe every ${flags.keyframeEvery} frames.`,
+    `${clips} clips, ${points.length} sentences, a keyframe every ${keyframeEvery} frames${weights}.`,
     `### Points and counts\n\n${pointTable(points)}`,
     `### Masks\n\n${maskTable(strategies.get('bidirectional')!)}`,
     `### Motion sentences: what the previous frames are worth\n\n${table(
@@ -165,8 +169,9 @@ function report(records: Records, clips: number, flags: Flags): string {
 }
 
 async function evaluate(folder: string, flags: Flags): Promise<void> {
-  const { pointer, segmenter, tracking } = flags
+  const { pointer, segmenter, tracking, dtype } = flags
   await using vm = await VideoMolmo.load({
+    ...(dtype ? { dtype } : {}),
     ...(pointer ? { pointer } : {}),
     ...(segmenter ? { segmenter } : {}),
     ...(tracking ? { tracking } : {}),
@@ -196,6 +201,7 @@ await new Command('evaluate')
   .option('--pointer <folder>', 'another pointer than the embedded one')
   .option('--segmenter <path>', 'another segmenter than the embedded one')
   .addOption(new Option('--tracking <how>', 'how SAM 2 follows objects').choices(TRACKING))
+  .addOption(new Option('--dtype <type>', 'how matrices are held').choices(DTYPES))
   .option('--clips <count>', 'clips to use at most', parseInteger)
   .option('-k, --keyframe-every <frames>', 'sampling rate', parseInteger, 5)
   .option('--sweep', "also make the paper's tables on settings")

@@ -36,7 +36,8 @@ const WIDE = /\.(positional_embedding|pad_embed)$/
 
 const elements = (shape: readonly number[]) => shape.reduce((product, side) => product * side, 1)
 
-function heldBytes({ name, dtype, shape }: TensorRow, held: Dtype): number {
+/** Bytes of one tensor of a pointer as the engine holds it. */
+export function heldBytes({ name, dtype, shape }: TensorRow, held: Dtype): number {
   const count = elements(shape)
   if (shape.length < 2 || WIDE.test(name)) return 4 * count
   if (held === 'fp32' || held === 'bf16') return (held === 'fp32' ? 4 : 2) * count

@@ -1,5 +1,6 @@
 import type {
   AddonImage,
+  AddonMolmoConfig,
   AddonPointer,
   AddonTensor,
   AddonTensors,
@@ -15,7 +16,7 @@ import { Report } from './report.js'
 import { image, integers, row } from './tensors.js'
 
 /** A frame with its predecessors, oldest first. */
-interface PointerCase {
+export interface PointerCase {
   name: string
   frame: AddonImage
   previous: AddonImage[]
@@ -30,12 +31,7 @@ const VARIANTS = [
 
 export async function runPointer(set: GoldenSet, threads: number): Promise<Report> {
   const report = new Report(set, 'pointer')
-  const config = molmoConfig(new Fields(set.config, set.file('config.json')))
-  // The sets decode a fixed number of steps without a stop condition.
-  config.eos = -1
-  const model = set.base ?? set
-  const weights: AddonWeights =
-    model.meta.weights === 'hash' ? { hash: true } : { path: model.file('model.safetensors') }
+  const { config, weights } = pointerModel(set)
   const cases = pointerCases(set, config.previousFrames)
   const names = Object.keys(set.expected)
   const runAll = async (dtype: 'fp32' | 'bf16' | 'fp4', prefix: string) => {
@@ -54,7 +50,17 @@ export async function runPointer(set: GoldenSet, threads: number): Promise<Repor
   return report.finish()
 }
 
-function pointerCases(set: GoldenSet, previousFrames: number): PointerCase[] {
+/** Configuration and weights of a set's model. */
+export function pointerModel(set: GoldenSet): { config: AddonMolmoConfig; weights: AddonWeights } {
+  const config = molmoConfig(new Fields(set.config, set.file('config.json')))
+  // The sets decode a fixed number of steps without a stop condition.
+  config.eos = -1
+  const model = set.base ?? set
+  const hash = model.meta.weights === 'hash'
+  return { config, weights: hash ? { hash } : { path: model.file('model.safetensors') } }
+}
+
+export function pointerCases(set: GoldenSet, previousFrames: number): PointerCase[] {
   if (!set.inputs.frame && set.meta.frame && set.inputs.frame_fnv1a) {
     return [generatedCase(set, previousFrames)]
   }
