@@ -4,7 +4,9 @@
 
 #include "bench/native/blas.h"
 #include "bench/native/measure.h"
-#include "native/kernels/cpu/gemm.h"
+#include "native/ops/cpu_weight.h"
+#include "native/weights/quantize.h"
+#include "videomolmo/call.h"
 
 namespace vmolmo::bench {
 namespace {
@@ -12,27 +14,35 @@ namespace {
 struct Case {
   const char* name;
   int64_t m, n, k;
-  bool bf16;
+  WeightDType dtype = WeightDType::kF32;
 };
 
 const Case kCases[] = {
-    {"vit-l qkv", 577, 3072, 1024, false},
-    {"vit-l out", 577, 1024, 1024, false},
-    {"vit-l fc1", 577, 4096, 1024, false},
-    {"vit-l fc2", 577, 1024, 4096, false},
-    {"vit-l fc1 x5", 2885, 4096, 1024, false},
-    {"qwen2-7b qkv", 913, 4608, 3584, false},
-    {"qwen2-7b qkv bf16", 913, 4608, 3584, true},
-    {"qwen2-7b ff_proj", 913, 37888, 3584, false},
-    {"qwen2-7b ff_out", 913, 3584, 18944, false},
-    {"sam2 trunk 1", 65536, 384, 96, false},
-    {"sam2 trunk 3", 4096, 1536, 384, false},
-    {"small", 256, 64, 64, false},
-    {"tiny", 64, 16, 32, false},
-    {"decode ff_proj", 1, 37888, 3584, false},
-    {"decode ff_proj bf16", 1, 37888, 3584, true},
-    {"decode 4 rows bf16", 4, 37888, 3584, true},
-    {"decode 8 rows bf16", 8, 37888, 3584, true},
+    {"vit-l qkv", 577, 3072, 1024},
+    {"vit-l out", 577, 1024, 1024},
+    {"vit-l fc1", 577, 4096, 1024},
+    {"vit-l fc2", 577, 1024, 4096},
+    {"vit-l fc1 x5", 2885, 4096, 1024},
+    {"qwen2-7b qkv", 913, 4608, 3584},
+    {"qwen2-7b qkv bf16", 913, 4608, 3584, WeightDType::kBF16},
+    {"qwen2-7b ff_proj", 913, 37888, 3584},
+    {"qwen2-7b ff_out", 913, 3584, 18944},
+    {"sam2 trunk 1", 65536, 384, 96},
+    {"sam2 trunk 3", 4096, 1536, 384},
+    {"small", 256, 64, 64},
+    {"tiny", 64, 16, 32},
+    {"decode ff_proj", 1, 37888, 3584},
+    {"decode ff_proj bf16", 1, 37888, 3584, WeightDType::kBF16},
+    {"decode ff_proj int8", 1, 37888, 3584, WeightDType::kInt8},
+    {"decode ff_proj int4", 1, 37888, 3584, WeightDType::kInt4},
+    {"decode ff_proj fp4", 1, 37888, 3584, WeightDType::kFp4},
+    {"decode 8 rows int8", 8, 37888, 3584, WeightDType::kInt8},
+    {"decode 8 rows int4", 8, 37888, 3584, WeightDType::kInt4},
+    {"prefill ff_proj int8", 256, 37888, 3584, WeightDType::kInt8},
+    {"prefill ff_proj int4", 256, 37888, 3584, WeightDType::kInt4},
+    {"prefill ff_proj bf16", 256, 37888, 3584, WeightDType::kBF16},
+    {"decode 4 rows bf16", 4, 37888, 3584, WeightDType::kBF16},
+    {"decode 8 rows bf16", 8, 37888, 3584, WeightDType::kBF16},
 };
 
 Tensor random_tensor(Shape shape) {
@@ -49,18 +59,32 @@ Tensor as_bf16(const Tensor& x) {
   return y;
 }
 
+Weight make_weight(const Tensor& w, WeightDType dtype, ThreadPool& threads) {
+  switch (dtype) {
+    case WeightDType::kBF16:
+      return as_bf16(w);
+    case WeightDType::kInt8:
+      return quantize_int8(w, threads);
+    case WeightDType::kInt4:
+      return quantize_int4(w, 64, threads);
+    case WeightDType::kFp4:
+      return quantize_fp4(w, threads);
+    default:
+      return w;
+  }
+}
+
 void run_case(const Case& c, const Options& options, ThreadPool& threads, Allocator& memory,
               const OpenBlas& blas) {
   const Tensor x = random_tensor({c.m, c.k}), w = random_tensor({c.n, c.k});
-  const Tensor half = c.bf16 ? as_bf16(w) : Tensor();
+  const Weight weight = make_weight(w, c.dtype, threads);
   Tensor y = Tensor::zeros(cpu_heap(), {c.m, c.n}), z = Tensor::zeros(cpu_heap(), {c.m, c.n});
   cpu::Gemm call;
   call.x = x.data<float>();
-  call.ldx = call.ldw = call.k = c.k;
-  call.w = c.bf16 ? half.raw() : w.raw();
-  call.layout = c.bf16 ? cpu::Gemm::WeightLayout::kBF16 : cpu::Gemm::WeightLayout::kF32;
+  ops::set_weight(weight, call);
+  call.ldx = c.k;
   call.y = y.data<float>();
-  call.ldy = call.n = c.n;
+  call.ldy = c.n;
   call.m = c.m;
   const double flops = 2.0 * double(c.m) * double(c.n) * double(c.k);
   const int repeats = flops > 2e7 ? 1 : int(2e7 / flops) + 1;
@@ -77,12 +101,14 @@ void run_case(const Case& c, const Options& options, ThreadPool& threads, Alloca
   }
   const auto t = measure(candidates, options.rounds);
   const double scale = 1.0 / repeats;
-  const double weight_gb = double(c.n) * double(c.k) * (c.bf16 ? 2.0 : 4.0) / 1e9;
+  const double weight_gb = double(weight.bytes()) / 1e9;
   std::printf(
-      "%-20s %6ldx%5ldx%5ld %s  %9.3f ms [%.3f-%.3f] %7.1f GFLOP/s %6.1f GB/s  cpu %7.1f GFLOP/s",
-      c.name, long(c.m), long(c.n), long(c.k), c.bf16 ? "bf16" : "f32 ", t[0].median * scale * 1e3,
-      t[0].low * scale * 1e3, t[0].high * scale * 1e3, flops / (t[0].median * scale) / 1e9,
-      weight_gb / (t[0].median * scale), flops / (t[0].cpu * scale) / 1e9);
+      "%-20s %6ldx%5ldx%5ld  %9.3f ms [%.3f-%.3f] %7.1f GFLOP/s %6.1f GB/s  "
+      "cpu %7.1f GFLOP/s %6.1f GB/s",
+      c.name, long(c.m), long(c.n), long(c.k), t[0].median * scale * 1e3, t[0].low * scale * 1e3,
+      t[0].high * scale * 1e3, flops / (t[0].median * scale) / 1e9,
+      weight_gb / (t[0].median * scale), flops / (t[0].cpu * scale) / 1e9,
+      weight_gb / (t[0].cpu * scale));
   if (blas.loaded()) {
     std::printf("  openblas(f32) %9.3f ms %7.1f GFLOP/s cpu %7.1f GFLOP/s  share %.2f cpu %.2f",
                 t[1].median * scale * 1e3, flops / (t[1].median * scale) / 1e9,

@@ -1,7 +1,7 @@
 #include "native/ops/linear.h"
 
-#include "native/kernels/cpu/gemm.h"
 #include "native/ops/checks.h"
+#include "native/ops/cpu_weight.h"
 
 namespace vmolmo::ops {
 namespace {
@@ -31,30 +31,6 @@ Rows as_rows(Context& context, const Tensor& x, const char* op) {
   return {std::move(rows), data, stride};
 }
 
-void set_quantised(const Weight& weight, cpu::Gemm& call) {
-  const bool int8 = weight.format == Weight::Format::kInt8;
-  call.layout = int8 ? cpu::Gemm::WeightLayout::kInt8 : cpu::Gemm::WeightLayout::kNibbles;
-  call.quant.codes = reinterpret_cast<const uint8_t*>(weight.data.raw());
-  call.quant.row_bytes = weight.data.stride(0);
-  call.quant.scales = weight.scales.data<float>();
-  call.quant.scale_stride = weight.scales.stride(0);
-  call.quant.group = weight.group;
-  call.quant.values =
-      weight.format == Weight::Format::kInt4 ? kInt4Values.data() : kFp4Values.data();
-}
-
-void set_weight(Context& context, const Weight& weight, cpu::Gemm& call, Tensor& keep) {
-  if (weight.format != Weight::Format::kPlain) return set_quantised(weight, call);
-  keep = weight.data;
-  if (keep.stride(1) != 1) keep = dense_copy(context, keep);
-  require(keep.dtype() == DType::kF32 || keep.dtype() == DType::kBF16, Code::kInternal,
-          "linear: expected an F32 or BF16 weight; got ", keep.dtype(), ".");
-  call.layout =
-      keep.dtype() == DType::kF32 ? cpu::Gemm::WeightLayout::kF32 : cpu::Gemm::WeightLayout::kBF16;
-  call.w = keep.raw();
-  call.ldw = keep.stride(0);
-}
-
 cpu::Gemm::Path gemm_path(RowPath path) {
   switch (path) {
     case RowPath::kStream:
@@ -77,12 +53,11 @@ Tensor project(Context& context, const Tensor& x, const Weight& weight, const Te
   const Tensor b = vector_f32(context, bias, weight.out_features(), "linear");
   Tensor y = context.empty(with_last(x.shape(), weight.out_features()));
   cpu::Gemm call;
-  Tensor keep;
-  set_weight(context, weight, call, keep);
+  Weight dense = weight;
+  if (dense.data.stride(1) != 1) dense.data = dense_copy(context, dense.data);
+  set_weight(dense, call);
   call.x = input.data;
   call.ldx = input.stride;
-  call.n = weight.out_features();
-  call.k = weight.in_features();
   call.m = call.n ? y.numel() / call.n : 0;
   call.y = y.data<float>();
   call.ldy = call.n;

@@ -1,6 +1,7 @@
 #include "native/kernels/cpu/gemm.h"
 
 #include "native/kernels/cpu/reference.h"
+#include "native/ops/cpu_weight.h"
 #include "native/ops/linear.h"
 #include "native/weights/quantize.h"
 #include "test/native/harness.h"
@@ -111,19 +112,10 @@ void run_quantised(const cpu::Kernels& kernels, ThreadPool& threads, Random& ran
     cpu::Gemm call;
     call.x = x.data();
     call.ldx = p.k;
-    call.layout = weight.format == Weight::Format::kInt8 ? cpu::Gemm::WeightLayout::kInt8
-                                                         : cpu::Gemm::WeightLayout::kNibbles;
-    call.quant.codes = reinterpret_cast<const uint8_t*>(weight.data.raw());
-    call.quant.row_bytes = weight.data.dim(1);
-    call.quant.scales = weight.scales.data<float>();
-    call.quant.scale_stride = weight.scales.dim(1);
-    call.quant.group = weight.group;
-    call.quant.values =
-        weight.format == Weight::Format::kInt4 ? kInt4Values.data() : kFp4Values.data();
+    ops::set_weight(weight, call);
     call.y = y.data();
     call.m = p.m;
-    call.n = call.ldy = p.n;
-    call.k = p.k;
+    call.ldy = p.n;
     cpu::gemm(kernels, threads, cpu_heap(), call);
     check_close(y, expected, 2e-6, kernels.name, " ", format_name(weight.format), " group ",
                 weight.group, " ", p.m, "x", p.n, "x", p.k);
