@@ -4,8 +4,6 @@ export interface Series {
   name: string
   color: string
   points: readonly (readonly [x: number, y: number])[]
-  /** Drawn as single marks and not joined. */
-  marksOnly?: boolean
 }
 
 export interface LineChart {
@@ -88,13 +86,12 @@ function axes(chart: LineChart, scale: Scale, xs: [number, number], ys: [number,
   return [...lines, ...labels, ...names].join('')
 }
 
-function seriesLine({ color, points, marksOnly }: Series, scale: Scale): string {
+function seriesLine({ color, points }: Series, scale: Scale): string {
   const places = points.map(([x, y]) => [number(scale.x(x)), number(scale.y(y))])
   const line = `<polyline fill="none" stroke="${color}" stroke-width="2" stroke-linejoin="round" points="${places.map(([x, y]) => `${x},${y}`).join(' ')}"/>`
   const marks = places
     .map(([x, y]) => `<circle cx="${x}" cy="${y}" r="3" fill="${color}"/>`)
     .join('')
-  if (marksOnly) return marks
   return points.length <= 12 ? line + marks : line
 }
 
