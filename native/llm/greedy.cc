@@ -16,10 +16,11 @@ namespace {
 // Prompt rows per pass: full GEMM speed, bounded activations (the MLP's hidden rows are the
 // largest).
 constexpr int64_t kPrefillRows = 512;
-// Rows of one step, and of one sequence in it: more of them no longer come for free with the pass
-// of the weights.
-constexpr int64_t kStepRows = 32;
-constexpr int64_t kDraftRows = 8;
+// Rows of one step up to which drafts are taken along: more of them no longer come for nearly
+// nothing with the pass of the weights. Many sequences fill a step without drafts.
+constexpr int64_t kStepRows = 8;
+// Of one sequence, at least, while its draft goes wrong.
+constexpr int64_t kLeastRows = 2;
 
 class GreedyRun {
  public:
@@ -60,6 +61,7 @@ class GreedyRun {
     bool prefilled = false;
     int32_t last_id = 0;  // generated, not yet fed
     Draft draft;
+    int64_t reach = kStepRows;  // rows worth taking into a step: few where the draft goes wrong
   };
 
   bool has_free_slot() const {
@@ -103,7 +105,7 @@ class GreedyRun {
     stats.prompt_rows = prompt.embeddings.dim(0);
     stats.reused_rows = cache_.length(index);
     Draft draft(std::move(prompt.draft));
-    slots_[index] = {request, std::move(prompt), false, 0, std::move(draft)};
+    slots_[index] = {request, std::move(prompt), false, 0, std::move(draft), kStepRows};
   }
 
   // Takes all admitted prompts into the cache. Prefixes that several of them share come first.
@@ -234,7 +236,7 @@ class GreedyRun {
     std::vector<int32_t> ids;
     for (const int64_t slot : running) {
       const std::vector<int32_t> rows =
-          ids_of_step(slots_[slot], std::clamp<int64_t>(share, 1, kDraftRows));
+          ids_of_step(slots_[slot], std::clamp<int64_t>(share, 1, slots_[slot].reach));
       const auto count = static_cast<int64_t>(rows.size());
       segments.push_back({slot, count, count});
       ids.insert(ids.end(), rows.begin(), rows.end());
@@ -264,8 +266,11 @@ class GreedyRun {
       if (!slot.request || row + 1 == first + segment.rows || fed[row + 1] != best[row]) break;
       ++row;
     }
-    stats.accepted += row - first;
-    cache_.truncate(segment.slot, cache_.length(segment.slot) - (segment.rows - 1 - (row - first)));
+    const int64_t accepted = row - first;
+    stats.accepted += accepted;
+    const bool right = accepted == segment.rows - 1;
+    slot.reach = right ? std::min(2 * slot.reach, kStepRows) : accepted + kLeastRows;
+    cache_.truncate(segment.slot, cache_.length(segment.slot) - (segment.rows - 1 - accepted));
   }
 
   bool ends(int32_t id) const {

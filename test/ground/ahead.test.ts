@@ -129,13 +129,15 @@ t.test('the embedded models: batches and drafts change no answer', async t => {
   const alone = await answers({ keyframeBatch: 1, draft: false })
   t.ok(new Set(alone.map(({ answer }) => answer)).size > 3, 'the answers differ')
   t.ok(alone.every(({ stats }) => stats.drafted === 0))
-  for (const options of [{ keyframeBatch: 1 }, {}]) {
+  for (const options of [{ keyframeBatch: 1 }, {}] as GroundOptions[]) {
     const found = await answers(options)
     t.same(
       found.map(({ answer }) => answer),
       alone.map(({ answer }) => answer),
     )
     const steps = (list: typeof found) => list.reduce((sum, { stats }) => sum + stats.steps, 0)
-    t.ok(steps(found) < 0.8 * steps(alone), `${steps(found)} steps instead of ${steps(alone)}`)
+    // Eight sequences fill a step, so drafts help the last ones of a batch only.
+    const share = options.keyframeBatch === 1 ? 0.5 : 0.99
+    t.ok(steps(found) < share * steps(alone), `${steps(found)} steps instead of ${steps(alone)}`)
   }
 })
