@@ -36,7 +36,7 @@ interface Flags {
 }
 
 /** Table 5 is made of all clips. */
-const SWEPT = PAPER_SWEEP.filter(id => id !== '5')
+const SWEPT = [...PAPER_SWEEP.filter(id => id !== '5'), 'dtype']
 
 /** Clips whose first sentence is timed. */
 const TIMED = 3
@@ -75,16 +75,21 @@ async function measureClip(trial: ClipTrial, base: Setting, records: Records) {
 
 /** The paper's tables on settings, over the first clips. */
 async function sweepClips(folder: string, models: TrialModels, flags: Flags): Promise<string> {
-  const { keyframeEvery, tracking, clips = Number.POSITIVE_INFINITY, sweepClips: most } = flags
+  const { keyframeEvery, clips = Number.POSITIVE_INFINITY, sweepClips: most } = flags
   const dataset = await openDataset('drawn', folder)
   const only = dataset.sequences.slice(0, Math.min(clips, most)).map(({ id }) => id)
-  // With another tracking as loaded there is nothing to compare it with.
-  const ids = tracking ? SWEPT.filter(id => id !== '15') : SWEPT
+  // What was chosen for the whole is not varied.
+  const left = [flags.tracking ? '15' : '', flags.dtype ? 'dtype' : '']
+  const ids = SWEPT.filter(id => !left.includes(id))
   const output = await mkdtemp(join(tmpdir(), 'videomolmo-sweep-'))
   try {
     const sweep = await runSweep(dataset, {
       tables: sweepTables(ids, models.previousFrames, { keyframeEvery }),
-      load: async () => ({ ...models, [Symbol.asyncDispose]: async () => {} }),
+      load: async variant => {
+        if (!('dtype' in variant)) return { ...models, [Symbol.asyncDispose]: async () => {} }
+        const vm = await loadModels({ ...flags, dtype: variant.dtype as Dtype })
+        return { ...trialModels(vm), [Symbol.asyncDispose]: () => vm.dispose() }
+      },
       output,
       settings: {},
       only,
@@ -168,14 +173,17 @@ function report(records: Records, clips: number, flags: Flags): string {
   return `${parts.join('\n\n')}\n`
 }
 
-async function evaluate(folder: string, flags: Flags): Promise<void> {
-  const { pointer, segmenter, tracking, dtype } = flags
-  await using vm = await VideoMolmo.load({
+function loadModels({ pointer, segmenter, tracking, dtype }: Flags): Promise<VideoMolmo> {
+  return VideoMolmo.load({
     ...(dtype ? { dtype } : {}),
     ...(pointer ? { pointer } : {}),
     ...(segmenter ? { segmenter } : {}),
     ...(tracking ? { tracking } : {}),
   })
+}
+
+async function evaluate(folder: string, flags: Flags): Promise<void> {
+  await using vm = await loadModels(flags)
   const folders = (await findClips(folder)).slice(0, flags.clips)
   const records: Records = { points: [], motionReal: [], motionBlack: [], strategies: new Map() }
   const models = trialModels(vm)
