@@ -3,7 +3,7 @@ import { type Browser, chromium } from 'playwright-core'
 
 const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
 
-const found = process.env.VIDEOMOLMO_CHROMIUM ?? PLACES.find(path => existsSync(path))
+const found = process.env.VIDEOMOLMO_CHROMIUM || PLACES.find(path => existsSync(path))
 
 /** Why pages cannot be looked at here; false where they can. */
 export const noBrowser: string | false =
