@@ -2,10 +2,11 @@ import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { AddonCancel } from './engine/addon.js'
 import { withCancel } from './engine/cancel.js'
-import { DeviceUnavailableError, InvalidArgumentError } from './engine/errors.js'
+import { InvalidArgumentError } from './engine/errors.js'
 import { addon } from './engine/loader.js'
 
-export const DEVICES = ['auto', 'cpu', 'cuda'] as const
+/** Where a model can run; `cuda` is the first GPU. */
+export type DeviceName = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`
 /** How a segmenter's matrices can be held. */
 export const FLOAT_DTYPES = ['stored', 'fp32', 'bf16'] as const
 /** How a pointer's matrices can be held. */
@@ -19,11 +20,14 @@ export const segmenterDtype = (dtype: Dtype = 'stored'): FloatDtype =>
   FLOAT_DTYPES.find(known => known === dtype) ?? 'stored'
 
 export interface LoadOptions<D extends Dtype = FloatDtype> {
-  /** Default 'auto'. */
-  device?: (typeof DEVICES)[number]
   /**
-   * How matrices are held: as in the file ('stored', the default), widened to 'fp32' or narrowed to
-   * 'bf16'. A pointer's can be quantised while they are loaded: 'int8' per output channel, 'int4' in
+   * Where the model runs. The CUDA kernels have been tested in emulation only, no GPU has run them
+   * yet; so 'auto', the default, is the CPU, and a GPU is used when it is asked for by name.
+   */
+  device?: DeviceName
+  /**
+   * How matrices are held: as in the file ('stored', the default on the CPU), widened to 'fp32' or narrowed to
+   * 'bf16' (the default on a GPU). A pointer's can be quantised while they are loaded: 'int8' per output channel, 'int4' in
    * groups (see `groupSize`), 'fp4' as the reference's own script runs the model (bitsandbytes FP4,
    * blocks of 64). docs/checkpoints.md says which layers, and what it costs.
    */
@@ -50,21 +54,22 @@ export async function packageVersion(): Promise<string> {
 export function loadSettings<D extends Dtype>(
   options: LoadOptions<D>,
   dtypes: readonly D[],
-): { dtype: D | 'stored'; threads: number } {
-  const { device = 'auto', dtype = 'stored', threads = 0 } = options
-  if (!DEVICES.includes(device)) {
-    throw new InvalidArgumentError(`device must be one of ${DEVICES.join(', ')}, got ${device}`)
+): { device: string; dtype: D | FloatDtype; threads: number } {
+  const { device: asked = 'auto', threads = 0 } = options
+  if (!/^(auto|cpu|cuda(:\d{1,3})?)$/.test(asked)) {
+    throw new InvalidArgumentError(
+      `device must be 'auto', 'cpu', 'cuda' or 'cuda:<index>', got ${asked}`,
+    )
   }
-  if (device === 'cuda') {
-    throw new DeviceUnavailableError('device cuda: this version computes on the CPU only')
-  }
-  if (dtype !== 'stored' && !dtypes.includes(dtype)) {
+  const device = asked === 'auto' ? 'cpu' : asked
+  const dtype = options.dtype ?? (device === 'cpu' ? 'stored' : 'bf16')
+  if (!(dtypes as readonly string[]).includes(dtype)) {
     throw new InvalidArgumentError(`dtype must be one of ${dtypes.join(', ')}, got ${dtype}`)
   }
   if (!Number.isInteger(threads) || threads < 0 || threads > 1024) {
     throw new InvalidArgumentError(`threads must be an integer in 0..1024, got ${threads}`)
   }
-  return { dtype, threads }
+  return { device, dtype, threads }
 }
 
 /** Runs a loading call that the options' signal can stop. */

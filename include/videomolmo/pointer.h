@@ -24,6 +24,10 @@ struct PointerLoadOptions {
   WeightDType dtype = WeightDType::kStored;
   int64_t int4_group = 64;  // weights that share a scale with kInt4: 64 or 128
   int threads = 0;          // 0: one per available core
+  // Where the model runs and its weights lie.
+  Device device;
+  // Bytes of a GPU's memory that the pointer may take; 0: no limit.
+  size_t memory_limit = 0;
   // Answers decoded side by side; bounds the KV cache.
   int max_batch = 8;
   std::shared_ptr<const CancelFlag> cancel;

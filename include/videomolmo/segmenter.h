@@ -156,6 +156,10 @@ struct SegmenterLoadOptions {
   bool transformers_names = false;  // the tensor names of Hugging Face checkpoints
   WeightDType dtype = WeightDType::kStored;
   int threads = 0;  // 0: one per available core
+  // Where the model runs and its weights lie.
+  Device device;
+  // Bytes of a GPU's memory that the segmenter may take; 0: no limit.
+  size_t memory_limit = 0;
   std::shared_ptr<const CancelFlag> cancel;
 };
 

@@ -92,6 +92,18 @@ std::string to_string(const Shape& shape);  // "[2, 576, 1024]"
 std::ostream& operator<<(std::ostream& out, const Shape& shape);
 std::ostream& operator<<(std::ostream& out, DType dtype);
 
+// Copies to, from and within a device's memory, in the order in which they are asked for.
+class DeviceMemory {
+ public:
+  virtual ~DeviceMemory() = default;
+  // `from` may be changed or freed after the call.
+  virtual void upload(std::byte* to, const void* from, size_t bytes) = 0;
+  // Waits for everything before it.
+  virtual void download(void* to, const std::byte* from, size_t bytes) = 0;
+  virtual void copy(std::byte* to, const std::byte* from, size_t bytes) = 0;
+  virtual void zero(std::byte* at, size_t bytes) = 0;
+};
+
 // A block of bytes on one device. `owner` keeps alive whatever the bytes belong to (a heap block, a
 // pool, a mapped file, a borrowed JavaScript buffer).
 struct Storage {
@@ -99,6 +111,7 @@ struct Storage {
   size_t bytes = 0;
   Device device;
   std::shared_ptr<void> owner;
+  DeviceMemory* memory = nullptr;  // null on the CPU; kept alive by owner
 };
 
 class Allocator {
@@ -142,9 +155,17 @@ class Tensor {
   size_t bytes() const { return static_cast<size_t>(numel()) * dtype_size(dtype_); }
   bool is_contiguous() const;
 
-  // Checked access: throws INTERNAL when T is not the tensor's dtype.
+  // Checked access: throws INTERNAL when T is not the tensor's dtype or the memory is not the
+  // CPU's.
   template <typename T>
   T* data() const {
+    check_dtype(dtype_of<T>());
+    check_host();
+    return reinterpret_cast<T*>(raw());
+  }
+  // The same without the check for the CPU's memory: for kernels of other devices.
+  template <typename T>
+  T* device_data() const {
     check_dtype(dtype_of<T>());
     return reinterpret_cast<T*>(raw());
   }
@@ -157,7 +178,7 @@ class Tensor {
   Tensor operator[](int64_t index) const;
   Tensor transpose(int axis_a, int axis_b) const;
 
-  // A contiguous copy in `allocator` (also when already contiguous).
+  // A contiguous copy in `allocator` (also when already contiguous), which may be another device's.
   Tensor clone(Allocator& allocator) const;
   // F32 copy of any floating dtype, on the CPU.
   Tensor to_f32(Allocator& allocator) const;
@@ -165,6 +186,8 @@ class Tensor {
 
  private:
   void check_dtype(DType wanted) const;
+  void check_host() const;
+  Tensor clone_across(Allocator& allocator) const;
 
   std::shared_ptr<Storage> storage_;
   int64_t byte_offset_ = 0;

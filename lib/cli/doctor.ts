@@ -30,10 +30,12 @@ function describeCuda(): string {
   const { built, devices, driverVersion, reason } = addon().cuda()
   if (!built) return 'this build has no CUDA part'
   if (devices.length === 0) return `none (${reason ?? 'no device'})`
-  const names = devices.map(
-    ({ name, totalBytes }) => `${name}, ${(totalBytes / 2 ** 30).toFixed(0)} GiB`,
-  )
-  return `${names.join('; ')}; driver ${driverVersion}`
+  const names = devices.map(({ name, computeCapability, totalBytes }) => {
+    const size = `${(totalBytes / 2 ** 30).toFixed(0)} GiB`
+    const old = Number(computeCapability) < 8 ? ', too old: the kernels need 8.0' : ''
+    return `${name}, ${size}, compute capability ${computeCapability}${old}`
+  })
+  return `${names.join('; ')}; driver ${driverVersion}; used with --device cuda (no GPU has run the kernels yet)`
 }
 
 function describeCublasLt(): string {

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { LABEL_FORMATS, type LabelFormat } from '../labels/files.js'
-import { DEVICES, DTYPES, type Dtype, FLOAT_DTYPES, type LoadOptions } from '../load.js'
+import { type DeviceName, DTYPES, type Dtype, FLOAT_DTYPES, type LoadOptions } from '../load.js'
 import type { PointerLoadOptions } from '../pointer.js'
 
 export interface ModelFlags {
@@ -69,7 +69,7 @@ export function withModelOptions(command: Command, models: ('pointer' | 'segment
   }
   const dtypes = models.includes('pointer') ? DTYPES : FLOAT_DTYPES
   return command
-    .addOption(new Option('--device <name>', 'where to compute').choices(DEVICES))
+    .option('--device <name>', 'where to compute: cpu (default), cuda or cuda:<index>')
     .addOption(new Option('--dtype <type>', 'how matrices are held').choices(dtypes))
     .option('--threads <count>', 'threads per model (default: one per core)', parseInteger)
 }
@@ -85,7 +85,7 @@ export function loadOptions<D extends Dtype = Dtype>(
   const { device, dtype, groupSize, threads, tokenizer } = flags
   return {
     signal,
-    ...(device === undefined ? {} : { device: device as (typeof DEVICES)[number] }),
+    ...(device === undefined ? {} : { device: device as DeviceName }),
     ...(dtype === undefined ? {} : { dtype: dtype as D }),
     ...(groupSize === undefined ? {} : { groupSize: groupSize as 64 | 128 }),
     ...(threads === undefined ? {} : { threads }),

@@ -53,6 +53,8 @@ export interface AddonLoadOptions<Config, Dtype extends AddonWeightDtype = Addon
   dtype: Dtype
   /** 0: one per available core. */
   threads: number
+  /** 'cpu' (default), 'cuda' or 'cuda:<index>'. */
+  device?: string
   cancel?: AddonCancel
 }
 

@@ -8,6 +8,7 @@
 #include "native/binding/pointer_config.h"
 #include "native/binding/registry.h"
 #include "native/binding/tensors.h"
+#include "native/binding/weights.h"
 
 namespace vmolmo::binding {
 namespace {
@@ -312,6 +313,7 @@ PointerLoadOptions read_load_options(const Argument& given) {
   if (given["groupSize"].present()) options.int4_group = given["groupSize"].integer();
   options.threads =
       static_cast<int>(given["threads"].present() ? given["threads"].integer_in(0, 1024) : 0);
+  options.device = read_device(given["device"]);
   return options;
 }
 

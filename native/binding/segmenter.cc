@@ -273,6 +273,7 @@ SegmenterLoadOptions read_load_options(const Argument& given, const LoadOptions&
                   : weights.precision == Precision::kBF16 ? WeightDType::kBF16
                                                           : WeightDType::kStored;
   options.threads = weights.threads;
+  options.device = weights.device;
   options.cancel = weights.cancel;
   return options;
 }

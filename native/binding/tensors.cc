@@ -22,6 +22,7 @@ Tensor widen_i8(const Tensor& tensor) {
 
 // Contiguous, on the CPU, and of a dtype that JavaScript has an array for.
 Tensor presentable(const Tensor& tensor) {
+  if (tensor.device().kind != Device::Kind::kCpu) return presentable(tensor.clone(cpu_heap()));
   switch (tensor.dtype()) {
     case DType::kBF16:
     case DType::kF16:

@@ -1,5 +1,8 @@
 #include "native/binding/weights.h"
 
+#include <charconv>
+#include <string_view>
+
 #include "native/binding/cancel.h"
 #include "native/binding/errors.h"
 #include "native/binding/registry.h"
@@ -31,6 +34,21 @@ std::map<std::string, HashAdjustment> adjustments_of(const Argument& adjust) {
 
 }  // namespace
 
+Device read_device(const Argument& device) {
+  const std::string name = device.text_or("cpu");
+  if (name == "cpu") return {};
+  if (name == "cuda") return {Device::Kind::kCuda, 0};
+  constexpr std::string_view kPrefix = "cuda:";
+  int index = 0;
+  const char* end = name.data() + name.size();
+  const bool indexed = name.starts_with(kPrefix) && name.size() > kPrefix.size();
+  const auto parsed = std::from_chars(name.data() + (indexed ? kPrefix.size() : 0), end, index);
+  if (!indexed || parsed.ec != std::errc{} || parsed.ptr != end || index < 0 || index > 1023) {
+    device.reject("'cpu', 'cuda' or 'cuda:<index>'");
+  }
+  return {Device::Kind::kCuda, index};
+}
+
 LoadOptions load_options(const Argument& options) {
   constexpr int64_t kMaxThreads = 1024;
   const Argument weights = options["weights"];
@@ -44,6 +62,7 @@ LoadOptions load_options(const Argument& options) {
   read.precision = precision_of(options["dtype"]);
   const Argument threads = options["threads"];
   if (threads.present()) read.threads = static_cast<int>(threads.integer_in(0, kMaxThreads));
+  read.device = read_device(options["device"]);
   read.cancel = cancel_flag(options["cancel"]);
   return read;
 }

@@ -20,8 +20,12 @@ struct LoadOptions {
   std::map<std::string, HashAdjustment> adjustments;
   Precision precision = Precision::kStored;
   int threads = 0;
+  Device device;
   std::shared_ptr<CancelFlag> cancel;
 };
+
+// "cpu", "cuda" or "cuda:<index>"; absent: the CPU.
+Device read_device(const Argument& device);
 
 LoadOptions load_options(const Argument& options);
 

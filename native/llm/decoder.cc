@@ -31,11 +31,6 @@ Tensor output_rows(Context& context, const Tensor& x, std::span<const Segment> s
   return ops::concat(context, rows, 0);
 }
 
-void clamp_inplace(Tensor& x, float limit) {
-  float* values = x.data<float>();
-  for (int64_t i = 0; i < x.numel(); ++i) values[i] = std::clamp(values[i], -limit, limit);
-}
-
 }  // namespace
 
 Decoder::Decoder(const DecoderConfig& config, WeightLoader& weights, const std::string& prefix)
@@ -51,7 +46,9 @@ Decoder::Decoder(const DecoderConfig& config, WeightLoader& weights, const std::
   head_ = config.tied ? Weight(embedding_)
                       : weights.linear(prefix + "ff_out.weight", {config.vocab_size, config.width},
                                        weights.formats().head);
-  rope_ = ops::make_rope_table(0, config.max_positions, config.head_dim(), config.rope_theta);
+  const ops::RopeTable rope =
+      ops::make_rope_table(0, config.max_positions, config.head_dim(), config.rope_theta);
+  rope_ = {weights.place(rope.cos), weights.place(rope.sin)};
 }
 
 DecoderBlockWeights Decoder::load_block(WeightLoader& weights, const std::string& prefix) const {
@@ -112,7 +109,7 @@ void Decoder::append_keys_values(Context& context, int64_t index, const Tensor& 
   const int64_t kv_heads = config_.kv_heads;
   const int64_t d = config_.head_dim();
   Tensor kv = ops::linear(context, y, block.kv, block.kv_bias, ops::Activation::kNone, pass.path);
-  if (config_.clip_qkv) clamp_inplace(kv, *config_.clip_qkv);
+  if (config_.clip_qkv) kv = ops::clamp(context, kv, -*config_.clip_qkv, *config_.clip_qkv);
   const Tensor by_head = kv.reshape({kv.dim(0), 2 * kv_heads, d});
   Tensor k = by_head.slice(1, 0, kv_heads);
   const Tensor v = by_head.slice(1, kv_heads, 2 * kv_heads);
@@ -124,7 +121,7 @@ void Decoder::append_keys_values(Context& context, int64_t index, const Tensor& 
   for (const Segment& segment : pass.segments) {
     Tensor rows = k.slice(0, row, row + segment.rows);
     ops::rope_rotate_half(context, rows, rope_, cache.length(segment.slot));
-    cache.append(index, segment.slot, rows, v.slice(0, row, row + segment.rows));
+    cache.append(context, index, segment.slot, rows, v.slice(0, row, row + segment.rows));
     row += segment.rows;
   }
 }
@@ -135,7 +132,7 @@ Tensor Decoder::attend(Context& context, int64_t index, const Tensor& y, const P
   const DecoderBlockWeights& block = blocks_[index];
   const int64_t d = config_.head_dim();
   Tensor flat = ops::linear(context, y, block.q, block.q_bias, ops::Activation::kNone, pass.path);
-  if (config_.clip_qkv) clamp_inplace(flat, *config_.clip_qkv);
+  if (config_.clip_qkv) flat = ops::clamp(context, flat, -*config_.clip_qkv, *config_.clip_qkv);
   if (config_.qk_norm) flat = ops::rms_norm(context, flat, block.q_norm, config_.norm_eps);
   const Tensor q = flat.reshape({y.dim(0), config_.heads, d});
 

@@ -30,7 +30,7 @@ void GenerationTrace::finish() {
   const auto steps = static_cast<int64_t>(ids_.size());
   context_.tap("gen.ids", Tensor::from(ids_, {steps}));
   context_.tap("gen.logits", all);
-  record_alternatives(all);
+  record_alternatives(context_.to_host(all));
 }
 
 void GenerationTrace::record_alternatives(const Tensor& logits) {

@@ -128,7 +128,7 @@ class GreedyRun {
     prefill_rows(std::move(prefixes));
     for (const auto& [source, target] : shared) {
       const int64_t rows = slots_[target].prompt.prefix_rows;
-      cache_.copy_prefix(source, target, rows);
+      cache_.copy_prefix(context_, source, target, rows);
       results_[*slots_[target].request].stats.reused_rows = rows;
     }
     std::vector<Segment> rest;

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "native/molmo/config.h"
-#include "videomolmo/tensor.h"
+#include "native/ops/context.h"
 
 namespace vmolmo {
 
@@ -14,7 +14,7 @@ namespace vmolmo {
 // blocks hold.
 class KvCache {
  public:
-  KvCache(const DecoderConfig& config, int64_t slots, int64_t capacity);
+  KvCache(Context& context, const DecoderConfig& config, int64_t slots, int64_t capacity);
 
   int64_t slots() const { return static_cast<int64_t>(lengths_.size()); }
   int64_t capacity() const { return capacity_; }
@@ -35,14 +35,14 @@ class KvCache {
   void keep_prefix_only(int64_t slot) { truncate(slot, prefixes_[slot].rows); }
   // Writes rows k, v [n, kv_heads, head_dim] (last two axes may be strided views of a projection)
   // behind the slot's length, for one block.
-  void append(int64_t block, int64_t slot, const Tensor& k, const Tensor& v);
+  void append(Context& context, int64_t block, int64_t slot, const Tensor& k, const Tensor& v);
   void advance(int64_t slot, int64_t rows);
   // The first `count` positions of one block: [count, kv_heads, head_dim] views.
   Tensor keys(int64_t block, int64_t slot, int64_t count) const;
   Tensor values(int64_t block, int64_t slot, int64_t count) const;
   // Copies the first `count` positions of every block; the target then has that length and no known
   // prefix.
-  void copy_prefix(int64_t from_slot, int64_t to_slot, int64_t count);
+  void copy_prefix(Context& context, int64_t from_slot, int64_t to_slot, int64_t count);
 
  private:
   int64_t capacity_;

@@ -57,9 +57,10 @@ Tensor Connector::project(Context& context, const Tensor& windows) const {
 
 PaddingEmbedding::PaddingEmbedding(int64_t feature_width, WeightLoader& weights,
                                    const std::string& name) {
-  const Tensor stored = weights.f32(name, {2, feature_width});
-  table_ = Tensor::zeros(cpu_heap(), {3, feature_width});
-  std::copy_n(stored.data<float>(), 2 * feature_width, table_.data<float>());
+  const Tensor stored = weights.host_f32(name, {2, feature_width});
+  Tensor table = Tensor::zeros(cpu_heap(), {3, feature_width});
+  std::copy_n(stored.data<float>(), 2 * feature_width, table.data<float>());
+  table_ = weights.place(table);
 }
 
 Tensor PaddingEmbedding::add_to(Context& context, const Tensor& features,

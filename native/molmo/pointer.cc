@@ -63,7 +63,9 @@ struct Pointer::Impl {
   uint64_t images = 0;  // prepared so far, by all streams
 
   explicit Impl(const PointerLoadOptions& options)
-      : context(options.threads), config(options.config), max_batch(options.max_batch) {}
+      : context(options.device, options.threads, options.memory_limit),
+        config(options.config),
+        max_batch(options.max_batch) {}
 };
 
 struct PointerStream::Impl {
@@ -104,6 +106,7 @@ std::unique_ptr<Pointer> Pointer::load(const PointerLoadOptions& options) {
   WeightLoader weights(options.weights_path.empty() ? hash_weights()
                                                     : open_safetensors(options.weights_path));
   weights.set_cancel(options.cancel);
+  if (impl->context.on_cuda()) weights.set_memory(&impl->context.memory());
   weights.widen(options.dtype == WeightDType::kF32);
   weights.narrow(options.dtype == WeightDType::kBF16);
   weights.set_formats(layer_formats(options.dtype, options.int4_group), impl->context.threads());
@@ -135,7 +138,8 @@ PreparedImage Pointer::preprocess(const RgbImage& image) {
   PreparedImage prepared;
   prepared.rows = layout.rows;
   prepared.columns = layout.columns;
-  prepared.crops = make_crops(impl_->context, config, layout, view, true);
+  impl_->context.activate();
+  prepared.crops = impl_->context.to_host(make_crops(impl_->context, config, layout, view, true));
   std::vector<int32_t> positions = layout.cell_position;
   for (int32_t& position : positions)
     if (position >= 0) ++position;  // behind BOS

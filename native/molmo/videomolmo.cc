@@ -253,7 +253,7 @@ std::vector<GreedyResult> VideoMolmo::generate(Context& context, size_t count,
     const int64_t wanted = std::max(needed, cache_ ? cache_->capacity() : 0);
     cache_.reset();
     cache_ = std::make_unique<KvCache>(
-        config_.decoder, wanted_slots,
+        context, config_.decoder, wanted_slots,
         std::min(positions, (wanted + kCacheStep - 1) / kCacheStep * kCacheStep));
   }
   return decode_greedily(context, decoder_, *cache_, count, options, make_prompt);

@@ -34,7 +34,7 @@ inline Tensor dense_mask(Context& context, const Tensor& x, const char* op) {
 inline Tensor parameter_f32(Context& context, const Tensor& x, const char* op) {
   if (!x) return x;
   if (x.dtype() == DType::kF32) return dense_f32(context, x, op);
-  return x.to_f32(context.memory());
+  return widened(context, x);
 }
 
 // A vector of `length` parameters (bias, scale), or empty.

@@ -2,6 +2,8 @@
 
 #include <chrono>
 
+#include "native/ops/on_cuda.h"
+
 namespace vmolmo {
 namespace {
 
@@ -13,6 +15,49 @@ double now_ms() {
 }  // namespace
 
 Context::Context(int threads) : threads_(threads), memory_(make_cpu_pool()) {}
+
+Context::Context(Device device, int threads, size_t memory_limit)
+    : threads_(threads), device_(device) {
+  if (device.kind == Device::Kind::kCpu) {
+    memory_ = make_cpu_pool();
+    return;
+  }
+  if constexpr (kBuiltWithCuda) {
+    pool_ = cuda::make_pool(device.index, memory_limit);
+    memory_ = pool_;
+  } else {
+    (void)memory_limit;
+    fail(Code::kDeviceUnavailable, "device: ", to_string(device),
+         " was asked for, but this build has no CUDA support: no CUDA compiler was found when it "
+         "was made.");
+  }
+}
+
+void Context::activate() {
+  if constexpr (kBuiltWithCuda) {
+    if (pool_) pool_->activate();
+  }
+}
+
+Tensor Context::to_device(const Tensor& tensor) {
+  return !tensor || tensor.device() == device_ ? tensor : tensor.clone(*memory_);
+}
+
+Tensor Context::to_host(const Tensor& tensor) {
+  return !tensor || tensor.device().kind == Device::Kind::kCpu ? tensor : tensor.clone(cpu_heap());
+}
+
+Tensor Context::keep(const Tensor& tensor) {
+  return tensor.clone(on_cuda() ? *memory_ : cpu_heap());
+}
+
+Tensor Context::table(const std::string& key, const std::function<Tensor()>& make) {
+  constexpr size_t kMaxTables = 256;
+  const auto found = tables_.find(key);
+  if (found != tables_.end()) return found->second;
+  if (tables_.size() == kMaxTables) tables_.clear();
+  return tables_[key] = to_device(make());
+}
 
 StageTimer::StageTimer(Context& context, std::string stage)
     : context_(context), stage_(std::move(stage)), started_ms_(now_ms()) {}

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -20,16 +21,37 @@ class Recorder {
 // Milliseconds per stage, accumulated by name.
 using StageTimes = std::map<std::string, double>;
 
+namespace cuda {
+class Pool;
+}
+
 // What every op needs and no model owns: the device's threads and memory, the cancel flag of the
 // call in progress, and the optional recorder. One per loaded model, used by its engine thread
-// only.
+// only. On a device other than the CPU everything runs on one stream, and the tensors that ops take
+// and give lie in that device's memory.
 class Context {
  public:
   explicit Context(int threads = 0);
+  // Throws DEVICE_UNAVAILABLE for a device that this machine or build does not have.
+  // `memory_limit`: bytes a GPU's pool may take; 0: no limit.
+  explicit Context(Device device, int threads = 0, size_t memory_limit = 0);
 
   ThreadPool& threads() { return threads_; }
   Allocator& memory() { return *memory_; }
-  Device device() const { return memory_->device(); }
+  Device device() const { return device_; }
+  bool on_cuda() const { return device_.kind == Device::Kind::kCuda; }
+  // Of CUDA contexts only.
+  cuda::Pool& pool() { return *pool_; }
+  // To be called by a thread before its first op in a while.
+  void activate();
+
+  // The tensor where this context's ops can take it: a copy if it lies in the CPU's memory and the
+  // device is another one, else itself.
+  Tensor to_device(const Tensor& tensor);
+  // The tensor in the CPU's memory; waits for the device. Itself if it lies there already.
+  Tensor to_host(const Tensor& tensor);
+  // A copy that may outlive the call and holds on to nothing but its own bytes.
+  Tensor keep(const Tensor& tensor);
 
   Tensor empty(Shape shape, DType dtype = DType::kF32) {
     return Tensor::empty(*memory_, shape, dtype);
@@ -37,6 +59,10 @@ class Context {
   Tensor zeros(Shape shape, DType dtype = DType::kF32) {
     return Tensor::zeros(*memory_, shape, dtype);
   }
+
+  // A small table that follows from its key alone, on the device; made once and kept while no more
+  // than a few hundred are.
+  Tensor table(const std::string& key, const std::function<Tensor()>& make);
 
   // The flag of the call in progress; null between calls.
   void set_cancel(std::shared_ptr<const CancelFlag> flag) { cancel_ = std::move(flag); }
@@ -55,7 +81,10 @@ class Context {
 
  private:
   ThreadPool threads_;
+  Device device_;
+  std::shared_ptr<cuda::Pool> pool_;
   std::shared_ptr<Allocator> memory_;
+  std::map<std::string, Tensor> tables_;
   std::shared_ptr<const CancelFlag> cancel_;
   Recorder* recorder_ = nullptr;
   StageTimes times_;

@@ -4,7 +4,9 @@
 #include <cstring>
 
 #include "native/kernels/cpu/gemm.h"
+#include "native/kernels/cuda/conv.h"
 #include "native/ops/checks.h"
+#include "native/ops/on_cuda.h"
 
 // Convolutions as matrix products over gathered patches (im2col), a few megabytes at a time; in
 // NHWC one row of a patch is one run of memory.
@@ -35,6 +37,11 @@ ConvShape conv_shape(const Tensor& x, const Tensor& weight, int64_t stride, int6
           Code::kInternal, op, ": the kernel ", weight.shape(), " is larger than the padded input ",
           x.shape(), ".");
   return shape;
+}
+
+cuda::ConvShape device_shape(const ConvShape& s) {
+  return {s.batch,    s.height, s.width,   s.in,           s.out,        s.kernel_h,
+          s.kernel_w, s.stride, s.padding, s.out_height(), s.out_width()};
 }
 
 // The patch under one output pixel, [kernel_h, kernel_w, in], zero outside the image.
@@ -74,6 +81,15 @@ Tensor conv2d(Context& context, const Tensor& x, const Tensor& weight, const Ten
               int64_t stride, int64_t padding, Activation activation) {
   const ConvShape shape = conv_shape(x, weight, stride, padding, false, "conv2d");
   const Tensor input = dense_f32(context, x, "conv2d");
+  ON_CUDA(context) {
+    const Tensor kernel = parameter_f32(context, weight, "conv2d");
+    const Tensor offsets = vector_f32(context, bias, shape.out, "conv2d");
+    Tensor result = context.empty({shape.batch, shape.out_height(), shape.out_width(), shape.out});
+    cuda::conv2d(stream(context), on_device<float>(input), on_device<float>(kernel),
+                 on_device_or_null(offsets), on_device<float>(result), device_shape(shape),
+                 activation);
+    return result;
+  }
   // [out, in, kh, kw] -> [out, kh, kw, in], the order of a patch.
   const Tensor w =
       dense_copy(context, parameter_f32(context, weight, "conv2d").transpose(1, 2).transpose(2, 3));
@@ -106,6 +122,14 @@ Tensor conv2d_depthwise(Context& context, const Tensor& x, const Tensor& weight,
                         int64_t padding) {
   const ConvShape s = conv_shape(x, weight, 1, padding, true, "conv2d_depthwise");
   const Tensor input = dense_f32(context, x, "conv2d_depthwise");
+  ON_CUDA(context) {
+    const Tensor kernel = parameter_f32(context, weight, "conv2d_depthwise");
+    const Tensor offsets = vector_f32(context, bias, s.out, "conv2d_depthwise");
+    Tensor result = context.empty({s.batch, s.out_height(), s.out_width(), s.out});
+    cuda::conv2d_depthwise(stream(context), on_device<float>(input), on_device<float>(kernel),
+                           on_device_or_null(offsets), on_device<float>(result), device_shape(s));
+    return result;
+  }
   // [c, kh * kw] -> [kh * kw, c]: channels lie in vector lanes.
   const Tensor w = dense_copy(context, parameter_f32(context, weight, "conv2d_depthwise")
                                            .reshape({s.in, s.kernel_h * s.kernel_w})
@@ -135,6 +159,15 @@ Tensor conv_transpose_2x2(Context& context, const Tensor& x, const Tensor& weigh
   const int64_t in = weight.dim(0), out = weight.dim(1);
   const int64_t rows = x.dim(0) * x.dim(1), width = x.dim(2);
   const Tensor input = dense_f32(context, x, "conv_transpose_2x2");
+  ON_CUDA(context) {
+    const Tensor kernel = parameter_f32(context, weight, "conv_transpose_2x2");
+    const Tensor offsets = vector_f32(context, bias, out, "conv_transpose_2x2");
+    Tensor result = context.empty({x.dim(0), 2 * x.dim(1), 2 * width, out});
+    cuda::conv_transpose_2x2(stream(context), on_device<float>(input), on_device<float>(kernel),
+                             on_device_or_null(offsets), on_device<float>(result), x.dim(0),
+                             x.dim(1), width, in, out);
+    return result;
+  }
   // [in, out, 2, 2] -> [2, 2, out, in]: one product gives every pixel its 2x2 block.
   const Tensor w = dense_copy(
       context,
@@ -177,6 +210,11 @@ Tensor max_pool_2x2(Context& context, const Tensor& x) {
           "max_pool_2x2: height and width must be even; got ", x.shape(), ".");
   const Tensor input = dense_f32(context, x, "max_pool_2x2");
   Tensor y = context.empty({x.dim(0), h / 2, w / 2, c});
+  ON_CUDA(context) {
+    cuda::max_pool_2x2(stream(context), on_device<float>(input), on_device<float>(y), x.dim(0), h,
+                       w, c);
+    return y;
+  }
   const float* in = input.data<float>();
   float* out = y.data<float>();
   const int64_t rows = x.dim(0) * (h / 2), grain = 1 + 16384 / (w * c + 1);

@@ -2,6 +2,10 @@
 
 #include <cstring>
 
+#include "native/kernels/cuda/copy.h"
+#include "native/kernels/cuda/elementwise.h"
+#include "native/ops/on_cuda.h"
+
 namespace vmolmo::ops {
 namespace {
 
@@ -70,11 +74,32 @@ void copy_row(const std::byte* source, std::byte* target, int64_t count, int64_t
 
 constexpr int64_t kGrainElements = 32768;
 
+void copy_on_device(Context& context, const Tensor& source, const Tensor& target) {
+  cuda::CopyShape shape;
+  shape.rank = target.rank();
+  for (int axis = 0; axis < shape.rank; ++axis) {
+    shape.dims[axis] = target.dim(axis);
+    shape.from[axis] = source.dim(axis) == 1 ? 0 : source.stride(axis);
+    shape.to[axis] = target.stride(axis);
+  }
+  // The two ends must lie on the device, whatever their type.
+  for (const Tensor* x : {&source, &target}) {
+    require(x->device() == context.device(), Code::kInternal, "copy: shape ", x->shape(), " is on ",
+            to_string(x->device()), ", not on ", to_string(context.device()), ".");
+  }
+  cuda::copy_strided(stream(context), source.raw(), target.raw(), shape,
+                     dtype_size(target.dtype()));
+}
+
 }  // namespace
 
 Tensor dense_copy(Context& context, const Tensor& view) {
   Tensor copy = context.empty(view.shape(), view.dtype());
   if (view.numel() == 0) return copy;
+  ON_CUDA(context) {
+    copy_on_device(context, view, copy);
+    return copy;
+  }
   const Walk walk(view);
   const size_t element = dtype_size(view.dtype());
   const int64_t length = walk.dims.back(), stride = walk.strides.back(), rows = walk.rows();
@@ -93,6 +118,74 @@ Tensor dense_copy(Context& context, const Tensor& view) {
         }
       });
   return copy;
+}
+
+namespace {
+
+void copy_axis(const std::byte* from, std::byte* to, const Tensor& source, const Tensor& target,
+               int axis, int64_t element) {
+  const int64_t count = target.dim(axis), to_step = target.stride(axis);
+  const int64_t from_step = source.dim(axis) == 1 ? 0 : source.stride(axis);
+  if (axis + 1 == target.rank()) {
+    if (from_step == 1 && to_step == 1) {
+      std::memcpy(to, from, static_cast<size_t>(count * element));
+      return;
+    }
+    for (int64_t i = 0; i < count; ++i) {
+      std::memcpy(to + i * to_step * element, from + i * from_step * element,
+                  static_cast<size_t>(element));
+    }
+    return;
+  }
+  for (int64_t i = 0; i < count; ++i) {
+    copy_axis(from + i * from_step * element, to + i * to_step * element, source, target, axis + 1,
+              element);
+  }
+}
+
+}  // namespace
+
+void copy_into(Context& context, const Tensor& source, const Tensor& target) {
+  bool fits =
+      source.dtype() == target.dtype() && source.rank() == target.rank() && target.rank() > 0;
+  for (int axis = 0; fits && axis < target.rank(); ++axis) {
+    fits = source.dim(axis) == target.dim(axis) || source.dim(axis) == 1;
+  }
+  require(fits, Code::kInternal, "copy_into: ", source.dtype(), " ", source.shape(),
+          " does not fill ", target.dtype(), " ", target.shape(), ".");
+  if (target.numel() == 0) return;
+  ON_CUDA(context) return copy_on_device(context, source, target);
+  copy_axis(source.raw(), target.raw(), source, target, 0,
+            static_cast<int64_t>(dtype_size(target.dtype())));
+}
+
+Tensor widened(Context& context, const Tensor& x) {
+  if (x.dtype() == DType::kF32) return x;
+  ON_CUDA(context) {
+    require(x.dtype() == DType::kBF16, Code::kInternal, "Only BF16 tensors are widened on a GPU; ",
+            "this one is ", x.dtype(), ".");
+    const Tensor dense = x.is_contiguous() ? x : dense_copy(context, x);
+    Tensor wide = context.empty(x.shape());
+    cuda::widen_bf16(stream(context), on_device_words(dense), on_device<float>(wide), x.numel());
+    return wide;
+  }
+  return x.to_f32(context.memory());
+}
+
+Tensor narrowed(Context& context, const Tensor& x) {
+  const Tensor dense = x.is_contiguous() ? x : dense_copy(context, x);
+  Tensor narrow = context.empty(x.shape(), DType::kBF16);
+  ON_CUDA(context) {
+    cuda::round_to_bf16(stream(context), on_device<float>(dense), on_device_words(narrow),
+                        x.numel());
+    return narrow;
+  }
+  const float* in = dense.data<float>();
+  BFloat16* out = narrow.data<BFloat16>();
+  context.threads().parallel_for(x.numel(), kGrainElements, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) out[i] = BFloat16(in[i]);
+  });
+  return narrow;
 }
 
 }  // namespace vmolmo::ops

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "native/kernels/cuda/elementwise.h"
 #include "native/ops/checks.h"
+#include "native/ops/on_cuda.h"
 
 namespace vmolmo::ops {
 namespace {
@@ -34,9 +36,16 @@ Tensor repeated_operand(Context& context, const Tensor& a, const Tensor& b, cons
   return parameter_f32(context, b, op);
 }
 
-void add_into(Context& context, const float* a, const Tensor& b, float scale, float* out,
-              int64_t count) {
+void add_into(Context& context, const Tensor& left, const Tensor& b, float scale,
+              const Tensor& result) {
+  const int64_t count = result.numel();
   if (count == 0) return;
+  ON_CUDA(context) {
+    return cuda::add(stream(context), on_device<float>(left), on_device<float>(b), scale,
+                     on_device<float>(result), count, b.numel());
+  }
+  const float* a = left.data<float>();
+  float* out = result.data<float>();
   const float* add = b.data<float>();
   for_repeated(context, count, b.numel(), [&](int64_t at, int64_t phase, int64_t length) {
     for (int64_t i = 0; i < length; ++i) out[at + i] = a[at + i] + scale * add[phase + i];
@@ -49,14 +58,14 @@ Tensor add(Context& context, const Tensor& a, const Tensor& b, float scale) {
   const Tensor right = repeated_operand(context, a, b, "add");
   const Tensor left = dense_f32(context, a, "add");
   Tensor out = context.empty(a.shape());
-  add_into(context, left.data<float>(), right, scale, out.data<float>(), out.numel());
+  add_into(context, left, right, scale, out);
   return out;
 }
 
 void add_inplace(Context& context, Tensor& a, const Tensor& b, float scale) {
   const Tensor right = repeated_operand(context, a, b, "add_inplace");
   require(a.is_contiguous(), Code::kInternal, "add_inplace: the target must be contiguous.");
-  add_into(context, a.data<float>(), right, scale, a.data<float>(), a.numel());
+  add_into(context, a, right, scale, a);
 }
 
 Tensor multiply(Context& context, const Tensor& a, const Tensor& b) {
@@ -64,6 +73,11 @@ Tensor multiply(Context& context, const Tensor& a, const Tensor& b) {
   const Tensor left = dense_f32(context, a, "multiply");
   Tensor result = context.empty(a.shape());
   if (result.numel() == 0) return result;
+  ON_CUDA(context) {
+    cuda::multiply(stream(context), on_device<float>(left), on_device<float>(right),
+                   on_device<float>(result), result.numel(), right.numel());
+    return result;
+  }
   const float* x = left.data<float>();
   const float* y = right.data<float>();
   float* out = result.data<float>();
@@ -77,6 +91,11 @@ Tensor multiply(Context& context, const Tensor& a, const Tensor& b) {
 Tensor affine(Context& context, const Tensor& a, float scale, float shift) {
   const Tensor input = dense_f32(context, a, "affine");
   Tensor result = context.empty(a.shape());
+  ON_CUDA(context) {
+    cuda::affine(stream(context), on_device<float>(input), scale, shift, on_device<float>(result),
+                 result.numel());
+    return result;
+  }
   const float* x = input.data<float>();
   float* out = result.data<float>();
   context.threads().parallel_for(result.numel(), kGrain, [&](int64_t begin, int64_t end) {
@@ -103,6 +122,15 @@ Tensor concat(Context& context, std::span<const Tensor> tensors, int axis) {
   int64_t outer = 1;
   for (int i = 0; i < axis; ++i) outer *= shape[i];
   if (outer == 0 || out.numel() == 0) return out;
+  ON_CUDA(context) {
+    int64_t begin = 0;
+    for (const Tensor& x : tensors) {
+      const int64_t end = begin + x.dim(axis);
+      if (end > begin) copy_into(context, x, out.slice(axis, begin, end));
+      begin = end;
+    }
+    return out;
+  }
   const size_t row = out.bytes() / static_cast<size_t>(outer);
   size_t offset = 0;
   for (const Tensor& x : tensors) {
@@ -151,6 +179,12 @@ Tensor mean(Context& context, const Tensor& x, int axis) {
     if (i != axis) shape.push_back(x.dim(i));
   }
   const int64_t count = x.dim(axis);
+  ON_CUDA(context) {
+    Tensor result = context.empty(shape);
+    cuda::mean_axis(stream(context), on_device<float>(input), on_device<float>(result), outer,
+                    count, inner);
+    return result;
+  }
   Tensor out = context.zeros(shape);
   float* y = out.data<float>();
   const float* in = input.data<float>();
@@ -170,6 +204,10 @@ void lerp_inplace(Context& context, Tensor& mean, const Tensor& x, float weight)
   const Tensor input = dense_f32(context, x, "lerp_inplace");
   require(mean.shape() == x.shape() && mean.is_contiguous(), Code::kInternal,
           "lerp_inplace: expected two equal shapes; got ", mean.shape(), " and ", x.shape(), ".");
+  ON_CUDA(context) {
+    return cuda::lerp(stream(context), on_device<float>(mean), on_device<float>(input), weight,
+                      mean.numel());
+  }
   float* m = mean.data<float>();
   const float* in = input.data<float>();
   context.threads().parallel_for(mean.numel(), kGrain, [&](int64_t begin, int64_t end) {
@@ -181,10 +219,52 @@ void round_to_bf16_inplace(Context& context, Tensor& x) {
   require_f32(x, "round_to_bf16_inplace");
   require(x.is_contiguous(), Code::kInternal,
           "round_to_bf16_inplace: the tensor must be contiguous.");
+  ON_CUDA(context) return cuda::round_values(stream(context), on_device<float>(x), x.numel());
   float* values = x.data<float>();
   context.threads().parallel_for(x.numel(), kGrain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) values[i] = static_cast<float>(BFloat16(values[i]));
   });
+}
+
+void fill_inplace(Context& context, Tensor& x, float value) {
+  require_f32(x, "fill_inplace");
+  require(x.is_contiguous(), Code::kInternal, "fill_inplace: the tensor must be contiguous.");
+  ON_CUDA(context) return cuda::fill(stream(context), on_device<float>(x), value, x.numel());
+  std::fill_n(x.data<float>(), x.numel(), value);
+}
+
+Tensor clamp(Context& context, const Tensor& x, float low, float high) {
+  const Tensor input = dense_f32(context, x, "clamp");
+  Tensor result = context.empty(x.shape());
+  ON_CUDA(context) {
+    cuda::clamp(stream(context), on_device<float>(input), low, high, on_device<float>(result),
+                x.numel());
+    return result;
+  }
+  const float* in = input.data<float>();
+  float* out = result.data<float>();
+  context.threads().parallel_for(x.numel(), kGrain, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) out[i] = std::clamp(in[i], low, high);
+  });
+  return result;
+}
+
+Tensor step(Context& context, const Tensor& x, float threshold, bool inclusive) {
+  const Tensor input = dense_f32(context, x, "step");
+  Tensor result = context.empty(x.shape());
+  ON_CUDA(context) {
+    cuda::step(stream(context), on_device<float>(input), threshold, inclusive,
+               on_device<float>(result), x.numel());
+    return result;
+  }
+  const float* in = input.data<float>();
+  float* out = result.data<float>();
+  context.threads().parallel_for(x.numel(), kGrain, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      out[i] = (inclusive ? in[i] >= threshold : in[i] > threshold) ? 1.0f : 0.0f;
+    }
+  });
+  return result;
 }
 
 }  // namespace vmolmo::ops

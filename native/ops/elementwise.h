@@ -24,4 +24,10 @@ void lerp_inplace(Context& context, Tensor& mean, const Tensor& x, float weight)
 // Rounds every f32 to the nearest bfloat16 (even on ties) and back, in place.
 void round_to_bf16_inplace(Context& context, Tensor& x);
 
+void fill_inplace(Context& context, Tensor& x, float value);
+// Every value moved into low .. high.
+Tensor clamp(Context& context, const Tensor& x, float low, float high);
+// 1 where x > threshold (or x >= threshold when inclusive), else 0, as f32.
+Tensor step(Context& context, const Tensor& x, float threshold, bool inclusive = false);
+
 }  // namespace vmolmo::ops

@@ -1,7 +1,9 @@
 #include "native/ops/linear.h"
 
+#include "native/kernels/cuda/gemm_simple.h"
 #include "native/ops/checks.h"
 #include "native/ops/cpu_weight.h"
+#include "native/ops/on_cuda.h"
 
 namespace vmolmo::ops {
 namespace {
@@ -15,7 +17,6 @@ Shape with_last(Shape shape, int64_t last) {
 // last axis of a contiguous tensor passes as it is.
 struct Rows {
   Tensor tensor;
-  const float* data;
   int64_t stride;
 };
 
@@ -26,9 +27,8 @@ Rows as_rows(Context& context, const Tensor& x, const char* op) {
     regular = x.dim(axis) == 1 || x.stride(axis) == x.stride(axis + 1) * x.dim(axis + 1);
   }
   Tensor rows = regular ? x : dense_copy(context, x);
-  const float* data = rows.data<float>();
   const int64_t stride = rows.rank() >= 2 ? rows.stride(-2) : rows.dim(-1);
-  return {std::move(rows), data, stride};
+  return {std::move(rows), stride};
 }
 
 cpu::Gemm::Path gemm_path(RowPath path) {
@@ -43,6 +43,53 @@ cpu::Gemm::Path gemm_path(RowPath path) {
   return cpu::Gemm::Path::kAuto;
 }
 
+void set_device_weight(Context& context, const Weight& weight, cuda::SimpleGemm& call,
+                       Tensor& keep) {
+  using Kind = cuda::SimpleGemm::Weight;
+  if (weight.format != Weight::Format::kPlain) {
+    call.weight = weight.format == Weight::Format::kInt8   ? Kind::kInt8
+                  : weight.format == Weight::Format::kInt4 ? Kind::kInt4
+                                                           : Kind::kFp4;
+    const bool int8 = weight.format == Weight::Format::kInt8;
+    call.w = int8 ? static_cast<const void*>(on_device<int8_t>(weight.data))
+                  : on_device<uint8_t>(weight.data);
+    call.ldw = weight.data.stride(0);
+    call.scales = on_device<float>(weight.scales);
+    call.scale_stride = weight.scales.stride(0);
+    call.group = weight.group;
+    return;
+  }
+  keep = weight.data;
+  if (keep.stride(1) != 1) keep = dense_copy(context, keep);
+  call.ldw = keep.stride(0);
+  if (keep.dtype() == DType::kF32) {
+    call.w = on_device<float>(keep);
+  } else {
+    call.weight = Kind::kBF16;
+    call.w = on_device<BFloat16>(keep);
+  }
+}
+
+// y [.., n] = act(x W^T + b) + residual on a GPU.
+void project_on_device(Context& context, const Tensor& x, int64_t x_stride, const Weight& weight,
+                       const Tensor& bias, const Tensor& residual, Activation activation,
+                       const Tensor& y) {
+  if (y.numel() == 0) return;
+  cuda::SimpleGemm call;
+  Tensor keep;
+  set_device_weight(context, weight, call, keep);
+  call.x = on_device<float>(x);
+  call.ldx = x_stride;
+  call.y = on_device<float>(y);
+  call.n = call.ldy = call.ldr = weight.out_features();
+  call.k = weight.in_features();
+  call.m = y.numel() / call.n;
+  call.bias = on_device_or_null(bias);
+  call.residual = on_device_or_null(residual);
+  call.activation = activation;
+  cuda::gemm_simple(stream(context), call);
+}
+
 Tensor project(Context& context, const Tensor& x, const Weight& weight, const Tensor& bias,
                const Tensor& residual, Activation activation, RowPath path) {
   require_rank(weight.data, 2, "linear");
@@ -52,11 +99,15 @@ Tensor project(Context& context, const Tensor& x, const Weight& weight, const Te
   const Rows input = as_rows(context, x, "linear");
   const Tensor b = vector_f32(context, bias, weight.out_features(), "linear");
   Tensor y = context.empty(with_last(x.shape(), weight.out_features()));
+  ON_CUDA(context) {
+    project_on_device(context, input.tensor, input.stride, weight, b, residual, activation, y);
+    return y;
+  }
   cpu::Gemm call;
   Weight dense = weight;
   if (dense.data.stride(1) != 1) dense.data = dense_copy(context, dense.data);
   set_weight(dense, call);
-  call.x = input.data;
+  call.x = input.tensor.data<float>();
   call.ldx = input.stride;
   call.m = call.n ? y.numel() / call.n : 0;
   call.y = y.data<float>();
@@ -104,6 +155,25 @@ Tensor matmul(Context& context, const Tensor& a, const Tensor& b, bool transpose
   require(b.dim(transpose_b ? -1 : -2) == call.k, Code::kInternal, "matmul: shapes ", a.shape(),
           " and ", b.shape(), " do not match.");
   Tensor c = context.empty(with_last(a.shape(), call.n));
+  ON_CUDA(context) {
+    if (c.numel() == 0) return c;
+    cuda::SimpleGemm product;
+    product.weight =
+        transpose_b ? cuda::SimpleGemm::Weight::kF32 : cuda::SimpleGemm::Weight::kF32KMajor;
+    product.x = on_device<float>(left);
+    product.w = on_device<float>(right);
+    product.y = on_device<float>(c);
+    product.m = call.m;
+    product.n = product.ldy = call.n;
+    product.k = product.ldx = call.k;
+    product.ldw = transpose_b ? call.k : call.n;
+    product.batch = batch;
+    product.batch_x = call.m * call.k;
+    product.batch_w = call.n * call.k;
+    product.batch_y = call.m * call.n;
+    cuda::gemm_simple(stream(context), product);
+    return c;
+  }
   call.layout = transpose_b ? cpu::Gemm::WeightLayout::kF32 : cpu::Gemm::WeightLayout::kF32KMajor;
   call.ldx = call.k;
   call.ldw = transpose_b ? call.k : call.n;

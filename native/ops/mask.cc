@@ -4,13 +4,21 @@
 
 #include "native/kernels/cpu/components.h"
 #include "native/kernels/cpu/distance.h"
+#include "native/kernels/cuda/elementwise.h"
+#include "native/kernels/cuda/mask.h"
 #include "native/ops/checks.h"
+#include "native/ops/on_cuda.h"
 
 namespace vmolmo::ops {
 
 Tensor threshold(Context& context, const Tensor& logits, float threshold) {
   const Tensor input = dense_f32(context, logits, "threshold");
   Tensor mask = context.empty(logits.shape(), DType::kU8);
+  ON_CUDA(context) {
+    cuda::threshold(stream(context), on_device<float>(input), threshold, on_device<uint8_t>(mask),
+                    mask.numel());
+    return mask;
+  }
   const float* in = input.data<float>();
   uint8_t* out = mask.data<uint8_t>();
   context.threads().parallel_for(mask.numel(), 65536, [&](int64_t begin, int64_t end) {
@@ -22,11 +30,38 @@ Tensor threshold(Context& context, const Tensor& logits, float threshold) {
 Components connected_components(Context& context, const Tensor& mask, int connectivity) {
   require(connectivity == 4 || connectivity == 8, Code::kInvalidArgument,
           "Connectivity must be 4 or 8; got ", connectivity, ".");
-  const Tensor input = dense_mask(context, mask, "connected_components");
-  Components result{context.empty(mask.shape(), DType::kI32), {}};
-  result.areas = cpu::connected_components(input.data<uint8_t>(), result.labels.data<int32_t>(),
+  // Numbers in scan order are the CPU's work on every device; nothing inside a frame asks for them.
+  const Tensor input = dense_mask(context, context.to_host(mask), "connected_components");
+  Tensor labels = Tensor::empty(cpu_heap(), mask.shape(), DType::kI32);
+  Components result;
+  result.areas = cpu::connected_components(input.data<uint8_t>(), labels.data<int32_t>(),
                                            mask.dim(0), mask.dim(1), connectivity);
+  result.labels = context.to_device(labels);
   return result;
+}
+
+void replace_small_inplace(Context& context, Tensor& target, const Tensor& mask, int64_t max_area,
+                           float value) {
+  require_f32(target, "replace_small_inplace");
+  require(target.is_contiguous() && target.shape() == mask.shape(), Code::kInternal,
+          "replace_small_inplace: expected a contiguous tensor and its mask; got ", target.shape(),
+          " and ", mask.shape(), ".");
+  const Tensor input = dense_mask(context, mask, "replace_small_inplace");
+  const int64_t count = target.numel();
+  if (count == 0) return;
+  ON_CUDA(context) {
+    const Tensor parents = context.empty({count}, DType::kI32);
+    const Tensor areas = context.empty({count}, DType::kI32);
+    return cuda::replace_small(stream(context), on_device<float>(target), on_device<uint8_t>(input),
+                               target.dim(0), target.dim(1), max_area, value,
+                               on_device<int32_t>(parents), on_device<int32_t>(areas));
+  }
+  const Components components = connected_components(context, input, 8);
+  const int32_t* label = components.labels.data<int32_t>();
+  float* data = target.data<float>();
+  for (int64_t i = 0; i < count; ++i) {
+    if (label[i] > 0 && components.areas[size_t(label[i]) - 1] <= max_area) data[i] = value;
+  }
 }
 
 void fill_holes_inplace(Context& context, Tensor& logits, int64_t max_area, float threshold,
@@ -36,25 +71,75 @@ void fill_holes_inplace(Context& context, Tensor& logits, int64_t max_area, floa
   require(logits.is_contiguous(), Code::kInternal,
           "fill_holes_inplace: logits must be contiguous.");
   Tensor holes = context.empty(logits.shape(), DType::kU8);
-  float* data = logits.data<float>();
-  uint8_t* hole = holes.data<uint8_t>();
-  const int64_t count = logits.numel();
-  for (int64_t i = 0; i < count; ++i) hole[i] = data[i] <= threshold;
-  const Components components = connected_components(context, holes, 8);
-  const int32_t* label = components.labels.data<int32_t>();
-  for (int64_t i = 0; i < count; ++i) {
-    if (label[i] > 0 && components.areas[size_t(label[i]) - 1] <= max_area) data[i] = value;
+  ON_CUDA(context) {
+    cuda::at_most(stream(context), on_device<float>(logits), threshold, on_device<uint8_t>(holes),
+                  logits.numel());
+    return replace_small_inplace(context, logits, holes, max_area, value);
   }
+  const float* data = logits.data<float>();
+  uint8_t* hole = holes.data<uint8_t>();
+  for (int64_t i = 0; i < logits.numel(); ++i) hole[i] = data[i] <= threshold;
+  replace_small_inplace(context, logits, holes, max_area, value);
+}
+
+int64_t count_above(Context& context, const Tensor& x, float threshold) {
+  const Tensor input = dense_f32(context, x, "count_above");
+  ON_CUDA(context) {
+    const Tensor counter = context.zeros({1}, DType::kI64);
+    cuda::count_above(stream(context), on_device<float>(input), threshold, x.numel(),
+                      reinterpret_cast<unsigned long long*>(on_device<int64_t>(counter)));
+    return context.to_host(counter).data<int64_t>()[0];
+  }
+  const float* data = input.data<float>();
+  return std::count_if(data, data + x.numel(), [&](float value) { return value > threshold; });
+}
+
+Tensor mask_to_f32(Context& context, const Tensor& mask) {
+  const Tensor input = dense_mask(context, mask, "mask_to_f32");
+  Tensor values = context.empty(mask.shape());
+  ON_CUDA(context) {
+    cuda::bytes_to_float(stream(context), on_device<uint8_t>(input), on_device<float>(values),
+                         mask.numel());
+    return values;
+  }
+  const uint8_t* in = input.data<uint8_t>();
+  float* out = values.data<float>();
+  for (int64_t i = 0; i < mask.numel(); ++i) out[i] = in[i] != 0 ? 1.0f : 0.0f;
+  return values;
+}
+
+void suppress_overlap_inplace(Context& context, Tensor& logits, float limit) {
+  require_f32(logits, "suppress_overlap_inplace");
+  require(logits.rank() >= 1 && logits.is_contiguous(), Code::kInternal,
+          "suppress_overlap_inplace: expected contiguous [objects, ...]; got ", logits.shape(),
+          ".");
+  const int64_t objects = logits.dim(0);
+  if (objects < 2 || logits.numel() == 0) return;
+  const int64_t pixels = logits.numel() / objects;
+  ON_CUDA(context) {
+    return cuda::suppress_overlap(stream(context), on_device<float>(logits), objects, pixels,
+                                  limit);
+  }
+  float* data = logits.data<float>();
+  context.threads().parallel_for(pixels, 4096, [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; ++p) {
+      int64_t best = 0;
+      for (int64_t o = 1; o < objects; ++o)
+        if (data[o * pixels + p] > data[best * pixels + p]) best = o;
+      for (int64_t o = 0; o < objects; ++o)
+        if (o != best) data[o * pixels + p] = std::min(data[o * pixels + p], limit);
+    }
+  });
 }
 
 Tensor rim_distances(Context& context, const Tensor& mask) {
-  const Tensor input = dense_mask(context, mask, "rim_distances");
+  const Tensor input = dense_mask(context, context.to_host(mask), "rim_distances");
   constexpr int64_t kMaxSide = 32768;
   require(mask.dim(0) <= kMaxSide && mask.dim(1) <= kMaxSide, Code::kInvalidArgument,
           "Distances need a mask of at most ", kMaxSide, " pixels a side; got ", mask.shape(), ".");
-  Tensor squared = context.empty(mask.shape(), DType::kI32);
+  Tensor squared = Tensor::empty(cpu_heap(), mask.shape(), DType::kI32);
   cpu::rim_distances(input.data<uint8_t>(), squared.data<int32_t>(), mask.dim(0), mask.dim(1));
-  return squared;
+  return context.to_device(squared);
 }
 
 Overlap mask_overlap(Context& context, const Tensor& a, const Tensor& b) {
@@ -63,6 +148,14 @@ Overlap mask_overlap(Context& context, const Tensor& a, const Tensor& b) {
   require(a.shape() == b.shape(), Code::kInvalidArgument, "Masks of different sizes, ", a.shape(),
           " and ", b.shape(), ", have no overlap.");
   Overlap overlap;
+  ON_CUDA(context) {
+    const Tensor counters = context.zeros({2}, DType::kI64);
+    cuda::count_overlap(stream(context), on_device<uint8_t>(left), on_device<uint8_t>(right),
+                        a.numel(),
+                        reinterpret_cast<unsigned long long*>(on_device<int64_t>(counters)));
+    const Tensor host = context.to_host(counters);
+    return {host.data<int64_t>()[0], host.data<int64_t>()[1]};
+  }
   cpu::count_overlap(left.data<uint8_t>(), right.data<uint8_t>(), a.numel(), overlap.intersection,
                      overlap.union_);
   return overlap;

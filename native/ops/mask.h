@@ -22,6 +22,21 @@ Components connected_components(Context& context, const Tensor& mask, int connec
 void fill_holes_inplace(Context& context, Tensor& logits, int64_t max_area, float threshold,
                         float value);
 
+// The pixels of `target` (f32 [H, W]) that belong to components (8-connected) of the mask with at
+// most max_area pixels become `value`.
+void replace_small_inplace(Context& context, Tensor& target, const Tensor& mask, int64_t max_area,
+                           float value);
+
+// How many values lie above the threshold. On a GPU the count is waited for.
+int64_t count_above(Context& context, const Tensor& x, float threshold);
+
+// 1 where the mask is not zero, else 0, as f32.
+Tensor mask_to_f32(Context& context, const Tensor& mask);
+
+// Every pixel keeps its largest logit of all objects (the first of equal ones); the others become
+// at most `limit`. logits f32 [objects, ...], in place.
+void suppress_overlap_inplace(Context& context, Tensor& logits, float limit);
+
 struct Overlap {
   int64_t intersection = 0;
   int64_t union_ = 0;

@@ -1,7 +1,9 @@
 #include "native/ops/norm.h"
 
 #include "native/kernels/cpu/kernels.h"
+#include "native/kernels/cuda/norm.h"
 #include "native/ops/checks.h"
+#include "native/ops/on_cuda.h"
 
 namespace vmolmo::ops {
 
@@ -12,6 +14,12 @@ Tensor layer_norm(Context& context, const Tensor& x, const Tensor& weight, const
   const Tensor w = vector_f32(context, weight, n, "layer_norm");
   const Tensor b = vector_f32(context, bias, n, "layer_norm");
   Tensor y = context.empty(x.shape());
+  if (n == 0 || y.numel() == 0) return y;
+  ON_CUDA(context) {
+    cuda::layer_norm(stream(context), on_device<float>(input), on_device<float>(w),
+                     on_device_or_null(b), on_device<float>(y), input.numel() / n, n, eps);
+    return y;
+  }
   context.threads().parallel_for(input.numel() / n, 1 + 16384 / n, [&](int64_t begin, int64_t end) {
     cpu::kernels().layer_norm(input.data<float>() + begin * n, w.data<float>(), data_or_null(b),
                               y.data<float>() + begin * n, end - begin, n, eps);
@@ -24,6 +32,12 @@ Tensor rms_norm(Context& context, const Tensor& x, const Tensor& weight, float e
   const int64_t n = x.dim(-1);
   const Tensor w = vector_f32(context, weight, n, "rms_norm");
   Tensor y = context.empty(x.shape());
+  if (n == 0 || y.numel() == 0) return y;
+  ON_CUDA(context) {
+    cuda::rms_norm(stream(context), on_device<float>(input), on_device<float>(w),
+                   on_device<float>(y), input.numel() / n, n, eps);
+    return y;
+  }
   context.threads().parallel_for(input.numel() / n, 1 + 16384 / n, [&](int64_t begin, int64_t end) {
     cpu::kernels().rms_norm(input.data<float>() + begin * n, w.data<float>(),
                             y.data<float>() + begin * n, end - begin, n, eps);

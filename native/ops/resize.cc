@@ -3,52 +3,19 @@
 #include <algorithm>
 #include <cmath>
 
+#include "native/kernels/cuda/resize.h"
 #include "native/ops/checks.h"
+#include "native/ops/on_cuda.h"
+#include "native/ops/resize_device.h"
+#include "native/ops/resize_taps.h"
 
 // Every resize here is a table of taps per axis, made once per call, and one or two passes over it.
 namespace vmolmo::ops {
 namespace {
 
-// Output i of an axis is the sum over taps t of weights[offset[i] + t] * input[first[i] + t].
-template <typename Value>
-struct AxisTaps {
-  std::vector<int64_t> first;
-  std::vector<int64_t> count;
-  std::vector<int64_t> offset;
-  std::vector<Value> weights;
-};
-
 void check_size(int64_t out_h, int64_t out_w, const char* op) {
   require(out_h > 0 && out_w > 0, Code::kInvalidArgument, op, ": the size ", out_w, "x", out_h,
           " is empty.");
-}
-
-// Triangle filter, single precision throughout, as torch computes it.
-AxisTaps<float> triangle_taps(int64_t in, int64_t out) {
-  AxisTaps<float> taps;
-  const float scale = static_cast<float>(in) / static_cast<float>(out);
-  const float support = std::max(scale, 1.0f);
-  const float inverse = scale >= 1.0f ? 1.0f / scale : 1.0f;
-  for (int64_t i = 0; i < out; ++i) {
-    const float center = scale * (static_cast<float>(i) + 0.5f);
-    const int64_t first = std::max<int64_t>(static_cast<int64_t>(center - support + 0.5f), 0);
-    const int64_t end = std::min<int64_t>(static_cast<int64_t>(center + support + 0.5f), in);
-    taps.first.push_back(first);
-    taps.count.push_back(end - first);
-    taps.offset.push_back(static_cast<int64_t>(taps.weights.size()));
-    float total = 0.0f;
-    for (int64_t t = first; t < end; ++t) {
-      const float distance = std::abs(
-          (static_cast<float>(t - first) + static_cast<float>(first) - center + 0.5f) * inverse);
-      const float weight = distance < 1.0f ? 1.0f - distance : 0.0f;
-      taps.weights.push_back(weight);
-      total += weight;
-    }
-    for (auto at = static_cast<size_t>(taps.offset.back()); at < taps.weights.size(); ++at) {
-      if (total != 0.0f) taps.weights[at] /= total;
-    }
-  }
-  return taps;
 }
 
 float as_float(float value) { return value; }
@@ -156,44 +123,6 @@ std::vector<CubicTap> cubic_taps(int64_t in, int64_t out) {
   return taps;
 }
 
-double pillow_cubic(double t) {
-  constexpr double a = -0.5;
-  t = std::abs(t);
-  if (t < 1.0) return ((a + 2.0) * t - (a + 3.0)) * t * t + 1.0;
-  if (t < 2.0) return (((t - 5.0) * t + 8.0) * t - 4.0) * a;
-  return 0.0;
-}
-
-constexpr int kPillowBits = 22;
-
-AxisTaps<int32_t> pillow_taps(int64_t in, int64_t out) {
-  AxisTaps<int32_t> taps;
-  const double scale = static_cast<double>(in) / static_cast<double>(out);
-  const double stretch = std::max(scale, 1.0);
-  const double support = 2.0 * stretch;
-  std::vector<double> raw;
-  for (int64_t i = 0; i < out; ++i) {
-    const double center = (static_cast<double>(i) + 0.5) * scale;
-    const int64_t first = std::max<int64_t>(static_cast<int64_t>(center - support + 0.5), 0);
-    const int64_t end = std::min<int64_t>(static_cast<int64_t>(center + support + 0.5), in);
-    raw.clear();
-    double total = 0.0;
-    for (int64_t t = first; t < end; ++t) {
-      raw.push_back(pillow_cubic((static_cast<double>(t) - center + 0.5) * (1.0 / stretch)));
-      total += raw.back();
-    }
-    taps.first.push_back(first);
-    taps.count.push_back(end - first);
-    taps.offset.push_back(static_cast<int64_t>(taps.weights.size()));
-    for (double weight : raw) {
-      if (total != 0.0) weight /= total;
-      taps.weights.push_back(
-          static_cast<int32_t>((weight < 0.0 ? -0.5 : 0.5) + weight * double(1 << kPillowBits)));
-    }
-  }
-  return taps;
-}
-
 // Weighted sum of bytes `step` apart, in Pillow's fixed point.
 uint8_t pillow_sample(const uint8_t* in, int64_t step, const int32_t* weight, int64_t count) {
   int32_t sum = 1 << (kPillowBits - 1);
@@ -208,6 +137,7 @@ Tensor resize_antialias(Context& context, const Tensor& x, int64_t out_h, int64_
   check_size(out_h, out_w, "resize_antialias");
   const Tensor input = dense_f32(context, x, "resize_antialias");
   require(input.numel() > 0, Code::kInvalidArgument, "resize_antialias: the image is empty.");
+  ON_CUDA(context) return resize_antialias_on_device(context, input, out_h, out_w);
   return resize_triangle(context, input.data<float>(), x.dim(0), x.dim(1), x.dim(2),
                          x.dim(1) * x.dim(2), out_h, out_w);
 }
@@ -215,6 +145,7 @@ Tensor resize_antialias(Context& context, const Tensor& x, int64_t out_h, int64_
 Tensor resize_antialias(Context& context, const ImageView& image, int64_t out_h, int64_t out_w) {
   check_image(image, "resize_antialias");
   check_size(out_h, out_w, "resize_antialias");
+  ON_CUDA(context) return resize_antialias_on_device(context, image, out_h, out_w);
   return resize_triangle(context, image.data, image.height, image.width, image.channels,
                          image.stride, out_h, out_w);
 }
@@ -225,6 +156,12 @@ Tensor resize_bilinear(Context& context, const Tensor& x, int64_t out_h, int64_t
   const Tensor input = dense_f32(context, x, "resize_bilinear");
   require(input.numel() > 0, Code::kInvalidArgument, "resize_bilinear: the input is empty.");
   const int64_t h = x.dim(1), w = x.dim(2), c = x.dim(3);
+  ON_CUDA(context) {
+    Tensor resized = context.empty({x.dim(0), out_h, out_w, c});
+    cuda::resize_bilinear(stream(context), on_device<float>(input), on_device<float>(resized),
+                          x.dim(0), h, w, c, out_h, out_w);
+    return resized;
+  }
   const auto rows = linear_taps(h, out_h);
   const auto columns = linear_taps(w, out_w);
   Tensor result = context.empty({x.dim(0), out_h, out_w, c});
@@ -254,6 +191,11 @@ Tensor upsample_nearest_2x(Context& context, const Tensor& x) {
   const Tensor input = dense_f32(context, x, "upsample_nearest_2x");
   const int64_t h = x.dim(1), w = x.dim(2), c = x.dim(3);
   Tensor result = context.empty({x.dim(0), 2 * h, 2 * w, c});
+  ON_CUDA(context) {
+    cuda::upsample_nearest_2x(stream(context), on_device<float>(input), on_device<float>(result),
+                              x.dim(0), h, w, c);
+    return result;
+  }
   context.threads().parallel_for(x.dim(0) * h, 1 + 8192 / (w * c + 1),
                                  [&](int64_t begin, int64_t end) {
                                    for (int64_t row = begin; row < end; ++row) {
@@ -275,6 +217,12 @@ Tensor resize_bicubic(Context& context, const Tensor& x, int64_t out_h, int64_t 
   const Tensor input = dense_f32(context, x, "resize_bicubic");
   require(input.numel() > 0, Code::kInvalidArgument, "resize_bicubic: the input is empty.");
   const int64_t w = x.dim(1), c = x.dim(2);
+  ON_CUDA(context) {
+    Tensor resized = context.empty({out_h, out_w, c});
+    cuda::resize_bicubic(stream(context), on_device<float>(input), on_device<float>(resized),
+                         x.dim(0), w, c, out_h, out_w);
+    return resized;
+  }
   const auto rows = cubic_taps(x.dim(0), out_h);
   const auto columns = cubic_taps(w, out_w);
   Tensor result = context.empty({out_h, out_w, c});
@@ -303,6 +251,7 @@ Tensor resize_pillow_bicubic(Context& context, const ImageView& image, int64_t o
                              int64_t out_w) {
   check_image(image, "resize_pillow_bicubic");
   check_size(out_h, out_w, "resize_pillow_bicubic");
+  ON_CUDA(context) return resize_pillow_on_device(context, image, out_h, out_w);
   const int64_t c = image.channels, row = out_w * c;
   const bool narrow = image.width != out_w;
   const auto across = narrow ? pillow_taps(image.width, out_w) : AxisTaps<int32_t>{};

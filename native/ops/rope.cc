@@ -2,7 +2,9 @@
 
 #include <cmath>
 
+#include "native/kernels/cuda/rows.h"
 #include "native/ops/checks.h"
+#include "native/ops/on_cuda.h"
 
 namespace vmolmo::ops {
 
@@ -34,6 +36,12 @@ void rope_rotate_half(Context& context, Tensor& x, const RopeTable& table, int64
               table_offset + x.dim(0) <= table.cos.dim(0),
           Code::kInternal, "rope_rotate_half: x ", x.shape(), " at row ", table_offset,
           " does not fit a table of ", table.cos.shape(), ".");
+  ON_CUDA(context) {
+    const int64_t first = table_offset * half;
+    return cuda::rope_rotate_half(stream(context), on_device<float>(x), x.stride(0), x.stride(1),
+                                  on_device<float>(table.cos) + first,
+                                  on_device<float>(table.sin) + first, x.dim(0), x.dim(1), half);
+  }
   float* data = x.data<float>();
   const int64_t heads = x.dim(1);
   const int64_t row_stride = x.stride(0), head_stride = x.stride(1);
@@ -92,6 +100,11 @@ void rope_axial(Context& context, Tensor& x, const RopeTable& table) {
   const int64_t batch_stride = x.rank() == 3 ? x.stride(0) : 0;
   const int64_t row_stride = x.stride(-2);
   const int64_t period = table.cos.dim(0);
+  ON_CUDA(context) {
+    return cuda::rope_axial(stream(context), on_device<float>(x), batch_stride, row_stride,
+                            on_device<float>(table.cos), on_device<float>(table.sin), batch, rows,
+                            half, period);
+  }
   float* data = x.data<float>();
   const float* cosines = table.cos.data<float>();
   const float* sines = table.sin.data<float>();

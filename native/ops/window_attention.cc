@@ -4,7 +4,9 @@
 #include <cmath>
 
 #include "native/kernels/cpu/kernels.h"
+#include "native/kernels/cuda/window.h"
 #include "native/ops/checks.h"
+#include "native/ops/on_cuda.h"
 
 namespace vmolmo::ops {
 Tensor window_attention(Context& context, const Tensor& q, const Tensor& k, const Tensor& v,
@@ -21,6 +23,12 @@ Tensor window_attention(Context& context, const Tensor& q, const Tensor& k, cons
   Tensor out = context.empty(q.shape());
   const int64_t d = width / heads;
   const float scale = 1.0f / std::sqrt(static_cast<float>(d));
+  ON_CUDA(context) {
+    cuda::window_attention(stream(context), on_device<float>(qs), on_device<float>(ks),
+                           on_device<float>(vs), on_device<float>(out), windows, queries, heads, d,
+                           scale);
+    return out;
+  }
   context.threads().parallel_for(windows, 1 + 4096 / width, [&](int64_t begin, int64_t end) {
     for (int64_t w = begin; w < end; ++w) {
       cpu::kernels().attend_window(
@@ -39,6 +47,11 @@ Tensor cut_windows(Context& context, const Tensor& patches) {
   const Tensor input = dense_f32(context, patches, "cut_windows");
   const int64_t frames = patches.dim(0), n = patches.dim(1), c = patches.dim(3), m = (n + 1) / 2;
   Tensor windows = context.empty({frames * m * m, 4, c});
+  ON_CUDA(context) {
+    cuda::cut_windows(stream(context), on_device<float>(input), on_device<float>(windows), frames,
+                      n, c);
+    return windows;
+  }
   context.threads().parallel_for(
       frames * m * m, 1 + 8192 / (c + 1), [&](int64_t begin, int64_t end) {
         for (int64_t w = begin; w < end; ++w) {

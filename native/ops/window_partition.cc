@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "native/kernels/cuda/window.h"
+#include "native/ops/on_cuda.h"
+
 namespace vmolmo::ops {
 namespace {
 
@@ -37,6 +40,11 @@ Tensor window_partition(Context& context, const Tensor& x, int64_t window) {
   const int64_t batch = x.dim(0), height = x.dim(1), width = x.dim(2), channels = x.dim(3);
   const int64_t count = batch * ceil_div(height, window) * ceil_div(width, window);
   Tensor out = context.empty({count, window, window, channels});
+  ON_CUDA(context) {
+    cuda::window_partition(stream(context), on_device<float>(x), on_device<float>(out), batch,
+                           height, width, channels, window);
+    return out;
+  }
   const float* from = x.data<float>();
   float* to = out.data<float>();
   for_each_run(context, batch, height, width, window,
@@ -57,6 +65,11 @@ Tensor window_unpartition(Context& context, const Tensor& windows, int64_t windo
           " over ", height, "x", width);
   const int64_t batch = windows.dim(0) / per_map, channels = windows.dim(3);
   Tensor out = context.empty({batch, height, width, channels});
+  ON_CUDA(context) {
+    cuda::window_unpartition(stream(context), on_device<float>(windows), on_device<float>(out),
+                             batch, height, width, channels, window);
+    return out;
+  }
   const float* from = windows.data<float>();
   float* to = out.data<float>();
   for_each_run(context, batch, height, width, window,

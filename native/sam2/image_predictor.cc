@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 
+#include "native/ops/copy.h"
 #include "native/ops/elementwise.h"
 #include "native/ops/mask.h"
 #include "native/ops/resize.h"
@@ -47,15 +48,8 @@ void clean_up(Context& context, Tensor& logits, const SegmentOptions& options) {
     ops::fill_holes_inplace(context, logits, options.max_hole_area, threshold,
                             threshold + kCleanupMargin);
   if (options.max_sprinkle_area <= 0) return;
-  const ops::Components specks =
-      ops::connected_components(context, ops::threshold(context, original, threshold), 8);
-  const int32_t* label = specks.labels.data<int32_t>();
-  float* data = logits.data<float>();
-  for (int64_t i = 0; i < logits.numel(); ++i) {
-    if (label[i] > 0 &&
-        specks.areas[static_cast<size_t>(label[i] - 1)] <= options.max_sprinkle_area)
-      data[i] = threshold - kCleanupMargin;
-  }
+  ops::replace_small_inplace(context, logits, ops::threshold(context, original, threshold),
+                             options.max_sprinkle_area, threshold - kCleanupMargin);
 }
 
 ImageMasks finish(Context& context, const ImageFeatures& features,
@@ -63,24 +57,24 @@ ImageMasks finish(Context& context, const ImageFeatures& features,
   ImageMasks result;
   const int64_t side = candidates[0].logits.dim(0);
   const auto count = static_cast<int64_t>(candidates.size());
-  Tensor low = context.empty({count, side, side, 1});
-  result.low_res = context.empty({count, side, side});
+  Tensor low = context.empty({count, side, side});
+  Tensor clamped = context.empty({count, side, side});
   for (int64_t i = 0; i < count; ++i) {
     Candidate& candidate = candidates[static_cast<size_t>(i)];
     result.ious.push_back(candidate.iou);
-    const float* raw = candidate.logits.data<float>();
-    float* clamped = result.low_res.data<float>() + i * side * side;
-    for (int64_t k = 0; k < side * side; ++k)
-      clamped[k] = std::clamp(raw[k], -kLogitLimit, kLogitLimit);
+    ops::copy_into(context, ops::clamp(context, candidate.logits, -kLogitLimit, kLogitLimit),
+                   clamped[i]);
     Tensor cleaned = candidate.logits;
     if (options.max_hole_area > 0 || options.max_sprinkle_area > 0)
       clean_up(context, cleaned, options);
-    std::copy_n(cleaned.data<float>(), side * side, low.data<float>() + i * side * side);
+    ops::copy_into(context, cleaned, low[i]);
   }
-  const Tensor logits = ops::resize_bilinear(context, low, features.height, features.width)
+  const Tensor logits = ops::resize_bilinear(context, low.reshape({count, side, side, 1}),
+                                             features.height, features.width)
                             .reshape({count, features.height, features.width});
-  result.masks = ops::threshold(context, logits, options.mask_threshold);
-  if (options.logits) result.logits = logits;
+  result.low_res = context.to_host(clamped);
+  result.masks = context.to_host(ops::threshold(context, logits, options.mask_threshold));
+  if (options.logits) result.logits = context.to_host(logits);
   return result;
 }
 
@@ -96,7 +90,7 @@ void tap_batch(Context& context, const Model& model, const DecoderState& state,
     for (int64_t m = 0; m < MaskDecoder::kMasks; ++m) {
       const Tensor mask =
           model.decoder().mask(context, state, b, m, upscaled[static_cast<size_t>(b)]);
-      if (m == 0) stability.push_back(model.decoder().stability(mask));
+      if (m == 0) stability.push_back(model.decoder().stability(context, mask));
       masks.push_back(mask.reshape({1, side, side}));
       tokens.push_back(model.decoder().mask_token(state, b, m).reshape({1, c}));
     }
@@ -140,7 +134,8 @@ std::vector<ImageMasks> run_batch(Context& context, const Model& model,
     const Tensor tokens = prompt.points.empty() ? context.empty({0, c})
                                                 : model.prompts().sparse(context, prompt.points);
     sparse.push_back(tokens.reshape({1, tokens.dim(0), c}));
-    if (prompt.mask) masks.push_back(Tensor::from(*prompt.mask, {1, side, side}));
+    if (prompt.mask)
+      masks.push_back(context.to_device(Tensor::from(*prompt.mask, {1, side, side})));
   }
   const Tensor tokens = ops::concat(context, sparse, 0);
   Tensor dense;
@@ -156,7 +151,7 @@ std::vector<ImageMasks> run_batch(Context& context, const Model& model,
                                        model.image_embedding(context, features), dense, batch);
   const DecoderState state =
       model.decoder().transform(context, source, model.prompts().image_positions(), tokens);
-  const Tensor ious = model.decoder().ious(context, state);
+  const Tensor ious = context.to_host(model.decoder().ious(context, state));
   std::vector<std::vector<Candidate>> chosen;
   std::vector<Tensor> upscaled;
   for (int64_t b = 0; b < batch; ++b) {

@@ -1,8 +1,8 @@
 #include "native/sam2/layers.h"
 
 #include <algorithm>
-#include <cstring>
 
+#include "native/ops/copy.h"
 #include "native/ops/elementwise.h"
 #include "native/ops/linear.h"
 #include "native/ops/norm.h"
@@ -67,33 +67,32 @@ Tensor feed_forward_inplace(Context& context, Tensor x, const Norm& norm, const 
     const Tensor part = rows.slice(0, begin, std::min(count, begin + chunk));
     const Tensor hidden = first(context, norm(context, part), activation);
     const Tensor sum = second.add_to(context, part, hidden);
-    std::memcpy(part.raw(), sum.raw(), sum.bytes());
+    ops::copy_into(context, sum, part);
   }
   return x;
 }
 
-Linear fold(const Linear& first, const Linear& second) {
+Linear fold(const WeightLoader& loader, const Linear& first, const Linear& second) {
   const Tensor a = first.weight.data.to_f32(cpu_heap());
   const Tensor b = second.weight.data.to_f32(cpu_heap());
   const int64_t in = a.dim(1), middle = a.dim(0), out = b.dim(0);
   Tensor weight = Tensor::empty(cpu_heap(), {out, in});
   Tensor bias = Tensor::empty(cpu_heap(), {out});
-  const float* a_bias = first.bias.data<float>();
-  const float* b_bias = second.bias.data<float>();
+  const std::vector<float> a_bias = first.bias.to_vector(), b_bias = second.bias.to_vector();
   std::vector<double> row(static_cast<size_t>(in));
   for (int64_t o = 0; o < out; ++o) {
     std::fill(row.begin(), row.end(), 0.0);
-    double sum = b_bias[o];
+    double sum = b_bias[static_cast<size_t>(o)];
     for (int64_t k = 0; k < middle; ++k) {
       const double factor = b.data<float>()[o * middle + k];
       const float* source = a.data<float>() + k * in;
       for (int64_t i = 0; i < in; ++i) row[static_cast<size_t>(i)] += factor * source[i];
-      sum += factor * a_bias[k];
+      sum += factor * a_bias[static_cast<size_t>(k)];
     }
     std::ranges::copy(row, weight.data<float>() + o * in);
     bias.data<float>()[o] = static_cast<float>(sum);
   }
-  return {weight, bias};
+  return {loader.place(weight), loader.place(bias)};
 }
 
 Tensor to_nchw(Context& context, const Tensor& x) { return ops::permute(context, x, {0, 3, 1, 2}); }

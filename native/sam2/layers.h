@@ -60,7 +60,7 @@ Tensor feed_forward_inplace(Context& context, Tensor x, const Norm& norm, const 
                             const Linear& second, ops::Activation activation);
 
 // first, then second, with nothing between, as one layer (products and sums in double).
-Linear fold(const Linear& first, const Linear& second);
+Linear fold(const WeightLoader& loader, const Linear& first, const Linear& second);
 
 // [B, H, W, C] -> [B, C, H, W], the layout of the golden sets.
 Tensor to_nchw(Context& context, const Tensor& x);

@@ -5,8 +5,10 @@
 
 #include "native/ops/attention.h"
 #include "native/ops/conv.h"
+#include "native/ops/copy.h"
 #include "native/ops/elementwise.h"
 #include "native/ops/linear.h"
+#include "native/ops/mask.h"
 
 namespace vmolmo::sam2 {
 namespace {
@@ -22,10 +24,7 @@ Tensor split_heads(const Tensor& x, int64_t heads) {
 // Token `index` of every batch entry: [B, C].
 Tensor token_rows(Context& context, const Tensor& tokens, int64_t index) {
   const int64_t batch = tokens.dim(0), channels = tokens.dim(2);
-  Tensor rows = context.empty({batch, channels});
-  for (int64_t b = 0; b < batch; ++b)
-    std::copy_n(tokens[b][index].data<float>(), channels, rows.data<float>() + b * channels);
-  return rows;
+  return ops::dense_copy(context, tokens.slice(1, index, index + 1)).reshape({batch, channels});
 }
 
 }  // namespace
@@ -38,14 +37,15 @@ MaskDecoder::MaskDecoder(const Sam2Config& config, WeightLoader& loader)
   const std::string prefix = kPrefix;
   const int64_t c = width_;
   const int64_t cross = c / config.decoder.attention_downsample;
-  output_tokens_ = Tensor::empty(cpu_heap(), {2 + kMasks, c});
+  Tensor output_tokens = Tensor::empty(cpu_heap(), {2 + kMasks, c});
   const std::array<std::pair<const char*, int64_t>, 3> tokens{
       {{"obj_score_token", 1}, {"iou_token", 1}, {"mask_tokens", kMasks}}};
-  float* row = output_tokens_.data<float>();
+  float* row = output_tokens.data<float>();
   for (const auto& [name, count] : tokens) {
-    const Tensor token = loader.f32(concat(prefix, name, ".weight"), {count, c});
+    const Tensor token = loader.host_f32(concat(prefix, name, ".weight"), {count, c});
     row = std::copy_n(token.data<float>(), count * c, row);
   }
+  output_tokens_ = loader.place(output_tokens);
   const std::string transformer = prefix + "transformer.";
   for (int64_t i = 0; i < config.decoder.layers; ++i) {
     const std::string at = concat(transformer, "layers.", i, ".");
@@ -94,11 +94,8 @@ Tensor MaskDecoder::attend(Context& context, const Attention& attention, const T
 Tensor MaskDecoder::join_tokens(Context& context, const Tensor& sparse) const {
   const int64_t batch = sparse.dim(0), own = output_tokens_.dim(0), n = sparse.dim(1);
   Tensor tokens = context.empty({batch, own + n, width_});
-  float* out = tokens.data<float>();
-  for (int64_t b = 0; b < batch; ++b) {
-    out = std::copy_n(output_tokens_.data<float>(), own * width_, out);
-    if (n > 0) out = std::copy_n(sparse[b].data<float>(), n * width_, out);
-  }
+  ops::copy_into(context, output_tokens_.reshape({1, own, width_}), tokens.slice(1, 0, own));
+  if (n > 0) ops::copy_into(context, sparse, tokens.slice(1, own, own + n));
   return tokens;
 }
 
@@ -185,20 +182,17 @@ std::vector<Candidate> MaskDecoder::candidates(Context& context, const DecoderSt
     return out;
   }
   out.push_back({0, ious[0], mask(context, state, index, 0, upscaled)});
-  if (options_.dynamic_multimask && stability(out[0].logits) < options_.stability_threshold) {
+  if (options_.dynamic_multimask &&
+      stability(context, out[0].logits) < options_.stability_threshold) {
     const int64_t best = std::max_element(ious + 1, ious + kMasks) - ious;
     out[0] = {best, ious[best], mask(context, state, index, best, upscaled)};
   }
   return out;
 }
 
-float MaskDecoder::stability(const Tensor& logits) const {
-  const float* data = logits.data<float>();
-  int64_t inner = 0, outer = 0;
-  for (int64_t i = 0; i < logits.numel(); ++i) {
-    inner += data[i] > options_.stability_delta;
-    outer += data[i] > -options_.stability_delta;
-  }
+float MaskDecoder::stability(Context& context, const Tensor& logits) const {
+  const int64_t inner = ops::count_above(context, logits, options_.stability_delta);
+  const int64_t outer = ops::count_above(context, logits, -options_.stability_delta);
   return outer == 0 ? 1.0f : static_cast<float>(inner) / static_cast<float>(outer);
 }
 

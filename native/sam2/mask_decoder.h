@@ -46,7 +46,7 @@ class MaskDecoder {
                                     const float* ious, const Tensor& upscaled,
                                     bool multimask) const;
   // Area above +delta over area above -delta; 1 when the latter is empty.
-  float stability(const Tensor& logits) const;
+  float stability(Context& context, const Tensor& logits) const;
   // The token that belongs to a mask: [C].
   Tensor mask_token(const DecoderState& state, int64_t index, int64_t mask) const {
     return state.tokens[index][2 + mask];

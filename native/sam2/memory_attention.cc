@@ -1,6 +1,7 @@
 #include "native/sam2/memory_attention.h"
 
 #include "native/ops/attention.h"
+#include "native/ops/copy.h"
 #include "native/ops/elementwise.h"
 #include "native/sam2/position.h"
 
@@ -22,6 +23,8 @@ MemoryAttention::MemoryAttention(const Sam2Config& config, WeightLoader& loader)
       scaled_positions_(sine_code(config.grid(), config.hidden_size)) {
   float* position = scaled_positions_.data<float>();
   for (int64_t i = 0; i < scaled_positions_.numel(); ++i) position[i] *= kPositionScale;
+  scaled_positions_ = loader.place(scaled_positions_);
+  rope_ = {loader.place(rope_.cos), loader.place(rope_.sin)};
   const int64_t c = width_;
   const int64_t m = config.memory_encoder.channels;
   const int64_t hidden = config.memory_attention.mlp_width;
@@ -38,7 +41,7 @@ MemoryAttention::MemoryAttention(const Sam2Config& config, WeightLoader& loader)
     layer.self_out = load_linear(loader, self + "out_proj.", c, c);
     layer.query = load_linear(loader, cross + "q_proj.", c, c);
     layer.key = load_linear(loader, cross + "k_proj.", m, c);
-    layer.value_out = fold(load_linear(loader, cross + "v_proj.", m, c),
+    layer.value_out = fold(loader, load_linear(loader, cross + "v_proj.", m, c),
                            load_linear(loader, cross + "out_proj.", c, c));
     layer.mlp_in = load_linear(loader, at + "linear1.", c, hidden);
     layer.mlp_out = load_linear(loader, at + "linear2.", hidden, c);
@@ -54,8 +57,7 @@ Tensor MemoryAttention::forward(Context& context, ImageFeatures& features,
   const auto batch = static_cast<int64_t>(objects.size());
   const Tensor& start = first_self_attention(context, features);
   Tensor x = context.empty({batch, start.dim(0), width_});
-  for (int64_t b = 0; b < batch; ++b)
-    std::copy_n(start.data<float>(), start.numel(), x.data<float>() + b * start.numel());
+  ops::copy_into(context, start.reshape({1, start.dim(0), width_}), x);
   for (size_t i = 0; i < layers_.size(); ++i) {
     context.check_cancelled();
     const Layer& layer = layers_[i];

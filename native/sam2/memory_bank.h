@@ -16,7 +16,8 @@ struct FrameOutput {
   Tensor pointer;  // [C]
   float score = 0.0f;
   float iou = 0.0f;
-  Tensor memory;  // bf16 [g^2, M]; empty until the frame is committed or tracked
+  bool absent = false;  // low_res is kAbsentLogit everywhere
+  Tensor memory;        // bf16 [g^2, M]; empty until the frame is committed or tracked
 };
 
 using FrameOutputPtr = std::shared_ptr<const FrameOutput>;

@@ -11,8 +11,8 @@ namespace {
 
 constexpr char kPrefix[] = "memory_encoder.";
 
-// gamma * (W x + b) as one layer.
-Linear scale_rows(const Linear& layer, const Tensor& gamma) {
+// gamma * (W x + b) as one layer; gamma in the CPU's memory.
+Linear scale_rows(const WeightLoader& loader, const Linear& layer, const Tensor& gamma) {
   Tensor weight = layer.weight.data.to_f32(cpu_heap());
   Tensor bias = layer.bias.clone(cpu_heap());
   const float* g = gamma.data<float>();
@@ -22,7 +22,7 @@ Linear scale_rows(const Linear& layer, const Tensor& gamma) {
     for (int64_t c = 0; c < columns; ++c) row[c] *= g[r];
     bias.data<float>()[r] *= g[r];
   }
-  return {weight, bias};
+  return {loader.place(weight), loader.place(bias)};
 }
 
 }  // namespace
@@ -31,7 +31,7 @@ MemoryEncoder::MemoryEncoder(const Sam2Config& config, WeightLoader& loader)
     : image_size_(config.image_size),
       sigmoid_scale_(config.sigmoid_scale),
       sigmoid_bias_(config.sigmoid_bias),
-      positions_(sine_code(config.grid(), config.memory_encoder.channels)) {
+      positions_(loader.place(sine_code(config.grid(), config.memory_encoder.channels))) {
   const std::string prefix = kPrefix;
   const int64_t c = config.hidden_size;
   const int64_t m = config.memory_encoder.channels;
@@ -52,8 +52,8 @@ MemoryEncoder::MemoryEncoder(const Sam2Config& config, WeightLoader& loader)
     fuser.depthwise = load_conv(loader, at + "dwconv.", {c, 1, 7, 7}, c);
     fuser.norm = load_norm(loader, at + "norm.", c, 1e-6f);
     fuser.expand = load_linear(loader, at + "pwconv1.", c, hidden);
-    fuser.shrink =
-        scale_rows(load_linear(loader, at + "pwconv2.", hidden, c), loader.f32(at + "gamma", {c}));
+    fuser.shrink = scale_rows(loader, load_linear(loader, at + "pwconv2.", hidden, c),
+                              loader.host_f32(at + "gamma", {c}));
     fusers_.push_back(std::move(fuser));
   }
   out_proj_ = load_conv1x1(loader, prefix + "out_proj.", c, m);
@@ -79,15 +79,13 @@ Tensor MemoryEncoder::encode(Context& context, ImageFeatures& features, const Re
 
 Tensor MemoryEncoder::mask_features(Context& context, const Request& request) const {
   // An absent object's mask is background everywhere, and so is every pixel of its reduction.
-  const bool absent = !request.binarize && request.object_score <= 0.0f &&
-                      request.logits.data<float>()[0] == kAbsentLogit;
+  const bool absent = !request.binarize && request.absent;
   if (absent && empty_mask_ && !context.recording()) return empty_mask_;
   const Tensor logits =
       request.logits.reshape({1, request.logits.dim(0), request.logits.dim(1), 1});
   Tensor x = ops::resize_bilinear(context, logits, image_size_, image_size_);
   if (request.binarize) {
-    float* data = x.data<float>();
-    for (int64_t i = 0; i < x.numel(); ++i) data[i] = data[i] > 0.0f ? 1.0f : 0.0f;
+    x = ops::step(context, x, 0.0f);
   } else {
     x = ops::activate(context, x, ops::Activation::kSigmoid);
   }

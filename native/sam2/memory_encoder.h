@@ -14,6 +14,7 @@ class MemoryEncoder {
   struct Request {
     Tensor logits;              // [h, w]: low resolution, or S x S
     float object_score = 1.0f;  // <= 0: the object is absent
+    bool absent = false;        // the logits are kAbsentLogit everywhere
     bool binarize = false;      // hard mask (prompted frames) instead of a sigmoid (tracked frames)
   };
 

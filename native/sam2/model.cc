@@ -53,7 +53,7 @@ std::shared_ptr<ImageFeatures> Model::encode(Context& context, const ops::ImageV
 
 std::shared_ptr<ImageFeatures> Model::encode(Context& context, const Tensor& pixels, int64_t width,
                                              int64_t height) const {
-  auto features = encoder_.forward(context, pixels);
+  auto features = encoder_.forward(context, context.to_device(pixels));
   features->model = id_;
   features->width = width;
   features->height = height;
@@ -62,8 +62,9 @@ std::shared_ptr<ImageFeatures> Model::encode(Context& context, const Tensor& pix
     const Shape map{1, grid, grid, c};
     tap_nchw(context, "image_embed", image_embedding(context, *features).reshape(map));
     tap_nchw(context, "dense_pe", prompts_.image_positions().reshape(map));
-    tap_nchw(context, "fpn_pos.2", sine_code(grid, c).reshape(map));
-    tap_nchw(context, "fpn_pos.3", sine_code(grid / 2, c).reshape({1, grid / 2, grid / 2, c}));
+    const Tensor half = sine_code(grid / 2, c).reshape({1, grid / 2, grid / 2, c});
+    tap_nchw(context, "fpn_pos.2", context.to_device(sine_code(grid, c).reshape(map)));
+    tap_nchw(context, "fpn_pos.3", context.to_device(half));
   }
   return features;
 }

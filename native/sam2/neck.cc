@@ -12,8 +12,8 @@ Neck::Neck(const Sam2Config& config, WeightLoader& loader) {
     lateral_[stage] = load_conv1x1(loader, concat("image_encoder.neck.convs.", 3 - stage, ".conv."),
                                    config.trunk.widths[stage], c);
   }
-  skip0_ = fold(lateral_[0], load_conv1x1(loader, "sam_mask_decoder.conv_s0.", c, c / 8));
-  skip1_ = fold(lateral_[1], load_conv1x1(loader, "sam_mask_decoder.conv_s1.", c, c / 4));
+  skip0_ = fold(loader, lateral_[0], load_conv1x1(loader, "sam_mask_decoder.conv_s0.", c, c / 8));
+  skip1_ = fold(loader, lateral_[1], load_conv1x1(loader, "sam_mask_decoder.conv_s1.", c, c / 4));
 }
 
 NeckOutput Neck::forward(Context& context, const std::array<Tensor, 4>& stages) const {

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "native/ops/pixels.h"
 #include "native/sam2/layers.h"
 
 namespace vmolmo::sam2 {
@@ -11,34 +12,13 @@ constexpr std::array<float, 3> kMean{0.485f, 0.456f, 0.406f};
 constexpr std::array<float, 3> kStd{0.229f, 0.224f, 0.225f};
 
 Tensor resize_image(Context& context, const ops::ImageView& image, int64_t size) {
-  Tensor pixels = ops::resize_antialias(context, image, size, size);
-  float* data = pixels.data<float>();
-  context.threads().parallel_for(size * size, 4096, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i)
-      for (size_t c = 0; c < 3; ++c) {
-        float& value = data[i * 3 + static_cast<int64_t>(c)];
-        value = (value - kMean[c]) / kStd[c];
-      }
-  });
-  return pixels;
+  return ops::normalize(context, ops::resize_antialias(context, image, size, size), kMean, kStd);
 }
 
 Tensor resize_video(Context& context, const ops::ImageView& image, int64_t size) {
   const Tensor bytes = ops::resize_pillow_bicubic(context, image, size, size);
   context.tap("prep.pil_bicubic_u8", bytes);
-  std::array<std::array<float, 3>, 256> table;
-  for (size_t value = 0; value < 256; ++value)
-    for (size_t c = 0; c < 3; ++c)
-      table[value][c] =
-          (static_cast<float>(static_cast<double>(value) / 255.0) - kMean[c]) / kStd[c];
-  Tensor pixels = context.empty({size, size, 3});
-  const uint8_t* in = bytes.data<uint8_t>();
-  float* out = pixels.data<float>();
-  context.threads().parallel_for(size * size, 4096, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i)
-      for (int64_t c = 0; c < 3; ++c) out[i * 3 + c] = table[in[i * 3 + c]][static_cast<size_t>(c)];
-  });
-  return pixels;
+  return ops::normalize(context, bytes, kMean, kStd);
 }
 
 }  // namespace

@@ -16,7 +16,8 @@ constexpr char kPrefix[] = "sam_prompt_encoder.";
 Tensor load_point_embeddings(WeightLoader& loader, int64_t width) {
   Tensor table = Tensor::empty(cpu_heap(), {4, width});
   for (int64_t i = 0; i < 4; ++i) {
-    const Tensor row = loader.f32(concat(kPrefix, "point_embeddings.", i, ".weight"), {1, width});
+    const Tensor row =
+        loader.host_f32(concat(kPrefix, "point_embeddings.", i, ".weight"), {1, width});
     std::copy_n(row.data<float>(), width, table.data<float>() + i * width);
   }
   return table;
@@ -27,10 +28,10 @@ Tensor load_point_embeddings(WeightLoader& loader, int64_t width) {
 PromptEncoder::PromptEncoder(const Sam2Config& config, WeightLoader& loader)
     : width_(config.hidden_size), image_size_(config.image_size) {
   const int64_t channels = config.mask_input_channels;
-  gaussian_ =
-      loader.f32(concat(kPrefix, "pe_layer.positional_encoding_gaussian_matrix"), {2, width_ / 2});
+  gaussian_ = loader.host_f32(concat(kPrefix, "pe_layer.positional_encoding_gaussian_matrix"),
+                              {2, width_ / 2});
   point_embeddings_ = load_point_embeddings(loader, width_);
-  padding_point_ = loader.f32(concat(kPrefix, "not_a_point_embed.weight"), {1, width_})[0];
+  padding_point_ = loader.host_f32(concat(kPrefix, "not_a_point_embed.weight"), {1, width_})[0];
   no_mask_ = loader.f32(concat(kPrefix, "no_mask_embed.weight"), {1, width_})[0];
   const std::string down = concat(kPrefix, "mask_downscaling.");
   conv1_ = load_conv(loader, down + "0.", {channels / 4, 1, 2, 2}, channels / 4);
@@ -40,12 +41,13 @@ PromptEncoder::PromptEncoder(const Sam2Config& config, WeightLoader& loader)
   conv3_ = load_conv1x1(loader, down + "6.", channels, width_);
 
   const int64_t grid = config.grid();
-  image_positions_ = Tensor::empty(cpu_heap(), {grid * grid, width_});
-  float* out = image_positions_.data<float>();
+  Tensor positions = Tensor::empty(cpu_heap(), {grid * grid, width_});
+  float* out = positions.data<float>();
   for (int64_t row = 0; row < grid; ++row)
     for (int64_t column = 0; column < grid; ++column, out += width_)
       encode((static_cast<float>(column) + 0.5f) / static_cast<float>(grid),
              (static_cast<float>(row) + 0.5f) / static_cast<float>(grid), out);
+  image_positions_ = loader.place(positions);
 }
 
 void PromptEncoder::encode(float u, float v, float* out) const {
@@ -60,7 +62,7 @@ void PromptEncoder::encode(float u, float v, float* out) const {
 }
 
 Tensor PromptEncoder::sparse(Context& context, std::span<const ModelPoint> points) const {
-  Tensor tokens = context.empty({static_cast<int64_t>(points.size()) + 1, width_});
+  Tensor tokens = Tensor::empty(cpu_heap(), {static_cast<int64_t>(points.size()) + 1, width_});
   float* out = tokens.data<float>();
   for (const ModelPoint& point : points) {
     if (point.label == -1) {
@@ -76,7 +78,7 @@ Tensor PromptEncoder::sparse(Context& context, std::span<const ModelPoint> point
     out += width_;
   }
   std::copy_n(padding_point_.data<float>(), width_, out);
-  return tokens;
+  return context.to_device(tokens);
 }
 
 Tensor PromptEncoder::dense(Context& context, const Tensor& logits) const {

@@ -43,7 +43,8 @@ ops::ImageView view_of(const RgbImage& image) {
 }  // namespace
 
 struct Segmenter::Impl {
-  explicit Impl(int threads) : context(threads) {}
+  explicit Impl(const SegmenterLoadOptions& options)
+      : context(options.device, options.threads, options.memory_limit) {}
 
   Context context;
   std::shared_ptr<const sam2::Model> model;
@@ -57,7 +58,7 @@ std::unique_ptr<Segmenter> Segmenter::load(const SegmenterLoadOptions& options) 
 
 std::unique_ptr<Segmenter> Segmenter::load(const SegmenterLoadOptions& options,
                                            std::shared_ptr<WeightSource> weights) {
-  auto impl = std::make_unique<Impl>(options.threads);
+  auto impl = std::make_unique<Impl>(options);
   const CallScope scope(impl->context, {options.cancel, nullptr});
   if (options.transformers_names) weights = sam2_transformers_source(std::move(weights));
   const auto counted = std::make_shared<CountingSource>(std::move(weights));
@@ -68,6 +69,7 @@ std::unique_ptr<Segmenter> Segmenter::load(const SegmenterLoadOptions& options,
   loader.widen(options.dtype == WeightDType::kF32);
   loader.narrow(options.dtype == WeightDType::kBF16);
   loader.set_cancel(options.cancel);
+  if (impl->context.on_cuda()) loader.set_memory(&impl->context.memory());
   impl->model = std::make_shared<const sam2::Model>(options.config, loader, impl->context);
   impl->info = {counted->parameters, loader.bytes(), impl->context.threads().size()};
   return std::unique_ptr<Segmenter>(new Segmenter(std::move(impl)));

@@ -23,6 +23,8 @@ struct Stage {
     require(at != inputs.end(), Code::kInvalidArgument, "inputs: ", name, " is missing.");
     return at->second;
   }
+  // Where ops can take it.
+  Tensor device_input(const std::string& name) const { return context.to_device(input(name)); }
   double attribute(const std::string& name, double fallback) const {
     const auto at = attributes.find(name);
     return at == attributes.end() ? fallback : at->second;
@@ -71,7 +73,7 @@ NamedTensors run_heads(const Stage& stage) {
   const Sam2Config& config = stage.model.config();
   const int64_t grid = config.grid(), c = config.hidden_size, side = config.mask_side();
   HeadRequest request;
-  request.image = (stage.has("features") ? to_nhwc(context, stage.input("features"))
+  request.image = (stage.has("features") ? to_nhwc(context, stage.device_input("features"))
                                          : stage.model.image_embedding(context, stage.features))
                       .reshape({1, grid * grid, c});
   if (stage.has("coords")) {
@@ -81,8 +83,8 @@ NamedTensors run_heads(const Stage& stage) {
     request.sparse = stage.model.prompts().sparse(context, {&none, 1}).reshape({1, 2, c});
   }
   if (stage.has("prev_logits"))
-    request.dense =
-        stage.model.prompts().dense(context, stage.input("prev_logits").reshape({1, side, side}));
+    request.dense = stage.model.prompts().dense(
+        context, stage.device_input("prev_logits").reshape({1, side, side}));
   request.multimask = stage.attribute("multimask", 1.0) != 0.0;
   request.all_candidates = true;
   const HeadResult result = stage.model.heads().run(context, request, stage.features)[0];
@@ -137,7 +139,7 @@ NamedTensors run_memory_encoder(const Stage& stage) {
   const int64_t size = config.image_size;
   const int64_t grid = config.grid();
   MemoryEncoder::Request request;
-  request.logits = stage.input("mask_logits").reshape({size, size});
+  request.logits = stage.device_input("mask_logits").reshape({size, size});
   request.object_score = static_cast<float>(stage.attribute("objectScore", 1.0));
   request.binarize = stage.attribute("binarize", 0.0) != 0.0;
   Collector collector(stage.context, "memenc.");
@@ -152,8 +154,8 @@ NamedTensors run_memory_encoder(const Stage& stage) {
 
 NamedTensors run_memory_attention(const Stage& stage) {
   Context& context = stage.context;
-  const Tensor& memory = stage.input("memory");
-  const Tensor& position = stage.input("memory_pos");
+  const Tensor memory = stage.device_input("memory");
+  const Tensor position = stage.device_input("memory_pos");
   const Shape rows{-1, stage.model.config().memory_encoder.channels};
   MemorySequence sequence;
   sequence.memory = memory.reshape(rows);
@@ -192,7 +194,9 @@ NamedTensors run_stage(Context& context, const Model& model, ImageFeatures& feat
   const auto at = kStages.find(stage);
   require(at != kStages.end(), Code::kInvalidArgument, "stage: ", stage, " is unknown.");
   model.check_features(features);
-  return at->second({context, model, features, inputs, attributes});
+  NamedTensors outputs = at->second({context, model, features, inputs, attributes});
+  for (auto& [name, tensor] : outputs) tensor = context.to_host(tensor);
+  return outputs;
 }
 
 }  // namespace vmolmo::sam2

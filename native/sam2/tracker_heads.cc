@@ -4,6 +4,7 @@
 
 #include "native/ops/conv.h"
 #include "native/ops/elementwise.h"
+#include "native/ops/mask.h"
 #include "native/ops/resize.h"
 
 namespace vmolmo::sam2 {
@@ -27,14 +28,10 @@ Tensor decoder_source(Context& context, const PromptEncoder& prompts, const Tens
 
 Tensor place_mask(Context& context, const Tensor& mask, int64_t image_size) {
   const int64_t height = mask.dim(0), width = mask.dim(1);
-  Tensor values = context.empty({height, width, 1});
-  const uint8_t* in = mask.data<uint8_t>();
-  float* out = values.data<float>();
-  for (int64_t i = 0; i < mask.numel(); ++i) out[i] = in[i] != 0 ? 1.0f : 0.0f;
+  Tensor values = ops::mask_to_f32(context, context.to_device(mask)).reshape({height, width, 1});
   if (height != image_size || width != image_size) {
-    values = ops::resize_antialias(context, values, image_size, image_size);
-    float* data = values.data<float>();
-    for (int64_t i = 0; i < values.numel(); ++i) data[i] = data[i] >= 0.5f ? 1.0f : 0.0f;
+    values = ops::step(context, ops::resize_antialias(context, values, image_size, image_size),
+                       0.5f, true);
   }
   return values.reshape({image_size, image_size});
 }
@@ -103,10 +100,10 @@ HeadResult TrackerHeads::choose(Context& context, const DecoderState& state, int
     result.iou = ious[best];
   }
   if (!present) {
+    result.absent = true;
     result.low_res = context.empty({mask_side_, mask_side_});
-    std::fill_n(result.low_res.data<float>(), result.low_res.numel(), kAbsentLogit);
-    if (result.candidates)
-      std::fill_n(result.candidates.data<float>(), result.candidates.numel(), kAbsentLogit);
+    ops::fill_inplace(context, result.low_res, kAbsentLogit);
+    if (result.candidates) ops::fill_inplace(context, result.candidates, kAbsentLogit);
     result.pointer = no_object_pointer_;
     return result;
   }
@@ -123,9 +120,7 @@ Tensor TrackerHeads::reduce_mask(Context& context, const Tensor& mask) const {
 
 HeadResult TrackerHeads::mask_as_output(Context& context, const Tensor& mask,
                                         const ImageFeatures& features) const {
-  const float* pixels = mask.data<float>();
-  const bool empty =
-      std::none_of(pixels, pixels + mask.numel(), [](float pixel) { return pixel > 0.0f; });
+  const bool empty = ops::count_above(context, mask, 0.0f) == 0;
   // The pointer comes from the decoder: features without memory, the reduced mask as prompt, and
   // the two padding tokens that stand for "no points".
   const ModelPoint none{0.0f, 0.0f, -1};
@@ -143,6 +138,7 @@ HeadResult TrackerHeads::mask_as_output(Context& context, const Tensor& mask,
                                          mask_side_, mask_side_)
                        .reshape({mask_side_, mask_side_});
   result.score = empty ? kMaskBias : kMaskScale + kMaskBias;
+  result.absent = false;
   result.iou = 1.0f;
   result.candidate_ious = {1.0f};
   return result;

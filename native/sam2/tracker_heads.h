@@ -16,6 +16,7 @@ struct HeadResult {
   Tensor pointer;                     // [C]
   float score = 0.0f;                 // object score logit, > 0: present
   float iou = 0.0f;                   // of the chosen mask
+  bool absent = false;                // low_res is kAbsentLogit everywhere
   std::vector<float> candidate_ious;  // 3 with multimask, else 1
   Tensor candidates;                  // [candidates, 4g, 4g] when asked for
 };

@@ -22,7 +22,7 @@ Tensor make_positions(const Sam2Config& config, WeightLoader& loader, Context& c
       loader.f32(concat(kPrefix, "pos_embed_window"), {1, trunk.width, tile, tile});
   const Tensor grid = to_nhwc(context, background)[0];
   Tensor positions = ops::resize_bicubic(context, grid, side, side).clone(cpu_heap());
-  const Tensor tiles = to_nhwc(context, window);
+  const Tensor tiles = context.to_host(to_nhwc(context, window));
   float* out = positions.data<float>();
   for (int64_t row = 0; row < side; ++row) {
     for (int64_t column = 0; column < side; ++column) {
@@ -30,7 +30,7 @@ Tensor make_positions(const Sam2Config& config, WeightLoader& loader, Context& c
       for (int64_t c = 0; c < trunk.width; ++c) *out++ += in[c];
     }
   }
-  return positions;
+  return loader.place(positions);
 }
 
 // Rows [begin, end) of a layer's outputs as a layer of their own (views).

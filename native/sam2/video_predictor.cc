@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "native/ops/copy.h"
 #include "native/ops/elementwise.h"
 #include "native/ops/mask.h"
 #include "native/ops/resize.h"
@@ -22,33 +23,10 @@ std::string label_of(int64_t frame, int64_t object) {
   return concat("f", frame, ".o", object, ".");
 }
 
-Tensor to_bf16(const Tensor& values) {
-  Tensor out = Tensor::empty(cpu_heap(), values.shape(), DType::kBF16);
-  const float* in = values.data<float>();
-  BFloat16* to = out.data<BFloat16>();
-  for (int64_t i = 0; i < values.numel(); ++i) to[i] = BFloat16(in[i]);
-  return out;
-}
-
-// Outputs outlive the call, so they must not hold on to larger tensors that they are views of.
-Tensor keep(const Tensor& tensor) { return tensor.clone(cpu_heap()); }
-
 }  // namespace
 
 void apply_non_overlap(Context& context, Tensor& logits) {
-  const int64_t objects = logits.dim(0);
-  if (objects < 2) return;
-  const int64_t pixels = logits.numel() / objects;
-  float* data = logits.data<float>();
-  context.threads().parallel_for(pixels, 4096, [&](int64_t begin, int64_t end) {
-    for (int64_t p = begin; p < end; ++p) {
-      int64_t best = 0;
-      for (int64_t o = 1; o < objects; ++o)
-        if (data[o * pixels + p] > data[best * pixels + p]) best = o;
-      for (int64_t o = 0; o < objects; ++o)
-        if (o != best) data[o * pixels + p] = std::min(data[o * pixels + p], kOverlapLogit);
-    }
-  });
+  ops::suppress_overlap_inplace(context, logits, kOverlapLogit);
 }
 
 VideoPredictor::VideoPredictor(std::shared_ptr<const Model> model, const VideoOptions& options)
@@ -183,8 +161,10 @@ Tensor VideoPredictor::conditioned(Context& context, ImageFeatures& features,
 std::shared_ptr<FrameOutput> VideoPredictor::finish(Context& context, const HeadResult& result,
                                                     const std::string& label) const {
   auto output = std::make_shared<FrameOutput>();
-  output->low_res = keep(result.low_res);
-  output->pointer = keep(result.pointer);
+  // Outputs outlive the call, so they must not hold on to larger tensors that they are views of.
+  output->low_res = context.keep(result.low_res);
+  output->pointer = context.keep(result.pointer);
+  output->absent = result.absent;
   output->score = result.score;
   output->iou = result.iou;
   if (options_.fill_hole_area > 0)
@@ -202,15 +182,14 @@ std::shared_ptr<FrameOutput> VideoPredictor::finish(Context& context, const Head
 }
 
 Tensor VideoPredictor::encode_memory(Context& context, ImageFeatures& features,
-                                     const Tensor& logits, float score, bool binarize,
+                                     const MemoryEncoder::Request& request,
                                      const std::string& label) const {
-  const Tensor memory =
-      model_->memory_encoder().encode(context, features, {logits, score, binarize});
+  const Tensor memory = model_->memory_encoder().encode(context, features, request);
   if (context.recording()) {
     const int64_t grid = model_->config().grid();
     tap_nchw(context, label + "maskmem", memory.reshape({1, grid, grid, memory.dim(1)}));
   }
-  return to_bf16(memory);
+  return context.keep(ops::narrowed(context, memory));
 }
 
 void VideoPredictor::store_pending(const ObjectPtr& object, int64_t frame, bool conditioning,
@@ -253,10 +232,7 @@ FrameMasks VideoPredictor::add_points(Context& context, int64_t frame, ImageFeat
   request.sparse = sparse.reshape({1, sparse.dim(0), sparse.dim(1)});
   request.multimask = points.size() <= 1;
   if (const FrameOutputPtr previous = latest(*object, frame, place.conditioning)) {
-    Tensor logits = previous->low_res.clone(context.memory());
-    float* data = logits.data<float>();
-    for (int64_t i = 0; i < logits.numel(); ++i)
-      data[i] = std::clamp(data[i], -kFedBackLimit, kFedBackLimit);
+    const Tensor logits = ops::clamp(context, previous->low_res, -kFedBackLimit, kFedBackLimit);
     request.dense = model_->prompts().dense(context, logits.reshape({1, side, side}));
   }
   const HeadResult result = model_->heads().run(context, request, features)[0];
@@ -381,9 +357,10 @@ void VideoPredictor::commit(Context& context, int64_t frame, ImageFeatures& feat
       if (!pending) continue;
       context.check_cancelled();
       auto output = std::make_shared<FrameOutput>(*pending);
-      output->memory = encode_memory(context, features, pending->low_res, pending->score,
-                                     options_.binarize_mask_from_points,
-                                     "preflight." + label_of(frame, object->id));
+      output->memory = encode_memory(
+          context, features,
+          {pending->low_res, pending->score, pending->absent, options_.binarize_mask_from_points},
+          "preflight." + label_of(frame, object->id));
       done.push_back({object, conditioning, std::move(output)});
     }
   }
@@ -476,7 +453,8 @@ FrameMasks VideoPredictor::track(Context& context, int64_t frame, ImageFeatures*
       auto output = finish(context, results[i], label);
       // Memory is made from the mask before hole filling.
       output->memory =
-          encode_memory(context, *features, results[i].low_res, results[i].score, false, label);
+          encode_memory(context, *features,
+                        {results[i].low_res, results[i].score, results[i].absent, false}, label);
       computed.push_back(std::move(output));
     }
   }
@@ -533,30 +511,32 @@ FrameMasks VideoPredictor::render(Context& context, int64_t frame,
   FrameMasks result;
   result.frame = frame;
   result.object_ids = ids();
-  result.low_res = context.empty({count, side, side});
+  Tensor low_res = context.empty({count, side, side});
   for (int64_t i = 0; i < count; ++i) {
     const FrameOutputPtr& output = outputs[static_cast<size_t>(i)];
-    float* low = result.low_res.data<float>() + i * side * side;
+    Tensor low = low_res[i];
     if (output) {
-      std::copy_n(output->low_res.data<float>(), side * side, low);
+      ops::copy_into(context, output->low_res, low);
     } else {
-      std::fill_n(low, side * side, kAbsentLogit);
+      ops::fill_inplace(context, low, kAbsentLogit);
     }
     result.ious.push_back(output ? output->iou : 0.0f);
     result.object_scores.push_back(output ? output->score : kAbsentLogit);
   }
   const Shape size{count, options_.height, options_.width};
   if (count == 0) {
-    result.masks = context.empty(size, DType::kU8);
-    if (call.logits) result.logits = context.empty(size);
+    result.low_res = Tensor::empty(cpu_heap(), low_res.shape());
+    result.masks = Tensor::empty(cpu_heap(), size, DType::kU8);
+    if (call.logits) result.logits = Tensor::empty(cpu_heap(), size);
     return result;
   }
-  Tensor logits = ops::resize_bilinear(context, result.low_res.reshape({count, side, side, 1}),
+  Tensor logits = ops::resize_bilinear(context, low_res.reshape({count, side, side, 1}),
                                        options_.height, options_.width)
                       .reshape(size);
   if (options_.non_overlap_masks) apply_non_overlap(context, logits);
-  result.masks = ops::threshold(context, logits, 0.0f);
-  if (call.logits) result.logits = logits;
+  result.low_res = context.to_host(low_res);
+  result.masks = context.to_host(ops::threshold(context, logits, 0.0f));
+  if (call.logits) result.logits = context.to_host(logits);
   return result;
 }
 

@@ -94,8 +94,8 @@ class VideoPredictor {
   // Hole filling and bookkeeping of one head result.
   std::shared_ptr<FrameOutput> finish(Context& context, const HeadResult& result,
                                       const std::string& label) const;
-  Tensor encode_memory(Context& context, ImageFeatures& features, const Tensor& logits, float score,
-                       bool binarize, const std::string& label) const;
+  Tensor encode_memory(Context& context, ImageFeatures& features,
+                       const MemoryEncoder::Request& request, const std::string& label) const;
   void store_pending(const ObjectPtr& object, int64_t frame, bool conditioning,
                      FrameOutputPtr output);
   void forget_locked(int64_t first, int64_t last);

@@ -81,7 +81,12 @@ Tensor Tensor::empty(Allocator& allocator, Shape shape, DType dtype) {
 
 Tensor Tensor::zeros(Allocator& allocator, Shape shape, DType dtype) {
   Tensor tensor = empty(allocator, shape, dtype);
-  if (tensor.bytes() > 0) std::memset(tensor.raw(), 0, tensor.bytes());
+  if (tensor.bytes() == 0) return tensor;
+  if (DeviceMemory* memory = tensor.storage_->memory) {
+    memory->zero(tensor.raw(), tensor.bytes());
+  } else {
+    std::memset(tensor.raw(), 0, tensor.bytes());
+  }
   return tensor;
 }
 
@@ -173,13 +178,45 @@ Tensor Tensor::transpose(int axis_a, int axis_b) const {
   return view;
 }
 
+// One of the two sides is not the CPU's memory. A strided view passes the host, so models use
+// ops::dense_copy on the device instead.
+Tensor Tensor::clone_across(Allocator& allocator) const {
+  DeviceMemory* from = storage_->memory;
+  if (from && !is_contiguous()) {
+    int64_t span = 1;
+    for (int axis = 0; axis < rank(); ++axis) span += (shape_[axis] - 1) * strides_[axis];
+    Tensor whole = empty(cpu_heap(), {span}, dtype_);
+    from->download(whole.raw(), raw(), whole.bytes());
+    Tensor view = whole;
+    view.shape_ = shape_;
+    view.strides_ = strides_;
+    return view.clone(allocator);
+  }
+  if (!from && !is_contiguous()) return clone(cpu_heap()).clone_across(allocator);
+  Tensor copy = empty(allocator, shape_, dtype_);
+  DeviceMemory* to = copy.storage_->memory;
+  if (from && to) {
+    require(device() == copy.device(), Code::kInternal, "A tensor on ", to_string(device()),
+            " cannot be copied to ", to_string(copy.device()), ".");
+    to->copy(copy.raw(), raw(), bytes());
+  } else if (to) {
+    to->upload(copy.raw(), raw(), bytes());
+  } else {
+    from->download(copy.raw(), raw(), bytes());
+  }
+  return copy;
+}
+
 Tensor Tensor::clone(Allocator& allocator) const {
+  const bool hosts = !storage_->memory && allocator.device().kind == Device::Kind::kCpu;
+  if (!hosts && numel() > 0) return clone_across(allocator);
   Tensor copy = empty(allocator, shape_, dtype_);
   if (numel() > 0) copy_strided(raw(), copy.raw(), shape_, strides_, 0, dtype_size(dtype_));
   return copy;
 }
 
 Tensor Tensor::to_f32(Allocator& allocator) const {
+  if (storage_->memory) return clone(cpu_heap()).to_f32(allocator);
   const Tensor source = is_contiguous() ? *this : clone(allocator);
   if (dtype_ == DType::kF32) return source.clone(allocator);
   require(dtype_ == DType::kBF16 || dtype_ == DType::kF16, Code::kInternal,
@@ -206,6 +243,11 @@ void Tensor::check_dtype(DType wanted) const {
           " tensor; got an empty one.");
   require(dtype_ == wanted, Code::kInternal, "Expected a tensor of type ", wanted, "; shape ",
           shape_, " is ", dtype_, ".");
+}
+
+void Tensor::check_host() const {
+  require(storage_->memory == nullptr, Code::kInternal, "Expected a tensor in the CPU's memory; ",
+          "shape ", shape_, " is on ", to_string(storage_->device), ".");
 }
 
 }  // namespace vmolmo

@@ -65,7 +65,7 @@ Tensor WeightLoader::matrix(const std::string& name, Shape shape) {
   }
   if (narrow_ && tensor.dtype() == DType::kF32) tensor = to_bf16(tensor);
   bytes_ += static_cast<int64_t>(tensor.bytes());
-  return tensor;
+  return place(tensor);
 }
 
 Weight WeightLoader::linear(const std::string& name, Shape shape, Weight::Format format) {
@@ -76,7 +76,7 @@ Weight WeightLoader::linear(const std::string& name, Shape shape, Weight::Format
                       ? quantize_int4(stored, formats_.int4_group, *threads_)
                       : quantize_fp4(stored, *threads_);
   bytes_ += static_cast<int64_t>(weight.bytes());
-  return weight;
+  return place(std::move(weight));
 }
 
 void WeightLoader::set_formats(const LayerFormats& formats, ThreadPool& threads) {
@@ -84,7 +84,22 @@ void WeightLoader::set_formats(const LayerFormats& formats, ThreadPool& threads)
   threads_ = &threads;
 }
 
+Tensor WeightLoader::place(const Tensor& tensor) const {
+  return memory_ && tensor && tensor.device() != memory_->device() ? tensor.clone(*memory_)
+                                                                   : tensor;
+}
+
+Weight WeightLoader::place(Weight weight) const {
+  weight.data = place(weight.data);
+  weight.scales = place(weight.scales);
+  return weight;
+}
+
 Tensor WeightLoader::f32(const std::string& name, Shape shape) {
+  return place(host_f32(name, shape));
+}
+
+Tensor WeightLoader::host_f32(const std::string& name, Shape shape) {
   Tensor tensor = take(name, shape);
   if (narrow_ && tensor.dtype() == DType::kF32) tensor = to_bf16(tensor);
   if (tensor.dtype() != DType::kF32) tensor = tensor.to_f32(cpu_heap());

@@ -61,6 +61,13 @@ class WeightLoader {
   Weight linear(const std::string& name, Shape shape, Weight::Format format);
   // Vectors, tables and convolution kernels that the ops want as f32 are widened on load.
   Tensor f32(const std::string& name, Shape shape);
+  // The same, always in the CPU's memory, for values that the model's parts compute with at load.
+  Tensor host_f32(const std::string& name, Shape shape);
+  // A computed constant in the memory that the model's tensors are handed out in.
+  Tensor place(const Tensor& tensor) const;
+  Weight place(Weight weight) const;
+  // Hands tensors out as copies in this memory (a GPU's). Null: as they are, on the CPU.
+  void set_memory(Allocator* memory) { memory_ = memory; }
   // Marks a tensor as known and unused (ViT's last block, for instance).
   void drop(const std::string& name);
   // Matrices become f32 (exact path) when true. Default false.
@@ -91,6 +98,7 @@ class WeightLoader {
   bool narrow_ = false;
   LayerFormats formats_;
   ThreadPool* threads_ = nullptr;
+  Allocator* memory_ = nullptr;
   int64_t bytes_ = 0;
   int64_t parameters_ = 0;
 };

@@ -82,9 +82,11 @@ t.test('load options', async t => {
   await t.rejects(Pointer.load(EMBEDDED.pointer, { threads: -1 }), bad)
   await t.rejects(Pointer.load(EMBEDDED.pointer, { dtype: 'int3' as 'fp32' }), bad)
   await t.rejects(Pointer.load(EMBEDDED.pointer, { device: 'tpu' as 'cpu' }), bad)
-  await t.rejects(Pointer.load(EMBEDDED.pointer, { device: 'cuda' }), {
-    code: 'DEVICE_UNAVAILABLE',
-  })
+  await t.rejects(Pointer.load(EMBEDDED.pointer, { device: 'cuda:x' as 'cuda' }), bad)
+  // A device that no machine has, so that the test means the same with and without a GPU.
+  const absent = { code: 'DEVICE_UNAVAILABLE', message: /cuda:999|driver/ }
+  await t.rejects(Pointer.load(undefined, { device: 'cuda:999' }), absent)
+  await t.rejects(Segmenter.load(undefined, { device: 'cuda:999' }), absent)
   const signal = AbortSignal.abort()
   await t.rejects(VideoMolmo.load({ signal }), { code: 'ABORTED' })
 })

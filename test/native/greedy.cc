@@ -21,7 +21,7 @@ struct Request {
 GreedyResult plain_greedy(Context& context, const Decoder& decoder, const Request& request,
                           const GreedyOptions& options) {
   const auto rows = static_cast<int64_t>(request.ids.size());
-  KvCache cache(decoder.config(), 1, rows + options.max_new_tokens);
+  KvCache cache(context, decoder.config(), 1, rows + options.max_new_tokens);
   GreedyResult result;
   Segment segment{0, rows, 1};
   Tensor hidden = decoder.forward(context, decoder.embed(context, request.ids), cache,
@@ -105,7 +105,7 @@ void check_rounds(Context& context, const Decoder& decoder, Random& random, int 
       request.draft = make_draft(random, expected.back().ids);
       requests.push_back(std::move(request));
     }
-    KvCache cache(decoder.config(), random.integer(1, 4), 33 + options.max_new_tokens);
+    KvCache cache(context, decoder.config(), random.integer(1, 4), 33 + options.max_new_tokens);
     // A second time with what the first one left in the cache.
     for (int pass = 0; pass < 2; ++pass) {
       const std::vector<GreedyResult> found = run(context, decoder, cache, requests, options);
@@ -143,7 +143,7 @@ TEST_CASE("greedy: a right draft takes a fraction of the steps, a wrong one take
   GreedyOptions options;
   options.max_new_tokens = 33;
   Request request{{3, 1, 4, 1, 5}, 0, 0, {}};
-  KvCache cache(decoder.config(), 1, 60);
+  KvCache cache(context, decoder.config(), 1, 60);
   const GreedyResult plain = run(context, decoder, cache, {request}, options)[0];
   check(plain.stats.steps == 32 && plain.stats.drafted == 0, "id by id: ", plain.stats.steps);
   request.draft = plain.ids;
@@ -168,7 +168,7 @@ TEST_CASE("greedy: a prefix is computed once, within a call and from call to cal
   };
   GreedyOptions options;
   options.max_new_tokens = 4;
-  KvCache cache(decoder.config(), 2, 40);
+  KvCache cache(context, decoder.config(), 2, 40);
   const auto reused = [&](const std::vector<Request>& requests) {
     std::vector<int64_t> rows;
     for (const GreedyResult& result : run(context, decoder, cache, requests, options))

@@ -14,7 +14,7 @@ namespace {
 std::vector<float> whole_pass(Context& context, const Decoder& decoder,
                               const std::vector<int32_t>& ids, ops::RowPath path) {
   const auto rows = static_cast<int64_t>(ids.size());
-  KvCache cache(decoder.config(), 1, rows);
+  KvCache cache(context, decoder.config(), 1, rows);
   const Segment segment{0, rows, 1};
   return decoder.forward(context, decoder.embed(context, ids), cache, {&segment, 1}, path)
       .to_vector();
@@ -31,7 +31,7 @@ TEST_CASE("decoder: chunks and mixed batches give what whole passes give") {
       const auto path = round % 2 ? ops::RowPath::kStream : ops::RowPath::kBlock;
       std::vector<std::vector<int32_t>> sequences;
       for (int i = 0; i < 3; ++i) sequences.push_back(random_ids(random, random.integer(2, 30)));
-      KvCache cache(config, 3, 40);
+      KvCache cache(context, config, 3, 40);
       std::vector<size_t> done(3, 0);
       std::vector<std::vector<float>> last(3);
       while (true) {
@@ -72,13 +72,13 @@ TEST_CASE("decoder: a copied prefix continues like the original") {
   const Decoder decoder = make_decoder(config, context);
   Random random(11);
   const std::vector<int32_t> prefix = random_ids(random, 17), tail = random_ids(random, 5);
-  KvCache cache(config, 2, 32);
+  KvCache cache(context, config, 2, 32);
   const auto path = ops::RowPath::kBlock;
   const Segment first{1, 17, 0};
   const Tensor none =
       decoder.forward(context, decoder.embed(context, prefix), cache, {&first, 1}, path);
   check(none.dim(0) == 0, "no output was asked for");
-  cache.copy_prefix(1, 0, 17);
+  cache.copy_prefix(context, 1, 0, 17);
   const Segment second{0, 5, 1};
   const auto continued =
       decoder.forward(context, decoder.embed(context, tail), cache, {&second, 1}, path).to_vector();
@@ -89,7 +89,7 @@ TEST_CASE("decoder: a copied prefix continues like the original") {
   const auto again =
       decoder.forward(context, decoder.embed(context, tail), cache, {&second, 1}, path).to_vector();
   check(again == continued, "a truncated slot repeats itself");
-  check_throws(Code::kInternal, [&] { cache.copy_prefix(1, 0, 18); });
+  check_throws(Code::kInternal, [&] { cache.copy_prefix(context, 1, 0, 18); });
   check_throws(Code::kInternal, [&] { cache.truncate(0, 40); });
   const std::vector<int32_t> outside{3, 76};
   check_throws(Code::kInvalidArgument, [&] { decoder.embed(context, outside); });

@@ -97,7 +97,11 @@ constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Blocks for `count` items that a grid-stride loop visits; never more than a device can use well.
 inline unsigned grid_for(int64_t count, int64_t per_block) {
+#ifdef VMOLMO_CUDA_EMULATION
+  constexpr int64_t kEnough = 3;  // a block costs more there than its work
+#else
   constexpr int64_t kEnough = 65535;
+#endif
   const int64_t blocks = ceil_div(count, per_block);
   return static_cast<unsigned>(blocks < kEnough ? blocks : kEnough);
 }

@@ -257,7 +257,12 @@ void Block::run_threads(const std::function<void()>& body) {
   done_ = at_barrier_ = 0;
   ready_.clear();
   for (Warp& warp : warps_) warp.arrived = 0;
-  for (Thread& thread : threads_) thread = Thread{};
+  for (Thread& thread : threads_) {
+    thread.state = Thread::State::kUnstarted;
+    thread.fiber = nullptr;
+    thread.uncommitted.clear();
+    thread.groups.clear();
+  }
   order_.resize(threads_.size());
   std::iota(order_.rbegin(), order_.rend(), 0);
   const Order order = settings().order;

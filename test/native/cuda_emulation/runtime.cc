@@ -9,7 +9,9 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -55,6 +57,7 @@ struct State {
   CUstream_st null_stream;
   cudaError_t last_error = cudaSuccess;
   int device = 0;
+  std::set<void*> pinned;
 };
 
 State& state() {
@@ -283,13 +286,17 @@ cudaError_t cudaMallocAsync(void** pointer, size_t bytes, cudaStream_t) {
 }
 cudaError_t cudaFreeAsync(void* pointer, cudaStream_t) { return cudaFree(pointer); }
 cudaError_t cudaHostAlloc(void** pointer, size_t bytes, unsigned) {
+  LOCKED;
   *pointer = std::aligned_alloc(64, (bytes + 63) / 64 * 64);
+  state().pinned.insert(*pointer);
   return *pointer ? cudaSuccess : set_error(cudaErrorMemoryAllocation);
 }
 cudaError_t cudaMallocHost(void** pointer, size_t bytes) {
   return cudaHostAlloc(pointer, bytes, cudaHostAllocDefault);
 }
 cudaError_t cudaFreeHost(void* pointer) {
+  LOCKED;
+  state().pinned.erase(pointer);
   std::free(pointer);
   return cudaSuccess;
 }
@@ -299,6 +306,20 @@ cudaError_t cudaMemcpy2DAsync(void* to, size_t to_pitch, const void* from, size_
                               cudaStream_t stream) {
   LOCKED;
   count_copy(kind);
+  if (kind == cudaMemcpyHostToDevice && !state().pinned.contains(const_cast<void*>(from)) &&
+      !get(stream).capture) {
+    // Pageable memory is read before the call returns.
+    const auto kept = std::make_shared<std::vector<std::byte>>(width * height);
+    for (size_t y = 0; y < height; ++y) {
+      std::memcpy(kept->data() + y * width, static_cast<const std::byte*>(from) + y * from_pitch,
+                  width);
+    }
+    return add(stream, [=] {
+      for (size_t y = 0; y < height; ++y) {
+        std::memcpy(static_cast<std::byte*>(to) + y * to_pitch, kept->data() + y * width, width);
+      }
+    });
+  }
   return add(stream, [=] {
     for (size_t y = 0; y < height; ++y) {
       std::memcpy(static_cast<std::byte*>(to) + y * to_pitch,

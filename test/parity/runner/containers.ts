@@ -1,4 +1,5 @@
 import type { AddonTensors } from '../../../lib/engine/addon.js'
+import type { EngineOptions } from './engine-options.js'
 import type { GoldenSet } from './golden.js'
 import { Report } from './report.js'
 import { loadSegmenter } from './segmenter.js'
@@ -6,11 +7,11 @@ import { upsample } from './segmenter-image.js'
 import { f32, floats, image, integers } from './tensors.js'
 
 /** The same weights in several containers: each must give the set's results. */
-export async function runContainers(set: GoldenSet, threads: number): Promise<Report> {
+export async function runContainers(set: GoldenSet, engine: EngineOptions): Promise<Report> {
   const report = new Report(set, 'segmenter containers')
   for (const file of ['model.safetensors', 'model_hf.safetensors']) {
     if (!set.has(file)) continue
-    const actual = await results(set, threads, file)
+    const actual = await results(set, engine, file)
     for (const [name, expected] of Object.entries(set.expected)) {
       if (name.startsWith('odd.')) continue
       const found = actual[name]
@@ -28,8 +29,8 @@ export async function runContainers(set: GoldenSet, threads: number): Promise<Re
   return report.finish()
 }
 
-async function results(set: GoldenSet, threads: number, file: string): Promise<AddonTensors> {
-  const segmenter = await loadSegmenter(set, threads, file)
+async function results(set: GoldenSet, engine: EngineOptions, file: string): Promise<AddonTensors> {
+  const segmenter = await loadSegmenter(set, engine, file)
   try {
     const picture = image(set.input('image.rgb'))
     const { features, tensors } = await segmenter.encode(picture, { mode: 'image', trace: true })

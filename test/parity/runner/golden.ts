@@ -34,6 +34,8 @@ function readJson(file: string): Json | undefined {
 
 /** A golden set: a folder of the common format (meta.json, config.json, inputs, expected, model). */
 export class GoldenSet {
+  /** For devices whose functions are less exact than the CPU's. */
+  leastTolerance = 0
   readonly meta: Meta
   readonly config: Json
   /** cases.json, where the set has one. */
@@ -95,7 +97,8 @@ export class GoldenSet {
 
   /**
    * The tolerance of a tensor: keys are names, prefixes ending in * or suffixes starting with *; the longest
-   * match counts. They apply to the whole name or to the name after its case. Default 1e-4.
+   * match counts. They apply to the whole name or to the name after its case. Default 1e-4. None but exact
+   * ones are smaller than `leastTolerance`.
    */
   tolerance(name: string, caseName = ''): number {
     const inCase =
@@ -108,7 +111,7 @@ export class GoldenSet {
         tolerance = value
       }
     }
-    return tolerance
+    return tolerance === 0 ? 0 : Math.max(tolerance, this.leastTolerance)
   }
 }
 

@@ -10,6 +10,7 @@ import { addon } from '../../../lib/engine/loader.js'
 import { Fields } from '../../../lib/hub/fields.js'
 import { molmoConfig } from '../../../lib/hub/molmo-config.js'
 import { derive } from './derived.js'
+import type { EngineOptions } from './engine-options.js'
 import type { GoldenSet } from './golden.js'
 import { fnv1a32, hashBlocks } from './hash.js'
 import { Report } from './report.js'
@@ -29,13 +30,13 @@ const VARIANTS = [
   ['fp4.', 'fp4'],
 ] as const
 
-export async function runPointer(set: GoldenSet, threads: number): Promise<Report> {
+export async function runPointer(set: GoldenSet, engine: EngineOptions): Promise<Report> {
   const report = new Report(set, 'pointer')
   const { config, weights } = pointerModel(set)
   const cases = pointerCases(set, config.previousFrames)
   const names = Object.keys(set.expected)
   const runAll = async (dtype: 'fp32' | 'bf16' | 'fp4', prefix: string) => {
-    const pointer = await addon().loadPointer({ config, weights, dtype, threads })
+    const pointer = await addon().loadPointer({ config, weights, dtype, ...engine })
     try {
       for (const one of cases)
         compare(set, report, one.name, prefix, await answer(set, pointer, one))

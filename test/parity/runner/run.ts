@@ -1,4 +1,5 @@
 import { runContainers } from './containers.js'
+import type { EngineOptions } from './engine-options.js'
 import { runFusion } from './fusion.js'
 import { GoldenSet } from './golden.js'
 import { isMetric, runMetrics } from './metrics.js'
@@ -11,34 +12,33 @@ import { runSegmenterImage } from './segmenter-image.js'
 import { runSegmenterVideo } from './segmenter-video.js'
 import { runText } from './text.js'
 
-export interface RunOptions {
-  /** 0: one per available core. */
-  threads?: number
-}
-
 /**
  * Runs a golden set through the engine. What kind of set it is is read from its files, never from its
  * folder's name.
  */
-export async function runGoldenSet(folder: string, options: RunOptions = {}): Promise<Report> {
+export async function runGoldenSet(
+  folder: string,
+  options: Partial<EngineOptions> = {},
+): Promise<Report> {
   const set = new GoldenSet(folder)
-  const threads = options.threads ?? 0
+  const engine = { threads: 0, device: 'cpu', ...options }
+  if (engine.device !== 'cpu') set.leastTolerance = 1e-3
   if (set.cases?.parse) return runText(set)
   if (set.config.quant_type) return runQuantise(set)
   if (set.config.tau) return await runFusion(set)
-  if (set.config.model_type === 'sam2_video') return await runSegmenter(set, threads)
+  if (set.config.model_type === 'sam2_video') return await runSegmenter(set, engine)
   if (set.config.model_type === 'molmo') {
     const hasModel = set.config.hidden_size !== undefined
-    return hasModel ? await runPointer(set, threads) : runPreprocess(set)
+    return hasModel ? await runPointer(set, engine) : runPreprocess(set)
   }
   if (isMetric(set)) return await runMetrics(set)
   const type = set.config.model_type ?? 'none'
   throw new Error(`${folder}: no runner for this kind of golden set (model_type ${type})`)
 }
 
-function runSegmenter(set: GoldenSet, threads: number): Promise<Report> {
-  if (set.meta.ops) return runSegmenterVideo(set, threads)
-  if (set.meta.inputs_hash) return runSegmenterHash(set, threads)
+function runSegmenter(set: GoldenSet, engine: EngineOptions): Promise<Report> {
+  if (set.meta.ops) return runSegmenterVideo(set, engine)
+  if (set.meta.inputs_hash) return runSegmenterHash(set, engine)
   const manyContainers = set.has('model_hf.safetensors') || set.has('model.pt')
-  return manyContainers ? runContainers(set, threads) : runSegmenterImage(set, threads)
+  return manyContainers ? runContainers(set, engine) : runSegmenterImage(set, engine)
 }

@@ -6,6 +6,7 @@ import type {
 } from '../../../lib/engine/addon.js'
 import { addon } from '../../../lib/engine/loader.js'
 import { derive } from './derived.js'
+import type { EngineOptions } from './engine-options.js'
 import type { GoldenSet } from './golden.js'
 import { hashFloats } from './hash.js'
 import { Report } from './report.js'
@@ -13,10 +14,10 @@ import { configOf, loadSegmenter } from './segmenter.js'
 import { f32, floats, i32, integers } from './tensors.js'
 
 /** Real sizes with generated weights and frames: one point on the first frame, followed where frames follow. */
-export async function runSegmenterHash(set: GoldenSet, threads: number): Promise<Report> {
+export async function runSegmenterHash(set: GoldenSet, engine: EngineOptions): Promise<Report> {
   const report = new Report(set, 'segmenter, generated weights')
   const actual: AddonTensors = generated(set)
-  const segmenter = await loadSegmenter(set, threads)
+  const segmenter = await loadSegmenter(set, engine)
   try {
     const first = await encode(set, segmenter, 0)
     Object.assign(actual, first.tensors)

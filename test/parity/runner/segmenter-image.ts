@@ -6,15 +6,16 @@ import type {
   AddonTensors,
 } from '../../../lib/engine/addon.js'
 import { addon } from '../../../lib/engine/loader.js'
+import type { EngineOptions } from './engine-options.js'
 import type { GoldenSet } from './golden.js'
 import { Report } from './report.js'
 import { loadSegmenter } from './segmenter.js'
 import { f32, floats, image, integers, stack } from './tensors.js'
 
 /** The image path: preprocessing, trunk, neck, prompts, decoder; single components and units. */
-export async function runSegmenterImage(set: GoldenSet, threads: number): Promise<Report> {
+export async function runSegmenterImage(set: GoldenSet, engine: EngineOptions): Promise<Report> {
   const report = new Report(set, 'segmenter image')
-  const segmenter = await loadSegmenter(set, threads)
+  const segmenter = await loadSegmenter(set, engine)
   const actual: AddonTensors = {}
   try {
     const features = await encode(set, segmenter, actual)

@@ -9,6 +9,7 @@ import type {
 } from '../../../lib/engine/addon.js'
 import { Fields } from '../../../lib/hub/fields.js'
 import { sam2Predictor } from '../../../lib/hub/sam2-config.js'
+import type { EngineOptions } from './engine-options.js'
 import type { GoldenSet, Json } from './golden.js'
 import { Report } from './report.js'
 import { loadSegmenter } from './segmenter.js'
@@ -29,9 +30,9 @@ interface Operation {
 }
 
 /** A list of operations on a video session, replayed once per list ("main" has no prefix). */
-export async function runSegmenterVideo(set: GoldenSet, threads: number): Promise<Report> {
+export async function runSegmenterVideo(set: GoldenSet, engine: EngineOptions): Promise<Report> {
   const report = new Report(set, 'segmenter video')
-  const segmenter = await loadSegmenter(set, threads)
+  const segmenter = await loadSegmenter(set, engine)
   try {
     for (const [list, operations] of Object.entries(set.meta.ops!)) {
       const replay = new Replay(set, segmenter, list)

@@ -2,6 +2,7 @@ import type { AddonSam2Config, AddonSegmenter, AddonWeights } from '../../../lib
 import { addon } from '../../../lib/engine/loader.js'
 import { Fields } from '../../../lib/hub/fields.js'
 import { sam2Config } from '../../../lib/hub/sam2-config.js'
+import type { EngineOptions } from './engine-options.js'
 import type { GoldenSet } from './golden.js'
 
 export function configOf(set: GoldenSet): AddonSam2Config {
@@ -11,7 +12,7 @@ export function configOf(set: GoldenSet): AddonSam2Config {
 /** Loads the set's model; `file` names one of several containers of the same weights. */
 export function loadSegmenter(
   set: GoldenSet,
-  threads: number,
+  engine: EngineOptions,
   file = 'model.safetensors',
 ): Promise<AddonSegmenter> {
   const config = configOf(set)
@@ -26,5 +27,5 @@ export function loadSegmenter(
       .some(({ name }) => name.startsWith('vision_encoder.'))
       ? 'transformers'
       : 'original'
-  return addon().loadSegmenter({ config, weights, names, dtype: 'fp32', threads })
+  return addon().loadSegmenter({ config, weights, names, dtype: 'fp32', ...engine })
 }

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "native/kernels/cuda/stream.h"
+#include "videomolmo/tensor.h"
+
+namespace vmolmo::cuda {
+
+struct PoolUse {
+  size_t taken = 0;  // bytes held from the device
+  size_t idle = 0;   // of them, in no tensor
+};
+
+// A device's memory for one stream of work. Blocks are kept in size classes and handed out again
+// without a call to the driver; as one stream uses them all, a block may be handed out again while
+// earlier work still reads it. Tensors keep their pool, and so its stream, alive.
+//
+// VIDEOMOLMO_CUDA_MEMORY=direct takes every tensor from the driver and gives it back at once, so
+// that compute-sanitizer (or the tests' emulation) sees the true ends of every tensor. Slow.
+class Pool : public Allocator, public DeviceMemory {
+ public:
+  virtual Stream stream() const = 0;
+  // Waits until the device has done everything.
+  virtual void synchronize() = 0;
+  // Makes the device current for the calling thread.
+  virtual void activate() = 0;
+  virtual PoolUse use() const = 0;
+
+  // While a graph is being captured no memory can be taken from the driver, and blocks that the
+  // graph uses stay the graph's: everything given back between begin and end serves the capture
+  // alone. The returned owner gives it all back to the pool when the graph goes.
+  virtual void begin_capture() = 0;
+  virtual std::shared_ptr<void> end_capture() = 0;
+};
+
+// Throws DEVICE_UNAVAILABLE when there is no driver or device `index`, when the driver is older
+// than the CUDA of this build, or when the device is older than the kernels; OUT_OF_MEMORY later,
+// from allocate(). `limit`: bytes the pool may take; 0: what the device has.
+std::shared_ptr<Pool> make_pool(int index, size_t limit = 0);
+
+}  // namespace vmolmo::cuda

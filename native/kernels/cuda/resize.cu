@@ -1,0 +1,188 @@
+#include "native/kernels/cuda/resize.h"
+
+#include "native/kernels/cuda/launch.cuh"
+
+namespace vmolmo::cuda {
+namespace {
+
+constexpr int kThreads = 256;
+constexpr int kPillowBits = 22;
+
+struct FromFloat {
+  using Sample = float;
+  using Value = float;
+  using Out = float;
+  __device__ static float start() { return 0.0f; }
+  __device__ static float sample(float x) { return x; }
+  __device__ static float finish(float sum) { return sum; }
+};
+struct FromByte {
+  using Sample = uint8_t;
+  using Value = float;
+  using Out = float;
+  __device__ static float start() { return 0.0f; }
+  __device__ static float sample(uint8_t x) { return static_cast<float>(x) / 255.0f; }
+  __device__ static float finish(float sum) { return sum; }
+};
+struct Pillow {
+  using Sample = uint8_t;
+  using Value = int32_t;
+  using Out = uint8_t;
+  __device__ static int32_t start() { return 1 << (kPillowBits - 1); }
+  __device__ static int32_t sample(uint8_t x) { return x; }
+  __device__ static uint8_t finish(int32_t sum) {
+    const int32_t value = sum >> kPillowBits;
+    return static_cast<uint8_t>(value < 0 ? 0 : value > 255 ? 255 : value);
+  }
+};
+
+template <typename Kind>
+__global__ void axis_kernel(const typename Kind::Sample* x, int64_t stride, typename Kind::Out* y,
+                            Taps<typename Kind::Value> taps, int64_t out, int64_t inner,
+                            int64_t count) {
+  for (int64_t i = first_item(); i < count; i += item_step()) {
+    const int64_t c = i % inner, at = i / inner % out, row = i / inner / out;
+    const typename Kind::Sample* source = x + row * stride + c;
+    if (!taps.first) {
+      y[i] = static_cast<typename Kind::Out>(Kind::sample(source[at * inner]));
+      continue;
+    }
+    source += taps.first[at] * inner;
+    const typename Kind::Value* weight = taps.weights + taps.offset[at];
+    auto sum = Kind::start();
+    for (int32_t t = 0; t < taps.count[at]; ++t) {
+      sum += weight[t] * Kind::sample(source[t * inner]);
+    }
+    y[i] = Kind::finish(sum);
+  }
+}
+
+template <typename Kind>
+void resize(Stream stream, const typename Kind::Sample* x, int64_t stride, typename Kind::Out* y,
+            const Taps<typename Kind::Value>& taps, int64_t outer, int64_t out, int64_t inner) {
+  const int64_t count = outer * out * inner;
+  launch(axis_kernel<Kind>, {grid_for(count, kThreads), kThreads, 0, stream}, x, stride, y, taps,
+         out, inner, count);
+}
+
+// Where output i of an axis lies in the input. Rounded step by step: a fused product would put
+// samples on other sides of a pixel than the CPU does.
+__device__ __forceinline__ float source_of(int64_t i, int64_t in, int64_t out) {
+  const float scale = __fdiv_rn(static_cast<float>(in), static_cast<float>(out));
+  return __fadd_rn(__fmul_rn(scale, __fadd_rn(static_cast<float>(i), 0.5f)), -0.5f);
+}
+
+struct LinearTap {
+  int64_t low, high;
+  float weight;
+  __device__ LinearTap(int64_t i, int64_t in, int64_t out) {
+    const float source = fmaxf(source_of(i, in, out), 0.0f);
+    low = static_cast<int64_t>(source);
+    if (low > in - 1) low = in - 1;
+    high = low + 1 < in ? low + 1 : in - 1;
+    weight = source - static_cast<float>(low);
+  }
+};
+
+__global__ void bilinear_kernel(const float* x, float* y, int64_t h, int64_t w, int64_t c,
+                                int64_t out_h, int64_t out_w, int64_t count) {
+  for (int64_t i = first_item(); i < count; i += item_step()) {
+    const int64_t channel = i % c, column = i / c % out_w, row = i / c / out_w % out_h;
+    const float* image = x + i / c / out_w / out_h * h * w * c + channel;
+    const LinearTap ty(row, h, out_h), tx(column, w, out_w);
+    const float x1 = tx.weight, x0 = 1.0f - x1, y1 = ty.weight, y0 = 1.0f - y1;
+    const float* top = image + ty.low * w * c;
+    const float* bottom = image + ty.high * w * c;
+    y[i] = y0 * (x0 * top[tx.low * c] + x1 * top[tx.high * c]) +
+           y1 * (x0 * bottom[tx.low * c] + x1 * bottom[tx.high * c]);
+  }
+}
+
+struct CubicTap {
+  int64_t index[4];
+  float weight[4];
+  __device__ static float near(float x) {
+    constexpr float a = -0.75f;
+    return ((a + 2.0f) * x - (a + 3.0f)) * x * x + 1.0f;
+  }
+  __device__ static float far(float x) {
+    constexpr float a = -0.75f;
+    return ((a * x - 5.0f * a) * x + 8.0f * a) * x - 4.0f * a;
+  }
+  __device__ CubicTap(int64_t i, int64_t in, int64_t out) {
+    const float source = source_of(i, in, out);
+    const float base = floorf(source), t = source - base;
+    for (int64_t j = 0; j < 4; ++j) {
+      const int64_t at = static_cast<int64_t>(base) - 1 + j;
+      index[j] = at < 0 ? 0 : at >= in ? in - 1 : at;
+    }
+    weight[0] = far(t + 1.0f);
+    weight[1] = near(t);
+    weight[2] = near(1.0f - t);
+    weight[3] = far(2.0f - t);
+  }
+};
+
+__global__ void bicubic_kernel(const float* x, float* y, int64_t h, int64_t w, int64_t c,
+                               int64_t out_h, int64_t out_w, int64_t count) {
+  for (int64_t i = first_item(); i < count; i += item_step()) {
+    const int64_t channel = i % c, column = i / c % out_w, row = i / c / out_w;
+    const CubicTap ty(row, h, out_h), tx(column, w, out_w);
+    float sum = 0.0f;
+    for (int j = 0; j < 4; ++j) {
+      const float* line = x + ty.index[j] * w * c + channel;
+      float across = 0.0f;
+      for (int k = 0; k < 4; ++k) across += tx.weight[k] * line[tx.index[k] * c];
+      sum += ty.weight[j] * across;
+    }
+    y[i] = sum;
+  }
+}
+
+__global__ void nearest_kernel(const float* x, float* y, int64_t h, int64_t w, int64_t c,
+                               int64_t count) {
+  for (int64_t i = first_item(); i < count; i += item_step()) {
+    const int64_t channel = i % c, column = i / c % (2 * w), row = i / c / (2 * w) % (2 * h);
+    const int64_t image = i / c / (2 * w) / (2 * h);
+    y[i] = x[((image * h + row / 2) * w + column / 2) * c + channel];
+  }
+}
+
+}  // namespace
+
+void resize_axis(Stream stream, const float* x, int64_t stride, float* y, const Taps<float>& taps,
+                 int64_t outer, int64_t out, int64_t inner) {
+  resize<FromFloat>(stream, x, stride, y, taps, outer, out, inner);
+}
+
+void resize_axis_bytes(Stream stream, const uint8_t* x, int64_t stride, float* y,
+                       const Taps<float>& taps, int64_t outer, int64_t out, int64_t inner) {
+  resize<FromByte>(stream, x, stride, y, taps, outer, out, inner);
+}
+
+void resize_axis_pillow(Stream stream, const uint8_t* x, int64_t stride, uint8_t* y,
+                        const Taps<int32_t>& taps, int64_t outer, int64_t out, int64_t inner) {
+  resize<Pillow>(stream, x, stride, y, taps, outer, out, inner);
+}
+
+void resize_bilinear(Stream stream, const float* x, float* y, int64_t batch, int64_t h, int64_t w,
+                     int64_t c, int64_t out_h, int64_t out_w) {
+  const int64_t count = batch * out_h * out_w * c;
+  launch(bilinear_kernel, {grid_for(count, kThreads), kThreads, 0, stream}, x, y, h, w, c, out_h,
+         out_w, count);
+}
+
+void resize_bicubic(Stream stream, const float* x, float* y, int64_t h, int64_t w, int64_t c,
+                    int64_t out_h, int64_t out_w) {
+  const int64_t count = out_h * out_w * c;
+  launch(bicubic_kernel, {grid_for(count, kThreads), kThreads, 0, stream}, x, y, h, w, c, out_h,
+         out_w, count);
+}
+
+void upsample_nearest_2x(Stream stream, const float* x, float* y, int64_t batch, int64_t h,
+                         int64_t w, int64_t c) {
+  const int64_t count = batch * 4 * h * w * c;
+  launch(nearest_kernel, {grid_for(count, kThreads), kThreads, 0, stream}, x, y, h, w, c, count);
+}
+
+}  // namespace vmolmo::cuda

@@ -1,0 +1,133 @@
+#include "native/kernels/cuda/rows.h"
+
+#include "native/kernels/cuda/launch.cuh"
+
+namespace vmolmo::cuda {
+namespace {
+
+constexpr int kThreads = 256;
+
+__global__ void softmax_kernel(const float* x, float* y, int64_t n) {
+  __shared__ float partial[kWarpSize];
+  x += blockIdx.x * n;
+  y += blockIdx.x * n;
+  float top = -INFINITY;
+  for (int64_t i = threadIdx.x; i < n; i += kThreads) top = fmaxf(top, x[i]);
+  top = block_reduce(top, partial, Max{});
+  float sum = 0.0f;
+  for (int64_t i = threadIdx.x; i < n; i += kThreads) sum += expf(x[i] - top);
+  sum = block_reduce(sum, partial, Sum{});
+  for (int64_t i = threadIdx.x; i < n; i += kThreads) y[i] = expf(x[i] - top) / sum;
+}
+
+__device__ __forceinline__ void keep_best(float& value, int64_t& index, float other,
+                                          int64_t other_index) {
+  if (other > value || (other == value && other_index < index)) {
+    value = other;
+    index = other_index;
+  }
+}
+
+__global__ void argmax_kernel(const float* x, int32_t* best, int64_t n) {
+  __shared__ float values[kThreads];
+  __shared__ int64_t indices[kThreads];
+  const float* row = x + blockIdx.x * n;
+  const int t = static_cast<int>(threadIdx.x);
+  float value = -INFINITY;
+  int64_t index = n;
+  for (int64_t i = t; i < n; i += kThreads) keep_best(value, index, row[i], i);
+  values[t] = value;
+  indices[t] = index;
+  __syncthreads();
+  for (int half = kThreads / 2; half > 0; half /= 2) {
+    if (t < half) keep_best(values[t], indices[t], values[t + half], indices[t + half]);
+    __syncthreads();
+  }
+  // A row of NaN has no best value; index 0 is as good as any and lies inside.
+  if (t == 0) best[blockIdx.x] = static_cast<int32_t>(indices[0] < n ? indices[0] : 0);
+}
+
+template <typename Word>
+__global__ void gather_kernel(const Word* table, const int32_t* ids, float* out, int64_t count,
+                              int64_t width) {
+  for (int64_t i = first_item(); i < count * width; i += item_step()) {
+    out[i] = load_float(table + ids[i / width] * width + i % width);
+  }
+}
+
+__global__ void scatter_add_kernel(float* x, const float* rows, const int32_t* index, int64_t count,
+                                   int64_t width) {
+  for (int64_t i = first_item(); i < count * width; i += item_step()) {
+    const int64_t row = index[i / width];
+    if (row >= 0) atomicAdd(x + row * width + i % width, rows[i]);
+  }
+}
+
+__global__ void rope_half_kernel(float* x, int64_t row_stride, int64_t head_stride,
+                                 const float* cos, const float* sin, int64_t rows, int64_t heads,
+                                 int64_t half) {
+  for (int64_t i = first_item(); i < rows * heads * half; i += item_step()) {
+    const int64_t channel = i % half, head = i / half % heads, row = i / half / heads;
+    float* low = x + row * row_stride + head * head_stride + channel;
+    const float a = low[0], b = low[half];
+    const float c = cos[row * half + channel], s = sin[row * half + channel];
+    low[0] = a * c - b * s;
+    low[half] = b * c + a * s;
+  }
+}
+
+__global__ void rope_axial_kernel(float* x, int64_t batch_stride, int64_t row_stride,
+                                  const float* cos, const float* sin, int64_t batch, int64_t rows,
+                                  int64_t half, int64_t period) {
+  for (int64_t i = first_item(); i < batch * rows * half; i += item_step()) {
+    const int64_t pair = i % half, row = i / half % rows, b = i / half / rows;
+    float* at = x + b * batch_stride + row * row_stride + 2 * pair;
+    const float first = at[0], second = at[1];
+    const float c = cos[row % period * half + pair], s = sin[row % period * half + pair];
+    at[0] = first * c - second * s;
+    at[1] = first * s + second * c;
+  }
+}
+
+}  // namespace
+
+void softmax(Stream stream, const float* x, float* y, int64_t rows, int64_t n) {
+  launch(softmax_kernel, {static_cast<unsigned>(rows), kThreads, 0, stream}, x, y, n);
+}
+
+void argmax(Stream stream, const float* x, int32_t* best, int64_t rows, int64_t n) {
+  launch(argmax_kernel, {static_cast<unsigned>(rows), kThreads, 0, stream}, x, best, n);
+}
+
+void gather_rows(Stream stream, const float* table, const int32_t* ids, float* out, int64_t count,
+                 int64_t width) {
+  launch(gather_kernel<float>, {grid_for(count * width, kThreads), kThreads, 0, stream}, table, ids,
+         out, count, width);
+}
+
+void gather_rows_bf16(Stream stream, const uint16_t* table, const int32_t* ids, float* out,
+                      int64_t count, int64_t width) {
+  launch(gather_kernel<__nv_bfloat16>, {grid_for(count * width, kThreads), kThreads, 0, stream},
+         reinterpret_cast<const __nv_bfloat16*>(table), ids, out, count, width);
+}
+
+void scatter_add_rows(Stream stream, float* x, const float* rows, const int32_t* index,
+                      int64_t count, int64_t width) {
+  launch(scatter_add_kernel, {grid_for(count * width, kThreads), kThreads, 0, stream}, x, rows,
+         index, count, width);
+}
+
+void rope_rotate_half(Stream stream, float* x, int64_t row_stride, int64_t head_stride,
+                      const float* cos, const float* sin, int64_t rows, int64_t heads,
+                      int64_t half) {
+  launch(rope_half_kernel, {grid_for(rows * heads * half, kThreads), kThreads, 0, stream}, x,
+         row_stride, head_stride, cos, sin, rows, heads, half);
+}
+
+void rope_axial(Stream stream, float* x, int64_t batch_stride, int64_t row_stride, const float* cos,
+                const float* sin, int64_t batch, int64_t rows, int64_t half, int64_t period) {
+  launch(rope_axial_kernel, {grid_for(batch * rows * half, kThreads), kThreads, 0, stream}, x,
+         batch_stride, row_stride, cos, sin, batch, rows, half, period);
+}
+
+}  // namespace vmolmo::cuda

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+
+#include "native/kernels/cuda/stream.h"
+
+// Softmax, argmax, gathering and scattering of rows, RoPE.
+namespace vmolmo::cuda {
+
+// x, y [rows, n].
+void softmax(Stream stream, const float* x, float* y, int64_t rows, int64_t n);
+// best[row] = the lowest index of the row's largest value.
+void argmax(Stream stream, const float* x, int32_t* best, int64_t rows, int64_t n);
+
+// out [count, width] = table[ids[i]]; the table is f32, or bf16 words.
+void gather_rows(Stream stream, const float* table, const int32_t* ids, float* out, int64_t count,
+                 int64_t width);
+void gather_rows_bf16(Stream stream, const uint16_t* table, const int32_t* ids, float* out,
+                      int64_t count, int64_t width);
+// x[index[i]] += rows[i] for index[i] >= 0. Of equal indices every one counts.
+void scatter_add_rows(Stream stream, float* x, const float* rows, const int32_t* index,
+                      int64_t count, int64_t width);
+
+// In place on x [rows, heads, 2 half], row n turned by row n of the tables [.., half].
+void rope_rotate_half(Stream stream, float* x, int64_t row_stride, int64_t head_stride,
+                      const float* cos, const float* sin, int64_t rows, int64_t heads,
+                      int64_t half);
+// In place on x [batch, rows, 2 half]: adjacent channels, row n turned by table row n % period.
+void rope_axial(Stream stream, float* x, int64_t batch_stride, int64_t row_stride, const float* cos,
+                const float* sin, int64_t batch, int64_t rows, int64_t half, int64_t period);
+
+}  // namespace vmolmo::cuda

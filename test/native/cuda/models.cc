@@ -1,0 +1,222 @@
+// Whole models on the emulated device against the CPU: small ones with generated weights.
+
+#include "native/kernels/cuda/pool.h"
+#include "native/sam2/video_predictor.h"
+#include "native/weights/weight_source.h"
+#include "test/native/cuda/support.h"
+#include "videomolmo/pointer.h"
+#include "videomolmo/segmenter.h"
+
+namespace vmolmo::test {
+namespace {
+
+constexpr Device kGpu{Device::Kind::kCuda, 0};
+
+PointerLoadOptions tiny_pointer(Device device, bool olmo) {
+  PointerLoadOptions options;
+  options.device = device;
+  options.threads = 1;
+  MolmoConfig& config = options.config;
+  config.vit = {28, 14, 16, 2, 8, 24, 3, 1e-5f};
+  config.vit_layers = {-1, -3};
+  config.decoder.width = 48;
+  config.decoder.blocks = 3;
+  config.decoder.heads = 4;
+  config.decoder.kv_heads = olmo ? 4 : 2;
+  config.decoder.mlp_width = 40;
+  config.decoder.vocab_size = 70;
+  config.decoder.extra_vocab_size = 6;
+  config.decoder.max_positions = 128;
+  config.decoder.qkv_bias = !olmo;
+  config.decoder.qk_norm = olmo;
+  config.decoder.norm_after = olmo;
+  if (olmo) config.decoder.clip_qkv = 2.0f;
+  config.pad_embed = olmo;
+  config.temporal_adapter = !olmo;
+  config.preprocess.margin_before = config.preprocess.margin_after = 0;
+  config.preprocess.max_crops = 2;
+  config.tokens = {70, 71, 72, 73, 74};
+  config.bos = 69;
+  config.eos = -1;
+  return options;
+}
+
+// The ids of two questions about the third frame of a clip, one of them asked twice.
+std::vector<std::vector<int32_t>> ask(PointerLoadOptions options, emulation::Counters* step = {}) {
+  const auto pointer = Pointer::load(options);
+  const auto stream = pointer->open_stream();
+  Random random(3);
+  for (int64_t frame = 0; frame < 3; ++frame) {
+    std::vector<uint8_t> pixels(40 * 30 * 3);
+    for (uint8_t& value : pixels) value = static_cast<uint8_t>(random.integer(0, 255));
+    const emulation::Counters before = emulation::counters();
+    stream->encode(frame, {pixels.data(), 40, 30});
+    if (step) {
+      check(emulation::counters().device_to_host == before.device_to_host,
+            "encoding a frame copied to the host");
+    }
+  }
+  AnswerOptions answer;
+  answer.max_new_tokens = 6;
+  const std::vector<AnswerRequest> requests{{2, {1, 2, 3}}, {2, {4}}, {1, {4, 9}}};
+  const emulation::Counters before = emulation::counters();
+  std::vector<std::vector<int32_t>> ids;
+  for (const Answer& one : stream->answer(requests, answer)) ids.push_back(one.ids);
+  if (step) {
+    const emulation::Counters after = emulation::counters();
+    step->device_to_host = after.device_to_host - before.device_to_host;
+    step->synchronisations = after.synchronisations - before.synchronisations;
+  }
+  return ids;
+}
+
+TEST_CASE("cuda models: a pointer's answers are the CPU's, and the ids alone come to the host") {
+  for (const bool olmo : {false, true}) {
+    const auto expected = ask(tiny_pointer({}, olmo));
+    for_each_order([&] {
+      emulation::Counters copies;
+      check(ask(tiny_pointer(kGpu, olmo), &copies) == expected, "answers differ, OLMo: ", olmo);
+      // The prompts' pass gives three ids in one copy, and so does each of five steps.
+      check(copies.device_to_host == 1 + 5, "copies to the host: ", copies.device_to_host);
+    });
+  }
+}
+
+TEST_CASE("cuda models: bf16 and quantised weights answer like the CPU's") {
+  for (const WeightDType dtype : {WeightDType::kBF16, WeightDType::kInt8}) {
+    PointerLoadOptions cpu = tiny_pointer({}, false), gpu = tiny_pointer(kGpu, false);
+    cpu.dtype = gpu.dtype = dtype;
+    check(ask(gpu) == ask(cpu), "answers differ with dtype ", int(dtype));
+  }
+}
+
+TEST_CASE("cuda models: host memory is free for reuse as soon as a call returns") {
+  const auto expected = ask(tiny_pointer({}, false));
+  emulation::Settings wanted = emulation::settings();
+  wanted.deferred = true;
+  const emulation::ScopedSettings scope(wanted);
+  check(ask(tiny_pointer(kGpu, false)) == expected, "answers differ when work is deferred");
+}
+
+SegmenterLoadOptions tiny_segmenter(Device device) {
+  SegmenterLoadOptions options;
+  options.device = device;
+  options.threads = 1;
+  Sam2Config& config = options.config;
+  config.image_size = 64;
+  config.trunk.width = 8;
+  config.trunk.blocks_per_stage = {1, 2, 3, 2};
+  config.trunk.widths = {8, 16, 32, 64};
+  config.trunk.window_per_stage = {8, 4, 6, 3};
+  config.trunk.global_blocks = {4};
+  config.hidden_size = 32;
+  config.decoder.heads = 4;
+  config.decoder.mlp_width = 48;
+  config.decoder.iou_head_hidden = 32;
+  config.memory_attention.layers = 2;
+  config.memory_attention.mlp_width = 48;
+  config.memory_encoder.channels = 16;
+  config.memory_encoder.fuser_width = 64;
+  return options;
+}
+
+// Two objects through three frames; every number that comes out.
+std::vector<float> segment_clip(Device device, double score_shift) {
+  constexpr int64_t kWidth = 50, kHeight = 40, kFrames = 3;
+  const auto model = Segmenter::load(
+      tiny_segmenter(device), hash_weights({{"sam_mask_decoder.pred_obj_score_head.layers.2.bias",
+                                             {.mul = 1.0, .add = score_shift}}}));
+  Random random(11);
+  std::vector<FrameFeatures> features;
+  for (int64_t i = 0; i < kFrames; ++i) {
+    std::vector<uint8_t> bytes(3 * kWidth * kHeight);
+    for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random.integer(0, 255));
+    features.push_back(model->encode({bytes.data(), kWidth, kHeight, 0}));
+  }
+  VideoOptions options;
+  options.width = kWidth;
+  options.height = kHeight;
+  options.frame_count = kFrames;
+  options.non_overlap_masks = true;
+  const auto video = model->open_video(options);
+  std::vector<float> out;
+  const auto keep = [&](const FrameMasks& masks) {
+    for (const float value : masks.low_res.to_vector()) out.push_back(value);
+    out.insert(out.end(), masks.ious.begin(), masks.ious.end());
+    out.insert(out.end(), masks.object_scores.begin(), masks.object_scores.end());
+  };
+  PointPrompt click;
+  click.points = {20.0f, 15.0f};
+  click.labels = {1};
+  keep(video->add_points(0, features[0], 1, click));
+  click.box = std::array<float, 4>{5.0f, 6.0f, 30.0f, 31.0f};
+  keep(video->add_points(0, features[0], 2, click));
+  video->commit(0, features[0]);
+  for (const int64_t frame : video->plan())
+    keep(video->track(frame, features[static_cast<size_t>(frame)]));
+  Tensor mask = Tensor::zeros(cpu_heap(), {kHeight, kWidth}, DType::kU8);
+  for (int64_t i = 300; i < 900; ++i) mask.data<uint8_t>()[i] = 1;
+  keep(video->add_mask(2, features[2], 4, mask));
+  click.box.reset();
+  for (const ImageMasks& masks : model->segment(features[1], {{click, {}}, {click, {}}})) {
+    for (const float value : masks.low_res.to_vector()) out.push_back(value);
+    out.insert(out.end(), masks.ious.begin(), masks.ious.end());
+  }
+  return out;
+}
+
+TEST_CASE("cuda models: a segmenter's clip, mask prompts and pictures are the CPU's") {
+  emulation::Settings wanted = emulation::settings();
+  wanted.order = emulation::Order::kShuffled;
+  const emulation::ScopedSettings scope(wanted);
+  for (const double shift : {10.0, -10.0}) {  // objects present, objects absent
+    check_close(segment_clip(kGpu, shift), segment_clip({}, shift), 1e-4, "score shift ", shift);
+  }
+}
+
+TEST_CASE("cuda models: devices that cannot serve are refused by name") {
+  const auto refused = [](const emulation::Settings& wanted, Device device, const char* part) {
+    const emulation::ScopedSettings scope(wanted);
+    try {
+      Context context(device, 1);
+    } catch (const Error& error) {
+      check(error.code() == Code::kDeviceUnavailable &&
+                std::string(error.what()).find(part) != std::string::npos,
+            "expected a refusal for \"", part, "\", got ", error.what());
+      return;
+    }
+    check(false, "expected a refusal for \"", part, "\"");
+  };
+  emulation::Settings wanted = emulation::settings();
+  refused(wanted, {Device::Kind::kCuda, 3}, "no cuda:3");
+  wanted.compute_major = 7;
+  refused(wanted, kGpu, "capability 7.0");
+  wanted = emulation::settings();
+  wanted.driver_version = 12040;
+  refused(wanted, kGpu, "12.4");
+  wanted.driver_version = 0;
+  refused(wanted, kGpu, "no NVIDIA driver");
+}
+
+TEST_CASE("cuda pool: blocks are reused, limits hold, tensors outlive their context") {
+  Tensor kept;
+  {
+    const auto pool = cuda::make_pool(0, size_t{1} << 20);
+    const auto held = [&] { return pool->use().taken - pool->use().idle; };
+    for (int round = 0; round < 3; ++round) Tensor::empty(*pool, {100, 100});
+    check(pool->use().taken < 2 * 45056, "three tensors in turn took ", pool->use().taken,
+          " bytes");
+    check(held() == 0, "bytes are held by no tensor: ", held());
+    check_throws(Code::kOutOfMemory, [&] { Tensor::empty(*pool, {1024, 1024}); });
+    kept = Tensor::from(std::vector<float>{1.0f, 2.0f}, {2}).clone(*pool);
+  }
+  check(kept.to_vector() == std::vector<float>({1.0f, 2.0f}), "the tensor died with its pool");
+  emulation::Settings wanted = emulation::settings();
+  wanted.total_bytes = size_t(emulation::counters().live_bytes) + 4096;
+  const emulation::ScopedSettings scope(wanted);
+  const auto pool = cuda::make_pool(0);
+  check_throws(Code::kOutOfMemory, [&] { Tensor::empty(*pool, {100, 100}); });
+}
+
+}  // namespace
+}  // namespace vmolmo::test

@@ -1,0 +1,7 @@
+/** How a golden set's models are loaded. */
+export interface EngineOptions {
+  /** 0: one per available core. */
+  threads: number
+  /** 'cpu', 'cuda' or 'cuda:<index>'. */
+  device: string
+}
