@@ -14,7 +14,7 @@ SHAPE_IDS = {name: i for i, name in enumerate(SHAPES)}
 SIZE_IDS = {name: i for i, name in enumerate(SIZES)}
 DIRECTION_IDS = {name: i for i, name in enumerate(DIRECTIONS)}
 matrix = functools.lru_cache(None)(resize_matrix)
-SHORT = 0.6  # share of answers that end before the label in training
+SHORT = 0.75  # share of answers that end before the label in training
 WINDOW = 5  # frames encoded per clip, of which ASKED are asked about
 ASKED = 1
 
@@ -177,8 +177,8 @@ def choose_frames(rng, total):
     return start, asked
 
 
-KIND_WEIGHTS = {'color': 0.6, 'shape': 0.6, 'color_shape': 0.8, 'size': 1.0, 'position': 1.2,
-                'motion': 2.0, 'plural': 1.4, 'motion_plural': 1.4, 'absent': 0.8}
+KIND_WEIGHTS = {'color': 1.0, 'shape': 0.7, 'color_shape': 1.2, 'size': 1.0, 'position': 1.1,
+                'motion': 1.5, 'plural': 2.0, 'motion_plural': 1.4, 'absent': 1.4}
 
 
 def make_sample(seed, config, tokenizer, per_frame=6, split='train', vision_only=False):

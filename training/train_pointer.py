@@ -31,7 +31,8 @@ from pointer_text import build_tokenizer, tokenizer_config
 from shapes import COLORS, DIRECTIONS, POSITIONS, SHAPES, SIZES
 
 # Learning rates per component (stage "all"); the paper fine-tunes and uses far smaller ones.
-RATES = {'vision': 8e-4, 'connector': 1e-3, 'language': 1e-3}
+PARTS = ('vision', 'connector', 'language')
+RATES = (8e-4, 1e-3, 1e-3)
 
 PLACE_BINS = 20  # per axis, for the auxiliary heads: digits are easily read from bins
 WATCHED_BLOCK = 2  # its first two heads are guided by guidance_loss
@@ -154,7 +155,7 @@ def set_rates(optimizer, step, args):
     """Linear warm-up and cosine to 3 %, per stage for what starts with the stage."""
     vision, total = args.vision_steps, args.steps
     for g in optimizer.param_groups:
-        peak, first, last = RATES[g['part']], vision, total
+        peak, first, last = args.rates[PARTS.index(g['part'])], vision, total
         if g['part'] == 'vision':
             first = max(vision, args.thaw_step)
         if g['part'] == 'vision' and step < vision:
@@ -218,8 +219,12 @@ class Trainer:
         os.replace(str(path) + '.new', path)
 
     def warm_start(self, path):
-        """Takes the weights that fit in name and shape from another run's checkpoint."""
-        state = torch.load(path, map_location=self.device)
+        """Takes what fits in name and shape from another run's checkpoint or from exported weights."""
+        if str(path).endswith('.safetensors'):
+            from safetensors.torch import load_file
+            state = {'model': load_file(str(path)), 'heads': {}}
+        else:
+            state = torch.load(path, map_location=self.device)
         for module, name in ((self.model, 'model'), (self.heads, 'heads')):
             own = module.state_dict()
             fits = {k: v for k, v in state[name].items() if k in own and own[k].shape == v.shape}
@@ -485,7 +490,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--out', default='runs/pointer')
     parser.add_argument('--resume', action='store_true')
-    parser.add_argument('--init', metavar='CHECKPOINT', help='start from the weights of another run')
+    parser.add_argument('--init', metavar='CHECKPOINT',
+                        help='start from the weights of another run or of an export')
     parser.add_argument('--export', metavar='DIR', help='write the checkpoint of --out and stop')
     parser.add_argument('--minutes', type=float, default=1e9, help='stop after this long')
     parser.add_argument('--vision-steps', type=int, default=1500)
@@ -495,6 +501,8 @@ def main():
     parser.add_argument('--vision-clips', type=int, default=8)
     parser.add_argument('--clips', type=int, default=4)
     parser.add_argument('--per-frame', type=int, default=8, help='sentences per frame')
+    parser.add_argument('--rates', type=float, nargs=3, metavar=tuple(p.upper() for p in PARTS),
+                        default=RATES, help='learning rates of stage "all"')
     parser.add_argument('--attention', type=float, default=0.3, help='weight of guidance_loss')
     parser.add_argument('--workers', type=int, default=1)
     parser.add_argument('--threads', type=int, default=1)

@@ -170,9 +170,10 @@ class Auxiliary(nn.Module):
     and from the memory-conditioned features, the code of the object's centre, its size and its colour
     from the mask tokens; colours under every pixel of a shape. Without them the decoder stays on blobs around the click for a long time."""
 
-    def __init__(self, model):
+    def __init__(self, model, share=1.0):
         super().__init__()
         c = model.c
+        self.share = share  # factor on all of its losses
         self.fine, self.middle, self.coarse = nn.Linear(c // 8, 1), nn.Linear(c // 4, 1), nn.Linear(c, 1)
         self.centre, self.token = nn.Linear(c, c), nn.Linear(c, c + 1)
         self.keys = nn.ModuleList(nn.Linear(c, 1) for _ in range(3))
@@ -210,7 +211,7 @@ class Auxiliary(nn.Module):
         centre = (centre / small[:, 1:2].clamp(min=1e-3)).permute(0, 2, 3, 1).flatten(1, 2)
         error = (self.centre(frame['f2']) - self.code(centre)).pow(2).mean(-1)
         covered = small[:, 1].flatten(1) > 0.25
-        return loss + 2 * (error * covered).sum() / covered.sum().clamp(min=1)
+        return self.share * (loss + 2 * (error * covered).sum() / covered.sum().clamp(min=1))
 
     def prompts(self, truth):
         """Loss on the inside of the latest decoder call."""
@@ -232,7 +233,7 @@ class Auxiliary(nn.Module):
         tokens = self.taps['out'][0][:, 2:6]
         error = (self.token(tokens) - goal[:, None]).pow(2).mean((1, 2))
         error = error + 0.5 * (self.colors[3](tokens) - truth['color'][:, None]).abs().mean((1, 2))
-        return loss + 2 * (error * present).sum() / count
+        return self.share * (loss + 2 * (error * present).sum() / count)
 
 
 class Batch:
@@ -294,7 +295,7 @@ class Batch:
 # ---- losses ---------------------------------------------------------------------------------
 
 
-def losses(result, truth, balance):
+def losses(result, truth, balance, margin=0.0):
     """Mask (cross entropy and dice), IoU and score losses of one decoder call, mean over objects.
 
     `balance` > 0 weighs small objects up, which breaks the first plateau (with SAM's focal loss
@@ -302,14 +303,15 @@ def losses(result, truth, balance):
     falls to 0. Pixels of other objects count more: leaking into a neighbour is the usual mistake.
     All masks learn, the best of the three a little more: these prompts are not ambiguous, and
     with the best alone the three hedge ("with the neighbour", "without") and the IoU head has to
-    tell them apart."""
+    tell them apart. `margin` > 0 lets the masks grow until an edge pixel is that much of a logit
+    less likely than not, so that two masks of an object may be intersected without loss."""
     target, present, sure = truth['mask'], truth['present'], truth['sure']
     others = truth['others'][:, None]
     logits = F.interpolate(result['all_masks'], size=(TARGET, TARGET), mode='bilinear',
                            align_corners=False)
     t = target[:, None].expand_as(logits)
-    p = torch.sigmoid(logits)
-    ce = F.binary_cross_entropy_with_logits(logits, t, reduction='none')
+    p = torch.sigmoid(logits - margin)
+    ce = F.binary_cross_entropy_with_logits(logits - margin, t, reduction='none')
     if balance > 0:
         ce = ce * (1 + t * (balance / t.mean((2, 3), keepdim=True).clamp(min=0.02)))
     ce = ce * (1 + 4 * others)
@@ -347,7 +349,7 @@ def correction(rng, low, target):
         labels, device=low.device)
 
 
-def image_step(model, extra, rng, seeds, repeat, balance):
+def image_step(model, extra, rng, seeds, repeat, balance, margin):
     kinds = ['click', 'pair', 'clicks', 'box', 'box_click']
     early = balance > 0.1
     kind = 'click' if early else str(rng.choice(kinds, p=[0.66, 0.08, 0.08, 0.12, 0.06]))
@@ -356,7 +358,7 @@ def image_step(model, extra, rng, seeds, repeat, balance):
     features = model.initial_features(frame, b.owner)
     truth = b.truth(0)
     result = model.heads(frame, b.owner, features, b.coords, b.labels, None, kind == 'click')
-    parts = losses(result, truth, balance)
+    parts = losses(result, truth, balance, margin)
     parts['pictures'] = extra.pictures(frame, b.scenes, b.images[:, 0])
     parts['prompts'] = extra.prompts(truth)
     loss = total(parts) + (0.5 + 7.5 * balance) * (parts['pictures'] + parts['prompts'])
@@ -366,11 +368,11 @@ def image_step(model, extra, rng, seeds, repeat, balance):
         labels = torch.cat([b.labels, label], 1)
         prev = result['low'].detach().clamp(-32, 32)
         again = model.heads(frame, b.owner, features, coords, labels, prev, False)
-        loss = loss + 0.5 * total(losses(again, truth, balance))
+        loss = loss + 0.5 * total(losses(again, truth, balance, margin))
     return loss, parts
 
 
-def video_step(model, extra, rng, seeds, length, balance):
+def video_step(model, extra, rng, seeds, length, balance, margin):
     kind = str(rng.choice(['click', 'clicks', 'box', 'mask'], p=[0.8, 0.05, 0.08, 0.07]))
     b = Batch(rng, seeds, length, 'click' if kind == 'mask' else kind, 4, model.size)
     b = b.to(model.no_mem_embed.device)
@@ -386,18 +388,18 @@ def video_step(model, extra, rng, seeds, length, balance):
         mask = F.interpolate(b.targets[:, :1], size=(model.size,) * 2, mode='bilinear',
                              align_corners=False)
         first = model.mask_as_output(frames[0], b.owner, (mask > 0.5).float())
-        loss = total(losses(first['inner'], truths[0], balance))
+        loss = total(losses(first['inner'], truths[0], balance, margin))
     else:
         first = model.heads(frames[0], b.owner, model.initial_features(frames[0], b.owner),
                             b.coords, b.labels, None, kind == 'click')
-        loss = total(losses(first, truths[0], balance))
+        loss = total(losses(first, truths[0], balance, margin))
     parts = {'pictures': extra.pictures(frames[0], b.scenes, b.images[:, 0])}
     loss = loss + 0.5 * (parts['pictures'] + extra.prompts(truths[0]))
     track.start(0, frames[0], b.owner, first, binarize=bool(rng.random() < 0.9))
     later = []
     for t in range(1, length):
         result = track.advance(t, frames[t], b.owner)
-        later.append(losses(result, truths[t], balance))
+        later.append(losses(result, truths[t], balance, margin))
         later[-1]['prompts'] = extra.prompts(truths[t])
         loss = loss + total(later[-1]) + 0.5 * later[-1]['prompts']
     parts.update({k: sum(p[k] for p in later) / len(later) for k in later[0]})
@@ -507,6 +509,7 @@ def parse_args():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument('--out', default='training/runs/segmenter')
     p.add_argument('--resume', action='store_true', help='go on from OUT/checkpoint.pt')
+    p.add_argument('--init', metavar='FILE', help='start from exported weights')
     p.add_argument('--minutes', type=float, default=1e9, help='stop after so many minutes')
     p.add_argument('--steps', type=int, default=3200)
     p.add_argument('--image-steps', type=int, default=600, help='steps of pictures only')
@@ -518,6 +521,7 @@ def parse_args():
     p.add_argument('--warmup', type=int, default=60)
     p.add_argument('--flat', type=float, default=0.3)
     p.add_argument('--decay', type=float, default=0.01)
+    p.add_argument('--margin', type=float, default=0.0, help='of the mask loss, in logits')
     p.add_argument('--seed', type=int, default=0)
     p.add_argument('--threads', type=int, default=1)
     p.add_argument('--device', default='cpu')
@@ -531,14 +535,15 @@ def parse_args():
 
 def one_step(model, extra, args, step):
     rng = np.random.default_rng([args.seed, 7, step])
-    balance = 0.2 * max(0.0, 1 - step / args.image_steps)
+    balance = 0.2 * max(0.0, 1 - step / args.image_steps) if args.image_steps else 0.0
     seed = step * 16 + args.seed * 10 ** 7
     if step < args.image_steps or rng.random() < args.pictures:
         return image_step(model, extra, rng, range(seed, seed + args.images), args.repeat,
-                          balance)
+                          balance, args.margin)
     length, clips = [(4, args.clips + 1), (6, args.clips), (10, max(1, args.clips - 1))][
         rng.choice(3, p=[0.35, 0.45, 0.2])]
-    return video_step(model, extra, rng, range(seed, seed + clips), length, balance)
+    return video_step(model, extra, rng, range(seed, seed + clips), length, balance,
+                      args.margin)
 
 
 def main():
@@ -549,7 +554,8 @@ def main():
     average = copy.deepcopy(model)
     for p in average.parameters():
         p.requires_grad_(False)
-    extra = Auxiliary(model).to(args.device)
+    # Finished weights no longer need the read-outs, and fresh ones would disturb them.
+    extra = Auxiliary(model, share=0.0 if args.init else 1.0).to(args.device)
     both = nn.ModuleList([model, extra])
     optimizer = torch.optim.AdamW(groups(both, args.decay), lr=args.lr, betas=(0.9, 0.95),
                                   eps=1e-6)
@@ -563,6 +569,11 @@ def main():
         average.load_state_dict(state['average'])
         optimizer.load_state_dict(state['optimizer'])
         step, trained = state['step'], state['seconds']
+    elif args.init:
+        from safetensors.torch import load_file
+        weights = {k: v.float() for k, v in load_file(args.init).items()}
+        model.load_state_dict(weights)
+        average.load_state_dict(weights)
     if args.export:
         export(average, args.export, args.bf16)
     if args.evaluate:
