@@ -120,8 +120,7 @@ void Decoder::append_keys_values(Context& context, int64_t index, const Tensor& 
   int64_t row = 0;
   for (const Segment& segment : pass.segments) {
     Tensor rows = k.slice(0, row, row + segment.rows);
-    ops::rope_rotate_half(context, rows, rope_, cache.length(segment.slot));
-    cache.append(context, index, segment.slot, rows, v.slice(0, row, row + segment.rows));
+    cache.append(context, index, segment.slot, rows, v.slice(0, row, row + segment.rows), rope_);
     row += segment.rows;
   }
 }
@@ -185,10 +184,7 @@ Tensor Decoder::run_block(Context& context, int64_t index, const Tensor& input, 
   }
 
   y = config_.norm_after ? x : ops::rms_norm(context, x, block.mlp_norm, eps);
-  const Tensor hidden = linear(y, block.mlp_in);
-  const int64_t half = config_.mlp_width;
-  const Tensor gated =
-      ops::swiglu(context, hidden.slice(1, 0, half), hidden.slice(1, half, 2 * half));
+  const Tensor gated = ops::linear_swiglu(context, y, block.mlp_in, pass.path);
   if (!config_.norm_after) return ops::linear_add(context, gated, block.mlp_out, {}, x, pass.path);
   const Tensor out = linear(gated, block.mlp_out);
   return ops::add(context, x, ops::rms_norm(context, out, block.mlp_norm, eps));

@@ -30,18 +30,13 @@ void KvCache::mark_prefix(int64_t slot, uint64_t key, int64_t rows) {
   prefixes_[slot] = {key, rows, ++uses_};
 }
 
-void KvCache::append(Context& context, int64_t block, int64_t slot, const Tensor& k,
-                     const Tensor& v) {
+void KvCache::append(Context& context, int64_t block, int64_t slot, Tensor& k, const Tensor& v,
+                     const ops::RopeTable& rope) {
   const int64_t begin = lengths_[slot];
   const int64_t end = begin + k.dim(0);
   require(end <= capacity_, Code::kInternal, "KvCache: ", end,
           " positions do not fit a capacity of ", capacity_, ".");
-  for (const Tensor* rows : {&k, &v}) {
-    require(rows->stride(2) == 1 && rows->stride(1) == rows->dim(2), Code::kInternal,
-            "KvCache: the heads of a row must lie side by side.");
-  }
-  ops::copy_into(context, k, keys_[block][slot].slice(0, begin, end));
-  ops::copy_into(context, v, values_[block][slot].slice(0, begin, end));
+  ops::rope_append(context, k, v, rope, begin, keys_[block][slot], values_[block][slot]);
 }
 
 void KvCache::advance(int64_t slot, int64_t rows) { lengths_[slot] += rows; }

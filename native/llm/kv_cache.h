@@ -5,6 +5,7 @@
 
 #include "native/molmo/config.h"
 #include "native/ops/context.h"
+#include "native/ops/rope.h"
 
 namespace vmolmo {
 
@@ -33,9 +34,10 @@ class KvCache {
   void mark_prefix(int64_t slot, uint64_t key, int64_t rows);
   // Forgets everything behind the prefix.
   void keep_prefix_only(int64_t slot) { truncate(slot, prefixes_[slot].rows); }
-  // Writes rows k, v [n, kv_heads, head_dim] (last two axes may be strided views of a projection)
-  // behind the slot's length, for one block.
-  void append(Context& context, int64_t block, int64_t slot, const Tensor& k, const Tensor& v);
+  // Turns the rows k by their positions and writes them and v [n, kv_heads, head_dim] (rows may be
+  // strided views of a projection) behind the slot's length, for one block. k may change.
+  void append(Context& context, int64_t block, int64_t slot, Tensor& k, const Tensor& v,
+              const ops::RopeTable& rope);
   void advance(int64_t slot, int64_t rows);
   // The first `count` positions of one block: [count, kv_heads, head_dim] views.
   Tensor keys(int64_t block, int64_t slot, int64_t count) const;

@@ -107,6 +107,9 @@ std::unique_ptr<Pointer> Pointer::load(const PointerLoadOptions& options) {
                                                     : open_safetensors(options.weights_path));
   weights.set_cancel(options.cancel);
   if (impl->context.on_cuda()) weights.set_memory(&impl->context.memory());
+  // As stored, weights say nothing about how to compute: as the CPU does.
+  const bool exact = options.dtype == WeightDType::kF32 || options.dtype == WeightDType::kStored;
+  impl->context.set_products(exact ? Products::kExact : Products::kTensorCores);
   weights.widen(options.dtype == WeightDType::kF32);
   weights.narrow(options.dtype == WeightDType::kBF16);
   weights.set_formats(layer_formats(options.dtype, options.int4_group), impl->context.threads());

@@ -1,7 +1,7 @@
 #include "native/ops/attention.h"
 
 #include "native/kernels/cpu/attention.h"
-#include "native/kernels/cuda/attention_simple.h"
+#include "native/ops/attention_device.h"
 #include "native/ops/checks.h"
 #include "native/ops/on_cuda.h"
 
@@ -50,45 +50,6 @@ cpu::AttentionSequence make_sequence(const Tensor& q, const Tensor& k, const Ten
   return s;
 }
 
-// One sequence, or with `extra` = 1 a batch of them, on a GPU.
-void attend_on_device(Context& context, const Tensor& q, const Tensor& k, const Tensor& v,
-                      const Tensor& out, int extra, const AttentionOptions& options) {
-  require(!options.causal || options.query_offset >= 0, Code::kInternal,
-          "attention: the position of the first query is ", options.query_offset, ".");
-  require(q.dim(-1) <= cuda::kLargestSimpleHead && v.dim(-1) <= cuda::kLargestSimpleHead,
-          Code::kInternal, "attention: heads of ", q.dim(-1), " and ", v.dim(-1),
-          " channels; on a GPU up to ", cuda::kLargestSimpleHead, " are supported.");
-  if (out.numel() == 0) return;
-  cuda::SimpleAttention call;
-  call.q = on_device<float>(q);
-  call.k = on_device<float>(k);
-  call.v = on_device<float>(v);
-  call.out = on_device<float>(out);
-  call.q_row = q.stride(-3);
-  call.q_head = q.stride(-2);
-  call.k_row = k.stride(-3);
-  call.k_head = k.stride(-2);
-  call.v_row = v.stride(-3);
-  call.v_head = v.stride(-2);
-  if (extra) {
-    call.batch = q.dim(0);
-    call.q_batch = q.stride(0);
-    call.k_batch = k.stride(0);
-    call.v_batch = v.stride(0);
-  }
-  call.nq = q.dim(-3);
-  call.nk = k.dim(-3);
-  call.heads = q.dim(-2);
-  call.kv_heads = k.dim(-2);
-  call.d = q.dim(-1);
-  call.dv = v.dim(-1);
-  call.scale =
-      options.scale != 0.0f ? options.scale : 1.0f / std::sqrt(static_cast<float>(q.dim(-1)));
-  call.causal = options.causal;
-  call.offset = options.query_offset;
-  cuda::attention_simple(stream(context), call);
-}
-
 cpu::AttentionHeads heads_of(const Tensor& q, const Tensor& k, const Tensor& v) {
   return {q.dim(-2), k.dim(-2), q.dim(-1), v.dim(-1)};
 }
@@ -102,7 +63,7 @@ Tensor attention(Context& context, const Tensor& q, const Tensor& k, const Tenso
   const int64_t batch = q.dim(0);
   Tensor out = context.empty({batch, q.dim(1), heads.heads * heads.dv});
   ON_CUDA(context) {
-    attend_on_device(context, q, k, v, out, 1, options);
+    attention_on_device(context, q, k, v, options, out);
     return out;
   }
   std::vector<cpu::AttentionSequence> sequences;
@@ -131,11 +92,12 @@ std::vector<Tensor> attention_varlen(Context& context, std::span<const Tensor> q
               " differ in heads or head size.");
     }
     results.push_back(context.empty({q[i].dim(0), q[i].dim(1) * v[i].dim(2)}));
-    ON_CUDA(context) {
-      attend_on_device(context, q[i], k[i], v[i], results.back(), 0, options[i]);
-      continue;
-    }
+    if (context.on_cuda()) continue;
     sequences.push_back(make_sequence(q[i], k[i], v[i], results.back().data<float>(), options[i]));
+  }
+  ON_CUDA(context) {
+    attention_varlen_on_device(context, q, k, v, options, results);
+    return results;
   }
   if (!sequences.empty()) {
     cpu::attention(cpu::kernels(), context.threads(), context.memory(), heads_of(q[0], k[0], v[0]),

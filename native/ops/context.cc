@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "native/kernels/cuda/cublaslt_gemm.h"
 #include "native/ops/on_cuda.h"
 
 namespace vmolmo {
@@ -31,6 +32,12 @@ Context::Context(Device device, int threads, size_t memory_limit)
          " was asked for, but this build has no CUDA support: no CUDA compiler was found when it "
          "was made.");
   }
+}
+
+cuda::CublasLtGemm* Context::library() {
+  if (!library_sought_) library_ = cuda::CublasLtGemm::make(cublaslt::library());
+  library_sought_ = true;
+  return library_.get();
 }
 
 void Context::activate() {

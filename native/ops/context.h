@@ -22,8 +22,15 @@ class Recorder {
 using StageTimes = std::map<std::string, double>;
 
 namespace cuda {
+class CublasLtGemm;
 class Pool;
-}
+}  // namespace cuda
+
+// How products are made on a GPU.
+enum class Products : uint8_t {
+  kExact,        // f32 operands and sums: for comparing with the CPU
+  kTensorCores,  // operands rounded to bf16, f32 sums
+};
 
 // What every op needs and no model owns: the device's threads and memory, the cancel flag of the
 // call in progress, and the optional recorder. One per loaded model, used by its engine thread
@@ -42,6 +49,10 @@ class Context {
   bool on_cuda() const { return device_.kind == Device::Kind::kCuda; }
   // Of CUDA contexts only.
   cuda::Pool& pool() { return *pool_; }
+  Products products() const { return products_; }
+  void set_products(Products products) { products_ = products; }
+  // cuBLASLt for this context's stream; null where it was not found. Of CUDA contexts only.
+  cuda::CublasLtGemm* library();
   // To be called by a thread before its first op in a while.
   void activate();
 
@@ -83,6 +94,9 @@ class Context {
   ThreadPool threads_;
   Device device_;
   std::shared_ptr<cuda::Pool> pool_;
+  Products products_ = Products::kExact;
+  bool library_sought_ = false;
+  std::shared_ptr<cuda::CublasLtGemm> library_;
   std::shared_ptr<Allocator> memory_;
   std::map<std::string, Tensor> tables_;
   std::shared_ptr<const CancelFlag> cancel_;

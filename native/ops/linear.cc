@@ -3,6 +3,7 @@
 #include "native/kernels/cuda/gemm_simple.h"
 #include "native/ops/checks.h"
 #include "native/ops/cpu_weight.h"
+#include "native/ops/linear_device.h"
 #include "native/ops/on_cuda.h"
 
 namespace vmolmo::ops {
@@ -43,53 +44,6 @@ cpu::Gemm::Path gemm_path(RowPath path) {
   return cpu::Gemm::Path::kAuto;
 }
 
-void set_device_weight(Context& context, const Weight& weight, cuda::SimpleGemm& call,
-                       Tensor& keep) {
-  using Kind = cuda::SimpleGemm::Weight;
-  if (weight.format != Weight::Format::kPlain) {
-    call.weight = weight.format == Weight::Format::kInt8   ? Kind::kInt8
-                  : weight.format == Weight::Format::kInt4 ? Kind::kInt4
-                                                           : Kind::kFp4;
-    const bool int8 = weight.format == Weight::Format::kInt8;
-    call.w = int8 ? static_cast<const void*>(on_device<int8_t>(weight.data))
-                  : on_device<uint8_t>(weight.data);
-    call.ldw = weight.data.stride(0);
-    call.scales = on_device<float>(weight.scales);
-    call.scale_stride = weight.scales.stride(0);
-    call.group = weight.group;
-    return;
-  }
-  keep = weight.data;
-  if (keep.stride(1) != 1) keep = dense_copy(context, keep);
-  call.ldw = keep.stride(0);
-  if (keep.dtype() == DType::kF32) {
-    call.w = on_device<float>(keep);
-  } else {
-    call.weight = Kind::kBF16;
-    call.w = on_device<BFloat16>(keep);
-  }
-}
-
-// y [.., n] = act(x W^T + b) + residual on a GPU.
-void project_on_device(Context& context, const Tensor& x, int64_t x_stride, const Weight& weight,
-                       const Tensor& bias, const Tensor& residual, Activation activation,
-                       const Tensor& y) {
-  if (y.numel() == 0) return;
-  cuda::SimpleGemm call;
-  Tensor keep;
-  set_device_weight(context, weight, call, keep);
-  call.x = on_device<float>(x);
-  call.ldx = x_stride;
-  call.y = on_device<float>(y);
-  call.n = call.ldy = call.ldr = weight.out_features();
-  call.k = weight.in_features();
-  call.m = y.numel() / call.n;
-  call.bias = on_device_or_null(bias);
-  call.residual = on_device_or_null(residual);
-  call.activation = activation;
-  cuda::gemm_simple(stream(context), call);
-}
-
 Tensor project(Context& context, const Tensor& x, const Weight& weight, const Tensor& bias,
                const Tensor& residual, Activation activation, RowPath path) {
   require_rank(weight.data, 2, "linear");
@@ -100,7 +54,8 @@ Tensor project(Context& context, const Tensor& x, const Weight& weight, const Te
   const Tensor b = vector_f32(context, bias, weight.out_features(), "linear");
   Tensor y = context.empty(with_last(x.shape(), weight.out_features()));
   ON_CUDA(context) {
-    project_on_device(context, input.tensor, input.stride, weight, b, residual, activation, y);
+    linear_on_device(context, {input.tensor, input.stride, weight, b, residual, activation, path},
+                     y);
     return y;
   }
   cpu::Gemm call;
@@ -135,6 +90,20 @@ Tensor linear_add(Context& context, const Tensor& x, const Weight& weight, const
           Code::kInternal, "linear_add: the residual has the shape ", r.shape(), "; x ", x.shape(),
           " and the weight ", weight.shape(), " give another.");
   return project(context, x, weight, bias, r, Activation::kNone, path);
+}
+
+Tensor linear_swiglu(Context& context, const Tensor& x, const Weight& weight, RowPath path) {
+  require_rank(x, 2, "linear_swiglu");
+  require(weight.out_features() % 2 == 0 && x.dim(1) == weight.in_features(), Code::kInternal,
+          "linear_swiglu: the weight ", weight.shape(), " does not fit x ", x.shape(), ".");
+  const int64_t half = weight.out_features() / 2;
+  ON_CUDA(context) {
+    const Rows input = as_rows(context, x, "linear_swiglu");
+    const Tensor y = context.empty({x.dim(0), half});
+    if (swiglu_on_device(context, input.tensor, input.stride, weight, path, y)) return y;
+  }
+  const Tensor both = linear(context, x, weight, {}, Activation::kNone, path);
+  return swiglu(context, both.slice(1, 0, half), both.slice(1, half, 2 * half));
 }
 
 Tensor matmul(Context& context, const Tensor& a, const Tensor& b, bool transpose_b) {

@@ -17,6 +17,11 @@ Tensor linear(Context& context, const Tensor& x, const Weight& weight, const Ten
 Tensor linear_add(Context& context, const Tensor& x, const Weight& weight, const Tensor& bias,
                   const Tensor& residual, RowPath path = RowPath::kAuto);
 
+// up * silu(gate) of the two halves of x W^T: W [2 h, in] has the rows of up, then those of gate. x
+// [N, in]. Returns [N, h].
+Tensor linear_swiglu(Context& context, const Tensor& x, const Weight& weight,
+                     RowPath path = RowPath::kAuto);
+
 // C = A B (b [K, N]) or A B^T (transpose_b, b [N, K]); batched over equal leading axes. f32.
 Tensor matmul(Context& context, const Tensor& a, const Tensor& b, bool transpose_b = false);
 

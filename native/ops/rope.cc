@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "native/kernels/cuda/rope_append.h"
 #include "native/kernels/cuda/rows.h"
 #include "native/ops/checks.h"
 #include "native/ops/on_cuda.h"
@@ -63,6 +64,33 @@ void rope_rotate_half(Context& context, Tensor& x, const RopeTable& table, int64
       }
     }
   });
+}
+
+void rope_append(Context& context, Tensor& k, const Tensor& v, const RopeTable& table,
+                 int64_t position, const Tensor& keys, const Tensor& values) {
+  const int64_t end = position + k.dim(0);
+  for (const Tensor* rows : {static_cast<const Tensor*>(&k), &v}) {
+    require_f32(*rows, "rope_append");
+    require_rank(*rows, 3, "rope_append");
+    require(rows->stride(2) == 1 && rows->stride(1) == rows->dim(2), Code::kInternal,
+            "rope_append: the heads of a row must lie side by side.");
+  }
+  require(k.shape() == v.shape() && end <= keys.dim(0) && end <= table.cos.dim(0), Code::kInternal,
+          "rope_append: rows ", k.shape(), " at ", position, " do not fit ", keys.shape(),
+          " and a table of ", table.cos.shape(), ".");
+  ON_CUDA(context) {
+    cuda::RopeAppend call;
+    call.k = on_device<float>(k), call.v = on_device<float>(v);
+    call.cache_k = on_device<float>(keys), call.cache_v = on_device<float>(values);
+    call.cos = on_device<float>(table.cos), call.sin = on_device<float>(table.sin);
+    call.k_row = k.stride(0), call.v_row = v.stride(0);
+    call.rows = k.dim(0), call.kv_heads = k.dim(1), call.d = k.dim(2);
+    call.position = position;
+    return cuda::rope_append(stream(context), call);
+  }
+  rope_rotate_half(context, k, table, position);
+  copy_into(context, k, keys.slice(0, position, end));
+  copy_into(context, v, values.slice(0, position, end));
 }
 
 RopeTable make_axial_rope_table(int64_t side, int64_t head_dim, double theta) {

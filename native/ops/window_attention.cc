@@ -5,6 +5,7 @@
 
 #include "native/kernels/cpu/kernels.h"
 #include "native/kernels/cuda/window.h"
+#include "native/kernels/cuda/window_wide.h"
 #include "native/ops/checks.h"
 #include "native/ops/on_cuda.h"
 
@@ -24,9 +25,17 @@ Tensor window_attention(Context& context, const Tensor& q, const Tensor& k, cons
   const int64_t d = width / heads;
   const float scale = 1.0f / std::sqrt(static_cast<float>(d));
   ON_CUDA(context) {
-    cuda::window_attention(stream(context), on_device<float>(qs), on_device<float>(ks),
-                           on_device<float>(vs), on_device<float>(out), windows, queries, heads, d,
-                           scale);
+    cuda::WindowAttention call;
+    call.q = on_device<float>(qs), call.k = on_device<float>(ks), call.v = on_device<float>(vs);
+    call.out = on_device<float>(out);
+    call.windows = windows, call.queries = queries, call.heads = heads, call.d = d;
+    call.scale = scale;
+    if (windows > 0 && cuda::window_wide_supports(call)) {
+      cuda::window_attention_wide(stream(context), call);
+    } else {
+      cuda::window_attention(stream(context), call.q, call.k, call.v, call.out, windows, queries,
+                             heads, d, scale);
+    }
     return out;
   }
   context.threads().parallel_for(windows, 1 + 4096 / width, [&](int64_t begin, int64_t end) {

@@ -66,6 +66,7 @@ std::unique_ptr<Segmenter> Segmenter::load(const SegmenterLoadOptions& options,
                                                    : WeightLoader(counted);
   require(options.dtype <= WeightDType::kBF16, Code::kInvalidArgument,
           "A segmenter's weights are held as stored, in f32 or in bf16; they are not quantised.");
+  if (options.dtype == WeightDType::kBF16) impl->context.set_products(Products::kTensorCores);
   loader.widen(options.dtype == WeightDType::kF32);
   loader.narrow(options.dtype == WeightDType::kBF16);
   loader.set_cancel(options.cancel);

@@ -1,7 +1,6 @@
 #include "native/kernels/cuda/attention_tensor.h"
 
 #include <algorithm>
-#include <array>
 
 #include "native/kernels/cuda/attention_parts.cuh"
 #include "native/kernels/cuda/tile.cuh"
@@ -268,9 +267,6 @@ __global__ void round_heads_kernel(const float* from, int64_t row_step, int64_t 
   }
 }
 
-constexpr std::array<HeadSizes, 5> kKernels{
-    HeadSizes{64, 64}, {96, 96}, {128, 128}, {256, 64}, {256, 256}};
-
 AttentionParts make_parts(const TensorAttention& shape, std::span<const TensorSequence> sequences,
                           int splits) {
   AttentionParts parts;
@@ -304,12 +300,6 @@ void launch_sequences(Stream stream, const Arguments& arguments, int count) {
 }
 
 }  // namespace
-
-HeadSizes padded_heads(int64_t d, int64_t dv) {
-  for (const HeadSizes& sizes : kKernels)
-    if (d <= sizes.d && dv <= sizes.dv) return sizes;
-  return {};
-}
 
 int plan_key_splits(const TensorAttention& shape, std::span<const TensorSequence> sequences,
                     int multiprocessors) {

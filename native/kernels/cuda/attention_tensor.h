@@ -34,7 +34,12 @@ struct HeadSizes {
   int d = 0;
   int dv = 0;
 };
-HeadSizes padded_heads(int64_t d, int64_t dv);
+constexpr HeadSizes padded_heads(int64_t d, int64_t dv) {
+  constexpr HeadSizes kKernels[]{{64, 64}, {96, 96}, {128, 128}, {256, 64}, {256, 256}};
+  for (const HeadSizes& sizes : kKernels)
+    if (d <= sizes.d && dv <= sizes.dv) return sizes;
+  return {};
+}
 
 // Into how many parts the keys are split so that few queries still fill the device.
 int plan_key_splits(const TensorAttention& shape, std::span<const TensorSequence> sequences,

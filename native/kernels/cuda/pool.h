@@ -27,6 +27,8 @@ class Pool : public Allocator, public DeviceMemory {
   // Makes the device current for the calling thread.
   virtual void activate() = 0;
   virtual PoolUse use() const = 0;
+  // Of the device; what kernels are cut into blocks for.
+  virtual int multiprocessors() const = 0;
 
   // While a graph is being captured no memory can be taken from the driver, and blocks that the
   // graph uses stay the graph's: everything given back between begin and end serves the capture

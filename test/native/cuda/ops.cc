@@ -175,7 +175,8 @@ TEST_CASE("cuda ops: products in every weight format") {
     p.compare("linear", 2e-6, [&](Context& c, auto to) {
       return ops::linear(c, to(x), to(w), to(b), Activation::kGelu);
     });
-    p.compare("linear bf16", 2e-6, [&](Context& c, auto to) {
+    // Few rows of x are taken to 16 bits.
+    p.compare("linear bf16", 1e-5, [&](Context& c, auto to) {
       return ops::linear(c, to(x), ops::narrowed(c, to(w)), to(b));
     });
     p.compare("linear_add", 2e-6,
@@ -183,7 +184,7 @@ TEST_CASE("cuda ops: products in every weight format") {
     ThreadPool threads(1);
     for (const Weight& quantised :
          {quantize_int8(w, threads), quantize_int4(w, 64, threads), quantize_fp4(w, threads)}) {
-      p.compare(format_name(quantised.format), 3e-6, [&](Context& c, auto to) {
+      p.compare(format_name(quantised.format), 1e-5, [&](Context& c, auto to) {
         Weight moved = quantised;
         moved.data = to(quantised.data);
         if (quantised.scales) moved.scales = to(quantised.scales);

@@ -65,6 +65,8 @@ class CudaPool : public Pool, public std::enable_shared_from_this<CudaPool> {
   CudaPool(int index, size_t limit) : index_(index), limit_(limit), direct_(direct_memory()) {
     check(cudaSetDevice(index), "use the device");
     check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "make a stream");
+    check(cudaDeviceGetAttribute(&multiprocessors_, cudaDevAttrMultiProcessorCount, index),
+          "read the number of multiprocessors");
   }
 
   ~CudaPool() override {
@@ -79,6 +81,7 @@ class CudaPool : public Pool, public std::enable_shared_from_this<CudaPool> {
   void activate() override { check(cudaSetDevice(index_), "use the device"); }
   void synchronize() override { check(cudaStreamSynchronize(stream_), "finish its work"); }
 
+  int multiprocessors() const override { return multiprocessors_; }
   PoolUse use() const override {
     const std::lock_guard lock(mutex_);
     return {taken_, idle_};
@@ -233,6 +236,7 @@ class CudaPool : public Pool, public std::enable_shared_from_this<CudaPool> {
   int index_;
   size_t limit_;
   bool direct_;
+  int multiprocessors_ = 0;
   Stream stream_ = nullptr;
   mutable std::mutex mutex_;
   Blocks free_;

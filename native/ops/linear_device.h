@@ -1,0 +1,29 @@
+#pragma once
+
+#include "native/ops/activation.h"
+#include "native/ops/context.h"
+#include "native/ops/rows.h"
+#include "native/ops/weight.h"
+
+namespace vmolmo::ops {
+
+struct DeviceLinear {
+  const Tensor& x;  // rows of a dense last axis, x_stride elements apart
+  int64_t x_stride;
+  const Weight& weight;
+  const Tensor& bias;      // f32 or empty
+  const Tensor& residual;  // f32 like y, contiguous, or empty
+  Activation activation;
+  RowPath path;
+};
+
+// y [.., n] = act(x W^T + b) + residual on a GPU, y contiguous; by the kernel that choose_linear()
+// names.
+void linear_on_device(Context& context, const DeviceLinear& layer, const Tensor& y);
+
+// linear_swiglu() in one pass over the weight. False, with nothing done, where the kernel that
+// reads a weight once is not the choice.
+bool swiglu_on_device(Context& context, const Tensor& x, int64_t x_stride, const Weight& weight,
+                      RowPath path, const Tensor& y);
+
+}  // namespace vmolmo::ops

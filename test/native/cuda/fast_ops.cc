@@ -1,0 +1,117 @@
+// Ops whose products may run on tensor cores, against the CPU's.
+
+#include "native/ops/attention.h"
+#include "native/ops/elementwise.h"
+#include "native/ops/linear.h"
+#include "native/weights/quantize.h"
+#include "test/native/cuda/support.h"
+
+namespace vmolmo::test {
+namespace {
+
+using ops::RowPath;
+
+struct Pair {
+  Context cpu{1};
+  Context gpu{Device{Device::Kind::kCuda, 0}, 1};
+  Random random{5};
+
+  Pair() { gpu.set_products(Products::kTensorCores); }
+  Tensor normal(Shape shape, float scale = 1.0f) {
+    return Tensor::from(random.normal(shape.numel(), scale), shape);
+  }
+  // Values that bf16 holds, so that both sides compute with the same ones.
+  Tensor rounded(Shape shape, float scale = 1.0f) {
+    Tensor x = normal(shape, scale);
+    ops::round_to_bf16_inplace(cpu, x);
+    return x;
+  }
+  Weight moved(const Weight& weight) {
+    Weight copy = weight;
+    copy.data = gpu.to_device(weight.data);
+    if (weight.scales) copy.scales = gpu.to_device(weight.scales);
+    return copy;
+  }
+  void close(const Tensor& actual, const Tensor& expected, double tolerance, const char* name) {
+    check(actual.shape() == expected.shape(), name, ": shapes ", actual.shape(), " and ",
+          expected.shape());
+    check_close(gpu.to_host(actual).to_vector(), expected.to_vector(), tolerance, name, " ",
+                expected.shape());
+  }
+};
+
+Tensor to_bf16(const Tensor& x) {
+  Tensor narrow = Tensor::empty(cpu_heap(), x.shape(), DType::kBF16);
+  for (int64_t i = 0; i < x.numel(); ++i) narrow.data<BFloat16>()[i] = BFloat16(x.data<float>()[i]);
+  return narrow;
+}
+
+std::vector<Weight> every_format(const Tensor& w) {
+  ThreadPool threads(1);
+  return {Weight(to_bf16(w)), quantize_int8(w, threads), quantize_int4(w, 64, threads),
+          quantize_fp4(w, threads)};
+}
+
+}  // namespace
+
+TEST_CASE("cuda fast ops: linear layers of many rows in every format") {
+  Pair p;
+  const Tensor x = p.rounded({67, 128}), b = p.normal({70}), r = p.normal({67, 70});
+  for (const Weight& w : every_format(p.normal({70, 128}))) {
+    // Widened to bf16, scaled codes lose up to 2^-9.
+    const double tolerance = w.format == Weight::Format::kPlain ? 2e-6 : 3e-3;
+    const Weight moved = p.moved(w);
+    for (const RowPath path : {RowPath::kAuto, RowPath::kBlock}) {
+      p.close(ops::linear(p.gpu, p.gpu.to_device(x), moved, p.gpu.to_device(b),
+                          ops::Activation::kQuickGelu, path),
+              ops::linear(p.cpu, x, w, b, ops::Activation::kQuickGelu), tolerance,
+              format_name(w.format));
+      p.close(ops::linear_add(p.gpu, p.gpu.to_device(x), moved, p.gpu.to_device(b),
+                              p.gpu.to_device(r), path),
+              ops::linear_add(p.cpu, x, w, b, r), tolerance, format_name(w.format));
+    }
+  }
+}
+
+TEST_CASE("cuda fast ops: streamed rows are the same to the bit one by one; SwiGLU in one pass") {
+  Pair p;
+  const Tensor x = p.gpu.to_device(p.normal({11, 128}));
+  for (const Weight& w : every_format(p.normal({66, 128}))) {
+    const Weight moved = p.moved(w);
+    const auto run = [&](const Tensor& rows) {
+      return p.gpu
+          .to_host(ops::linear(p.gpu, rows, moved, {}, ops::Activation::kNone, RowPath::kStream))
+          .to_vector();
+    };
+    const std::vector<float> all = run(x);
+    for (int64_t row = 0; row < 11; ++row) {
+      const std::vector<float> one = run(x.slice(0, row, row + 1));
+      check(std::equal(one.begin(), one.end(), all.begin() + row * 66), format_name(w.format),
+            ": row ", row, " differs");
+    }
+    p.close(ops::linear_swiglu(p.gpu, x, moved, RowPath::kStream),
+            ops::linear_swiglu(p.cpu, p.gpu.to_host(x), w), 1e-5, format_name(w.format));
+  }
+}
+
+TEST_CASE("cuda fast ops: attention of a batch, of prompts and of a decode step") {
+  Pair p;
+  const auto attend = [&](Shape q, Shape k, Shape v, const ops::AttentionOptions& options,
+                          double tolerance) {
+    const Tensor a = p.rounded(q, 2.0f), b = p.rounded(k), c = p.rounded(v);
+    p.close(
+        ops::attention(p.gpu, p.gpu.to_device(a), p.gpu.to_device(b), p.gpu.to_device(c), options),
+        ops::attention(p.cpu, a, b, c, options), tolerance, "attention");
+  };
+  attend({3, 70, 2, 64}, {3, 75, 2, 64}, {3, 75, 2, 64}, {}, 3e-3);
+  attend({1, 90, 1, 256}, {1, 150, 1, 256}, {1, 150, 1, 64}, {}, 3e-3);
+  ops::AttentionOptions causal;
+  causal.causal = true;
+  causal.path = RowPath::kBlock;
+  attend({1, 80, 4, 128}, {1, 80, 2, 128}, {1, 80, 2, 128}, causal, 3e-3);
+  causal.path = RowPath::kStream;
+  causal.query_offset = 78;
+  attend({1, 2, 4, 128}, {1, 80, 2, 128}, {1, 80, 2, 128}, causal, 2e-6);
+}
+
+}  // namespace vmolmo::test
