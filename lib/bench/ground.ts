@@ -6,8 +6,9 @@ import type { BenchOptions, BenchRow } from './run.js'
 export const DEMO_CLIP = fileURLToPath(new URL('../../../assets/demo/clip.mp4', import.meta.url))
 
 /** The whole way with the embedded models on the demo clip. */
-export async function benchGround({ dtype, threads, rounds }: BenchOptions): Promise<BenchRow[]> {
-  await using vm = await VideoMolmo.load({ dtype, threads })
+export async function benchGround(options: BenchOptions): Promise<BenchRow[]> {
+  const { device, dtype, threads, rounds } = options
+  await using vm = await VideoMolmo.load({ device, dtype, threads })
   const times: number[] = []
   const stages = new Map<string, number>()
   let frames = 0

@@ -28,10 +28,13 @@ function benchConfig(vitBlocks: number, decoderBlocks: number): AddonMolmoConfig
   return molmoConfig(new Fields(fields, 'benchmark'))
 }
 
-function load(config: AddonMolmoConfig, { dtype, threads }: BenchOptions): Promise<AddonPointer> {
+function load(config: AddonMolmoConfig, options: BenchOptions): Promise<AddonPointer> {
+  const { device, dtype, threads } = options
   // Generated weights could end an answer early.
   const endless = { ...config, bos: 0, eos: -1 }
-  return typed(addon().loadPointer({ config: endless, weights: { hash: true }, dtype, threads }))
+  return typed(
+    addon().loadPointer({ config: endless, weights: { hash: true }, device, dtype, threads }),
+  )
 }
 
 /** A 640x480 frame has seven crops of 577 tokens. */

@@ -2,7 +2,7 @@ import { cpus, totalmem } from 'node:os'
 import { performance } from 'node:perf_hooks'
 import { InvalidArgumentError } from '../engine/errors.js'
 import { addon } from '../engine/loader.js'
-import { DTYPES, type Dtype } from '../load.js'
+import { type DeviceName, DTYPES, type Dtype } from '../load.js'
 import { benchGround } from './ground.js'
 import { benchMetrics } from './metrics.js'
 import { benchDecode, benchVit } from './pointer.js'
@@ -13,6 +13,7 @@ export interface BenchOptions {
   threads: number
   rounds: number
   dtype: Exclude<Dtype, 'stored'>
+  device: DeviceName
   json?: boolean
 }
 
@@ -65,6 +66,7 @@ function machine(options: BenchOptions) {
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     threads: options.threads || cores,
     dtype: options.dtype,
+    device: options.device,
     node: process.version,
   }
 }
@@ -81,12 +83,13 @@ function measureLimits(threads: number): Limits {
   return { gflops: gflops!, gigabytes: gigabytes! }
 }
 
-function limitOf(unit: string, limits: Limits): number | undefined {
+function limitOf(unit: string, limits: Limits | null): number | undefined {
+  if (!limits) return undefined
   if (unit === 'GFLOP') return limits.gflops
   return unit === 'GB' ? limits.gigabytes : undefined
 }
 
-function summarize({ name, times, work }: BenchRow, limits: Limits) {
+function summarize({ name, times, work }: BenchRow, limits: Limits | null) {
   const sorted = times.toSorted((a, b) => a - b)
   const middle = median(sorted)
   const value = work ? (work.amount / middle) * 1000 : 0
@@ -118,16 +121,19 @@ export async function runBenchmark(
         .map(([k, v]) => `${k}: ${v}`)
         .join(', '),
     )
-  const limits = measureLimits(options.threads)
+  // Those of a GPU are measured by bench/cuda.
+  const limits = options.device === 'cpu' ? measureLimits(options.threads) : null
   const rows = (await runner(options)).map(row => summarize(row, limits))
   if (options.json) {
     print(JSON.stringify({ benchmark: name, machine: about, limits, rows }))
     return
   }
-  print(
-    `measured limits: ${limits.gflops.toFixed(0)} GFLOP/s (f32 matrix product), ` +
-      `${limits.gigabytes.toFixed(1)} GB/s (reading memory)`,
-  )
+  if (limits) {
+    print(
+      `measured limits: ${limits.gflops.toFixed(0)} GFLOP/s (f32 matrix product), ` +
+        `${limits.gigabytes.toFixed(1)} GB/s (reading memory)`,
+    )
+  }
   for (const row of rows) {
     const share = row.rate?.shareOfLimit
     const ofLimit = share === undefined ? '' : ` (${(share * 100).toFixed(0)} % of the limit)`

@@ -15,7 +15,7 @@ const WARM_FRAMES = 17
 /** GFLOP of SAM 2.1 tiny at 1024 pixels (spec/sam2.md, section 15). */
 const ENCODER_GFLOP = 292.4
 
-async function loadTiny({ dtype, threads }: BenchOptions): Promise<AddonSegmenter> {
+async function loadTiny({ device, dtype, threads }: BenchOptions): Promise<AddonSegmenter> {
   // Without this shift generated weights say "no object" and the tracker has nothing to follow.
   const adjust = { 'sam_mask_decoder.pred_obj_score_head.layers.2.bias': { add: 10 } }
   return typed(
@@ -23,6 +23,7 @@ async function loadTiny({ dtype, threads }: BenchOptions): Promise<AddonSegmente
       config: sam2Config(new Fields({}, 'benchmark')),
       weights: { hash: true, adjust },
       names: 'original',
+      device,
       dtype: segmenterDtype(dtype),
       threads,
     }),

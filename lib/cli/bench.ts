@@ -13,6 +13,7 @@ interface BenchFlags {
   threads?: number
   rounds: number
   dtype: BenchOptions['dtype']
+  device: BenchOptions['device']
   json?: boolean
 }
 
@@ -23,6 +24,7 @@ export function addBenchCommand(program: Command, context: CommandContext): void
     .argument('<name>', BENCHMARKS.join(', '))
     .option('--rounds <count>', 'measured repetitions', parseInteger, 5)
     .option('--threads <count>', 'threads (default: one per core)', parseInteger)
+    .option('--device <name>', 'cpu, cuda or cuda:<index>', 'cpu')
     .addOption(new Option('--dtype <type>', 'of matrices').choices(BENCH_DTYPES).default('fp32'))
   withJson(command).action((name: string, flags: BenchFlags) =>
     runBenchmark(name as BenchName, { ...flags, threads: flags.threads ?? 0 }, context.print),
