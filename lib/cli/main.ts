@@ -49,6 +49,11 @@ function interruptible(): AbortSignal {
   }
   process.on('SIGINT', interrupt)
   process.on('SIGTERM', interrupt)
+  // A reader that left (`| head`) wants no more: the work ends as after Ctrl-C.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    controller.abort()
+  })
   return controller.signal
 }
 

@@ -2,8 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import t from 'tap'
+import { EXIT } from '../../lib/cli/context.js'
 import { EMBEDDED } from '../../lib/load.js'
-import { demoFolder, run } from '../support/cli.js'
+import { demoFolder, run, start } from '../support/cli.js'
 
 const clip = join(demoFolder, 'clip.mp4')
 
@@ -100,4 +101,12 @@ t.test('wrong usage ends with 2, failures with 1', async t => {
 t.test('errors speak JSON too', async t => {
   const { stderr } = await run('point', 'no such file.mp4', 'x', '--json')
   t.match(JSON.parse(stderr), { error: { code: 'DECODE_FAILED', message: /no such file/ } })
+})
+
+t.test('a reader that leaves ends the work without a crash', async t => {
+  const { child, finished } = start('point', clip, 'all shapes', '-k', '1', '--json')
+  child.stdout!.destroy()
+  const { code, stderr } = await finished
+  t.ok(code === EXIT.done || code === EXIT.interrupted, `exit code ${code}`)
+  t.notMatch(stderr, /EPIPE|at .*js:/)
 })
