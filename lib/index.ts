@@ -54,7 +54,6 @@ export {
   UnsupportedModelError,
   VideoMolmoError,
 } from './engine/errors.js'
-export * as evaluate from './evaluate/index.js'
 export { type Box, Mask } from './formats/mask.js'
 export type { Polygon } from './formats/polygons.js'
 export { writeReview } from './formats/review.js'
@@ -103,6 +102,7 @@ export { readCvat } from './labels/read-cvat.js'
 export { readYoutubeVos, writeYoutubeVos } from './labels/youtube-vos.js'
 export { type Dtype, EMBEDDED, type FloatDtype, type LoadOptions } from './load.js'
 export { type FuseOptions, fuseMasks } from './masks.js'
+export * as evaluate from './metrics/index.js'
 export { Pointer, type PointerLoadOptions } from './pointer.js'
 export type { PromptBox, PromptPoint } from './prompts.js'
 export {

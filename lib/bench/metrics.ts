@@ -1,6 +1,6 @@
 import { addon } from '../engine/loader.js'
-import { type ScoredMask, scoreMasks } from '../evaluate/masks.js'
 import { decodeCounts, encodeCounts } from '../formats/rle.js'
+import { type ScoredMask, scoreMasks } from '../metrics/masks.js'
 import { type BenchOptions, type BenchRow, repeat } from './run.js'
 
 const WIDTH = 1920

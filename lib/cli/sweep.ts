@@ -5,13 +5,6 @@ import { Problems } from '../datasets/problems.js'
 import { AbortedError, InvalidArgumentError } from '../engine/errors.js'
 import { runSweep, type Sweep } from '../evaluate/sweep.js'
 import {
-  sweepCsv,
-  sweepHtml,
-  sweepMarkdown,
-  sweepResults,
-  sweepTexts,
-} from '../evaluate/sweep-report.js'
-import {
   PAPER_SWEEP,
   SWEEP_TABLES,
   type SweepChoices,
@@ -24,6 +17,13 @@ import { toText } from '../formats/table.js'
 import { FUSION_STRATEGIES, type FusionStrategy } from '../ground/options.js'
 import { readCheckpoint } from '../hub/checkpoint.js'
 import { EMBEDDED } from '../load.js'
+import {
+  sweepCsv,
+  sweepHtml,
+  sweepMarkdown,
+  sweepResults,
+  sweepTexts,
+} from '../reports/sweep-report.js'
 import { VideoMolmo } from '../videomolmo.js'
 import type { CommandContext } from './context.js'
 import {

@@ -1,4 +1,4 @@
-import { type ScoredMask, scoreMasks } from './masks.js'
+import { type ScoredMask, scoreMasks } from '../metrics/masks.js'
 
 /** J and F of one sentence or object on the frames of one sequence, in order. */
 export interface FrameScores {

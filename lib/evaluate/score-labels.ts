@@ -10,7 +10,7 @@ import {
   type LabelScores,
   scorePairedLabels,
   scoreSameLabels,
-} from './davis.js'
+} from '../metrics/davis.js'
 import type { FrameScores } from './score-frames.js'
 
 /** Proposals of a sequence, at most, in the unsupervised task. */

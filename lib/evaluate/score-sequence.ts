@@ -5,7 +5,7 @@ import { type Problem, Problems } from '../datasets/problems.js'
 import { resultFile, resultParts } from '../datasets/results.js'
 import { InvalidArgumentError } from '../engine/errors.js'
 import { unionOf } from '../ground/fuse.js'
-import type { ScoredMask } from './masks.js'
+import type { ScoredMask } from '../metrics/masks.js'
 import { addFrame, type FrameScores, noScores } from './score-frames.js'
 import { hasResults, scoreSemiSupervised, scoreUnsupervised } from './score-labels.js'
 

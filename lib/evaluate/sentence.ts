@@ -13,19 +13,19 @@ import {
 } from '../ground/options.js'
 import { pointClip } from '../ground/point.js'
 import type { GroundResult } from '../ground/result.js'
-import type { Frame, FrameSource } from '../video/frame.js'
-import { openImageFiles } from '../video/images.js'
-import { scoreMasks } from './masks.js'
+import { scoreMasks } from '../metrics/masks.js'
 import {
   centroid,
   meanPointScore,
   type PointScore,
   type PointTarget,
   scorePoints,
-} from './points.js'
+} from '../metrics/points.js'
+import { meanOf } from '../metrics/statistics.js'
+import type { Frame, FrameSource } from '../video/frame.js'
+import { openImageFiles } from '../video/images.js'
 import type { Subject } from './predict.js'
 import { unionOfObjects } from './score-sequence.js'
-import { meanOf } from './statistics.js'
 
 /** A sequence held whole, so that many settings see the same frames. */
 export interface LoadedClip {

@@ -7,8 +7,8 @@ import { Problems } from '../../lib/datasets/problems.js'
 import { checkExtraResults, resultParts, writeResult } from '../../lib/datasets/results.js'
 import type { DatasetFault } from '../../lib/engine/errors.js'
 import { scoreSequence, unionOfObjects } from '../../lib/evaluate/score-sequence.js'
-import { meanOf } from '../../lib/evaluate/statistics.js'
 import { encodeGrayPng, encodeLabelPng } from '../../lib/formats/png.js'
+import { meanOf } from '../../lib/metrics/statistics.js'
 import {
   putDavis,
   putDrawn,

@@ -8,7 +8,7 @@ import { openDataset } from '../../lib/datasets/open.js'
 import { Problems } from '../../lib/datasets/problems.js'
 import { mergeMasks, resultParts, writeResult } from '../../lib/datasets/results.js'
 import { type ItemScore, scoreSequence } from '../../lib/evaluate/score-sequence.js'
-import { meanOf, statisticsOf } from '../../lib/evaluate/statistics.js'
+import { meanOf, statisticsOf } from '../../lib/metrics/statistics.js'
 import { fixtureUrl, readFixture } from '../support/fixtures.js'
 
 /** Tiny data sets with results, and the scores that the benchmarks' own code gives. */

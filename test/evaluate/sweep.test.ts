@@ -6,12 +6,6 @@ import { openDataset } from '../../lib/datasets/open.js'
 import { addon } from '../../lib/engine/loader.js'
 import { runSweep, type SweepOptions } from '../../lib/evaluate/sweep.js'
 import {
-  sweepCsv,
-  sweepHtml,
-  sweepMarkdown,
-  sweepResults,
-} from '../../lib/evaluate/sweep-report.js'
-import {
   PAPER_SWEEP,
   SWEEP_TABLES,
   sweepTables,
@@ -20,6 +14,7 @@ import {
 import { defaultSetting } from '../../lib/evaluate/trial.js'
 import type { ClickPlan } from '../../lib/ground/more-clicks.js'
 import type { Tracking } from '../../lib/ground/segmenter.js'
+import { sweepCsv, sweepHtml, sweepMarkdown, sweepResults } from '../../lib/reports/sweep-report.js'
 import { noBrowser, openBrowser } from '../support/browser.js'
 import { drawnQueries, putDrawn, scene } from '../support/datasets.js'
 import { FakeEngine } from '../support/fake-engine.js'

@@ -1,4 +1,4 @@
-import type { ScoredMask } from '../../lib/evaluate/masks.js'
+import type { ScoredMask } from '../../lib/metrics/masks.js'
 
 /** A picture of digits, one string per row: labels; anything else is 0. */
 export function drawLabels(...rows: string[]): ScoredMask {

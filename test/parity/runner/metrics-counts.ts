@@ -1,4 +1,4 @@
-import { readCount, scoreCounts } from '../../../lib/evaluate/counts.js'
+import { readCount, scoreCounts } from '../../../lib/metrics/counts.js'
 import type { GoldenSet } from './golden.js'
 import type { Report, Score } from './report.js'
 

@@ -4,14 +4,14 @@ import type { Dataset, DatasetName, LabelMap, Sequence } from '../../../lib/data
 import { readMaskFile } from '../../../lib/datasets/files.js'
 import { type DatasetOptions, openDataset } from '../../../lib/datasets/open.js'
 import { mergeMasks } from '../../../lib/datasets/results.js'
+import { scoreSequence } from '../../../lib/evaluate/score-sequence.js'
+import { decodePng, labelPalette } from '../../../lib/formats/png.js'
 import {
   type LabelScores,
   scoreSemiSupervised,
   scoreUnsupervised,
-} from '../../../lib/evaluate/davis.js'
-import { scoreSequence } from '../../../lib/evaluate/score-sequence.js'
-import { meanOf, type SequenceScores, totalScore } from '../../../lib/evaluate/statistics.js'
-import { decodePng, labelPalette } from '../../../lib/formats/png.js'
+} from '../../../lib/metrics/davis.js'
+import { meanOf, type SequenceScores, totalScore } from '../../../lib/metrics/statistics.js'
 import type { GoldenSet } from './golden.js'
 import type { Report, Score } from './report.js'
 

@@ -1,5 +1,5 @@
 import { addon } from '../../../lib/engine/loader.js'
-import { boundaryMap, scoreMasks } from '../../../lib/evaluate/masks.js'
+import { boundaryMap, scoreMasks } from '../../../lib/metrics/masks.js'
 import type { GoldenSet } from './golden.js'
 import { maskAt } from './metrics.js'
 import type { Report, Score } from './report.js'

@@ -1,5 +1,5 @@
-import { POINT_PROTOCOLS, type PointScore, scorePoints } from '../../../lib/evaluate/points.js'
-import { scoreVideoPoints } from '../../../lib/evaluate/video-points.js'
+import { POINT_PROTOCOLS, type PointScore, scorePoints } from '../../../lib/metrics/points.js'
+import { scoreVideoPoints } from '../../../lib/metrics/video-points.js'
 import { parseEvaluationAnswer } from '../../../lib/text/answer.js'
 import type { GoldenSet } from './golden.js'
 import { maskAt } from './metrics.js'

@@ -1,12 +1,12 @@
-import type { ScoredMask } from '../../../lib/evaluate/masks.js'
+import { decodeRle } from '../../../lib/formats/rle.js'
+import type { ScoredMask } from '../../../lib/metrics/masks.js'
 import {
   type PointTrack,
   type QueryMode,
   scorePointTracks,
   TRACK_THRESHOLDS,
-} from '../../../lib/evaluate/point-tracks.js'
-import { scoreTracks, type TrackPoints, type TrackScore } from '../../../lib/evaluate/tracks.js'
-import { decodeRle } from '../../../lib/formats/rle.js'
+} from '../../../lib/metrics/point-tracks.js'
+import { scoreTracks, type TrackPoints, type TrackScore } from '../../../lib/metrics/tracks.js'
 import type { GoldenSet } from './golden.js'
 import type { Report, Score } from './report.js'
 

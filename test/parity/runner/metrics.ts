@@ -1,4 +1,4 @@
-import type { ScoredMask } from '../../../lib/evaluate/masks.js'
+import type { ScoredMask } from '../../../lib/metrics/masks.js'
 import type { GoldenSet } from './golden.js'
 import { checkCounts } from './metrics-counts.js'
 import { checkFolders } from './metrics-folders.js'

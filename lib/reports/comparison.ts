@@ -1,6 +1,6 @@
+import type { Evaluation } from '../evaluate/run.js'
 import type { Table } from '../formats/table.js'
 import { type PaperResult, paperResults } from './paper.js'
-import type { Evaluation } from './run.js'
 import type { Figures, Summary } from './summary.js'
 
 /** The paper's rows on what was evaluated, and the run's own figures in percent. */

@@ -1,4 +1,7 @@
+import type { Evaluation, SequenceRecord } from '../evaluate/run.js'
+import type { ItemScore } from '../evaluate/score-sequence.js'
 import type { Table } from '../formats/table.js'
+import { meanOf } from '../metrics/statistics.js'
 import { barChart, escapeHtml, lineChart, type Series, sparkline } from './charts.js'
 import {
   type Comparison,
@@ -9,9 +12,6 @@ import {
 } from './comparison.js'
 import { scoreTable } from './eval-tables.js'
 import { SCRIPT, STYLE } from './report-style.js'
-import type { Evaluation, SequenceRecord } from './run.js'
-import type { ItemScore } from './score-sequence.js'
-import { meanOf } from './statistics.js'
 import type { Summary } from './summary.js'
 import { MISTAKES, type WorstFrame } from './worst-frames.js'
 

@@ -4,10 +4,10 @@ import type { Dataset, LabelMap, Sequence } from '../datasets/dataset.js'
 import { readLabelFile, readMaskFile } from '../datasets/files.js'
 import { resultFile, resultParts } from '../datasets/results.js'
 import { DatasetError, DecodeError } from '../engine/errors.js'
+import type { Evaluation } from '../evaluate/run.js'
+import { unionOfObjects } from '../evaluate/score-sequence.js'
 import { readImage } from '../video/images.js'
 import type { RgbImage } from '../video/pixels.js'
-import type { Evaluation } from './run.js'
-import { unionOfObjects } from './score-sequence.js'
 
 /** A frame that went wrong, with its picture. */
 export interface WorstFrame {

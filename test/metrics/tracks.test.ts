@@ -1,7 +1,7 @@
 import t from 'tap'
-import { scoreHota } from '../../lib/evaluate/hota.js'
-import { scorePointTracks } from '../../lib/evaluate/point-tracks.js'
-import { frameOfTime, scoreTracks } from '../../lib/evaluate/tracks.js'
+import { scoreHota } from '../../lib/metrics/hota.js'
+import { scorePointTracks } from '../../lib/metrics/point-tracks.js'
+import { frameOfTime, scoreTracks } from '../../lib/metrics/tracks.js'
 import { drawMask } from '../support/masks.js'
 
 // The values of many more tracks are in test/parity/metrics.test.ts.

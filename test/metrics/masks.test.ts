@@ -1,6 +1,6 @@
 import t from 'tap'
-import { boundaryMap, scoreMasks } from '../../lib/evaluate/masks.js'
 import { evaluate, Mask } from '../../lib/index.js'
+import { boundaryMap, scoreMasks } from '../../lib/metrics/masks.js'
 import { drawMask } from '../support/masks.js'
 
 // The values of many more masks are in test/parity/metrics.test.ts.

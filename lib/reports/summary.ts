@@ -1,8 +1,8 @@
 import type { Dataset } from '../datasets/dataset.js'
 import { resultParts } from '../datasets/results.js'
-import type { Evaluation, SequenceRecord } from './run.js'
-import type { ItemScore } from './score-sequence.js'
-import { type TotalScore, totalScore } from './statistics.js'
+import type { Evaluation, SequenceRecord } from '../evaluate/run.js'
+import type { ItemScore } from '../evaluate/score-sequence.js'
+import { type TotalScore, totalScore } from '../metrics/statistics.js'
 
 /** Means over sentences or objects, each of them a mean over its frames. */
 export interface Figures extends TotalScore {

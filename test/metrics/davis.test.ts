@@ -1,6 +1,6 @@
 import t from 'tap'
-import { scoreSemiSupervised, scoreUnsupervised } from '../../lib/evaluate/davis.js'
-import { statisticsOf, totalScore } from '../../lib/evaluate/statistics.js'
+import { scoreSemiSupervised, scoreUnsupervised } from '../../lib/metrics/davis.js'
+import { statisticsOf, totalScore } from '../../lib/metrics/statistics.js'
 import { drawLabels } from '../support/masks.js'
 
 // The values of the reference on small data sets are in test/parity/metrics.test.ts.

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { centroid, meanPointScore, pointInMask, scorePoints } from '../../lib/evaluate/points.js'
-import { scoreVideoPoints } from '../../lib/evaluate/video-points.js'
+import { centroid, meanPointScore, pointInMask, scorePoints } from '../../lib/metrics/points.js'
+import { scoreVideoPoints } from '../../lib/metrics/video-points.js'
 import { drawMask } from '../support/masks.js'
 
 // The values of many more answers are in test/parity/metrics.test.ts.

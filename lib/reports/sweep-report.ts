@@ -1,10 +1,10 @@
+import { rowKey, type Sweep } from '../evaluate/sweep.js'
+import type { SweepTable } from '../evaluate/sweep-tables.js'
 import { type Table, toCsv, toMarkdown } from '../formats/table.js'
+import { meanOf } from '../metrics/statistics.js'
 import { escapeHtml, lineChart, type Series } from './charts.js'
 import { htmlPage, htmlTable } from './html-report.js'
 import { PAPER_TABLES, type PaperSettings } from './paper-settings.js'
-import { meanOf } from './statistics.js'
-import { rowKey, type Sweep } from './sweep.js'
-import type { SweepTable } from './sweep-tables.js'
 
 /** Figures of one row: the run's and the paper's, by metric. */
 interface RowFigures {

@@ -1,7 +1,7 @@
+import type { Evaluation } from '../evaluate/run.js'
 import { type Table, toText } from '../formats/table.js'
+import { meanOf } from '../metrics/statistics.js'
 import { comparisons, comparisonTable, percent, SWAPPED_NOTE } from './comparison.js'
-import type { Evaluation } from './run.js'
-import { meanOf } from './statistics.js'
 import type { NamedFigures, Summary } from './summary.js'
 
 const HEAD = ['J&F', 'J', 'J recall', 'J decay', 'F', 'F recall', 'F decay']

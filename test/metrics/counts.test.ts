@@ -1,5 +1,5 @@
 import t from 'tap'
-import { readCount, scoreCounts } from '../../lib/evaluate/counts.js'
+import { readCount, scoreCounts } from '../../lib/metrics/counts.js'
 
 // The values of many more counts and answers are in test/parity/metrics.test.ts.
 
