@@ -38,20 +38,21 @@ export function parseNumbers(text: string): number[] {
 export const withSourceOptions = (command: Command): Command =>
   command.option('--exif-orientation', 'turn pictures as their EXIF mark says')
 
-/** Formats of labels between commas. */
-export function parseFormats(text: string): LabelFormat[] {
-  return text.split(',').map(name => {
+/** Formats of labels between commas, added to those that the option named before. */
+export function parseFormats(text: string, before: readonly LabelFormat[]): LabelFormat[] {
+  const named = text.split(',').map(name => {
     const format = LABEL_FORMATS.find(known => known === name.trim())
     if (format) return format
     throw new InvalidArgumentError(`expected ${LABEL_FORMATS.join(', ')}, between commas.`)
   })
+  return [...new Set([...before, ...named])]
 }
 
 /** Adds --format: the masks once more, for tools that people label with. */
 export const withFormats = (command: Command): Command =>
   command.option(
     '--format <names>',
-    `also write labels as ${LABEL_FORMATS.join(', ')}`,
+    `also write labels as ${LABEL_FORMATS.join(', ')} (several between commas)`,
     parseFormats,
     [],
   )

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Command, InvalidArgumentError as WrongValue } from 'commander'
+import { type Command, Option, InvalidArgumentError as WrongValue } from 'commander'
 import { Problems } from '../datasets/problems.js'
 import { AbortedError, InvalidArgumentError } from '../engine/errors.js'
 import { runSweep, type Sweep } from '../evaluate/sweep.js'
@@ -77,7 +77,11 @@ function strategies(text: string): FusionStrategy[] {
 export function addSweepCommand(program: Command, context: CommandContext): void {
   const command = withDatasetOptions(program.command('sweep'))
     .description("makes the paper's tables on settings for any data set and models")
-    .option('--tables <list>', `some of ${SWEEP_TABLES.join(', ')}`, names, PAPER_SWEEP)
+    .addOption(
+      new Option('--tables <list>', `some of ${SWEEP_TABLES.join(', ')}`)
+        .argParser(names)
+        .default(PAPER_SWEEP, 'those of the paper'),
+    )
     .option('--keyframe-every <frames>', 'sampling rate of the other tables', parseInteger, 5)
     .option('-k, --k <list>', 'sampling rates (tables 8, 10, 20); T: the first frame only', rates)
     .option('--tau <list>', 'thresholds of the fusion (table 9)', parseNumbers)

@@ -153,7 +153,9 @@ t.test('what ground writes for people who label comes back', async t => {
     '--json',
     '--review',
   ]
-  const grounded = await run('ground', ...args, '--format', formats.join(','))
+  const [first, ...others] = formats
+  const named = ['--format', first!, '--format', others.join(',')]
+  const grounded = await run('ground', ...args, ...named)
   t.equal(grounded.code, 0, grounded.stderr)
   const { outputs } = JSON.parse(grounded.stdout)
   t.same(Object.keys(outputs), [
