@@ -4,11 +4,11 @@ import { fileURLToPath } from 'node:url'
 
 /**
  * npm run bench -- <name> [options]: the native kernels (gemm, attention) through their own
- * executable, `cuda` and `quant` through their folder, everything else through `videomolmo bench`.
+ * executable, `cuda`, `drafts` and `quant` through their folder, everything else through `videomolmo bench`.
  */
 const root = new URL('../../', import.meta.url)
 const NATIVE = ['gemm', 'attention']
-const FOLDERS = ['cuda', 'quant']
+const FOLDERS = ['cuda', 'drafts', 'quant']
 
 const [name = '', ...options] = process.argv.slice(2)
 const native = fileURLToPath(new URL('build/videomolmo_bench', root))

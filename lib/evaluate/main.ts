@@ -13,7 +13,7 @@ import { meanOf } from '../metrics/statistics.js'
 import { sweepMarkdown } from '../reports/sweep-report.js'
 import { VideoMolmo } from '../videomolmo.js'
 import { figure, maskFigures, maskTable, pointTable, sweepTable, table } from './report.js'
-import { type MaskRecord, type PointRecord, STRATEGY_CHOICES } from './sentence.js'
+import { type MaskRecord, namedObjects, type PointRecord, STRATEGY_CHOICES } from './sentence.js'
 import { runSweep } from './sweep.js'
 import { PAPER_SWEEP, sweepTables } from './sweep-tables.js'
 import { ClipTrial, defaultSetting, type Setting, type TrialModels, trialModels } from './trial.js'
@@ -62,7 +62,7 @@ async function measureClip(trial: ClipTrial, base: Setting, records: Records) {
     const sentence = await trial.sentence(expression)
     const said = await sentence.points({ keyframeEvery })
     records.points.push(said)
-    if (expression.knownFrom && sentence.named > 0) {
+    if (expression.knownFrom && namedObjects(sentence.sentence.truth) > 0) {
       records.motionReal.push(said)
       records.motionBlack.push(await sentence.points({ keyframeEvery, blackContext: true }))
     }

@@ -60,6 +60,10 @@ export interface Sentence {
   truth: (ObjectMasks | null)[]
 }
 
+/** Objects that a sentence names. */
+export const namedObjects = (truth: Sentence['truth']): number =>
+  Math.max(0, ...truth.map(objects => objects?.masks.length ?? 0))
+
 /** Reads the ground truth of a sentence. */
 export async function openSentence(clip: LoadedClip, expression: Expression): Promise<Sentence> {
   const scored = new Set(expression.frames)
@@ -115,9 +119,8 @@ export async function measurePoints(
     if (objects) scores.push(scoreFrame(objects, known, said.points))
     if (known) counts.push(said.points.length)
   }
-  const named = Math.max(0, ...truth.map(objects => objects?.masks.length ?? 0))
   const none = { precision: Number.NaN, recall: Number.NaN, f1: Number.NaN }
-  const countExact = counts.length > 0 && combineCounts(counts, 'mode') === named
+  const countExact = counts.length > 0 && combineCounts(counts, 'mode') === namedObjects(truth)
   return { kind, ...(meanPointScore(scores) ?? none), countExact }
 }
 
@@ -171,8 +174,6 @@ export function measureMasks(
   const average = (of: 'j' | 'f') => meanOf(frames.map(frame => frame[of])) ?? Number.NaN
   return { kind: expression.kind ?? '', j: average('j'), f: average('f') }
 }
-
-export const DEFAULT_CHOICE: FusionChoice = { strategy: 'bidirectional', tau: 0.7 }
 
 /** Every row of table 5, at the default tau. */
 export const STRATEGY_CHOICES: readonly FusionChoice[] = FUSION_STRATEGIES.map(strategy => ({

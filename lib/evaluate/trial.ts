@@ -120,11 +120,6 @@ export class SentenceTrial {
     this.sentence = sentence
   }
 
-  /** Objects that the sentence names. */
-  get named(): number {
-    return Math.max(0, ...this.sentence.truth.map(objects => objects?.masks.length ?? 0))
-  }
-
   points(options: Pick<PointOptions, 'keyframeEvery' | 'contextFrames' | 'blackContext'>) {
     const key = JSON.stringify(options)
     const known =

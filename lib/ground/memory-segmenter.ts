@@ -28,6 +28,18 @@ export type TrackingEngine = Pick<AddonSegmenter, 'encode'> & {
   openVideo(options: AddonVideoOptions): TrackingVideo
 }
 
+/** Features of a frame, resized as SAM 2's video predictor does. */
+export function encodeForVideo(
+  engine: Pick<AddonSegmenter, 'encode'>,
+  createCancel: () => AddonCancel,
+  { data, width, height }: RgbImage,
+  { signal }: SegmenterCall,
+) {
+  return withCancel(signal, createCancel, call =>
+    engine.encode({ data, width, height }, { ...call, mode: 'video' }),
+  )
+}
+
 /** SAM 2 as its video predictor works: every frame is read in the light of those before it. */
 export class MemorySegmenter implements ClipSegmenter<AddonImageFeatures> {
   readonly #engine: TrackingEngine
@@ -41,11 +53,8 @@ export class MemorySegmenter implements ClipSegmenter<AddonImageFeatures> {
     this.#clicks = clicks
   }
 
-  encode(image: RgbImage, { signal }: SegmenterCall) {
-    const { data, width, height } = image
-    return withCancel(signal, this.#createCancel, call =>
-      this.#engine.encode({ data, width, height }, { ...call, mode: 'video' }),
-    )
+  encode(image: RgbImage, call: SegmenterCall) {
+    return encodeForVideo(this.#engine, this.#createCancel, image, call)
   }
 
   openTrack(options: TrackOptions): ObjectTrack<AddonImageFeatures> {

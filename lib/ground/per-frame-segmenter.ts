@@ -4,6 +4,7 @@ import { Mask } from '../formats/mask.js'
 import type { RgbImage } from '../video/pixels.js'
 import type { Point } from './engine.js'
 import { interiorPoint } from './interior.js'
+import { encodeForVideo } from './memory-segmenter.js'
 import type {
   ClipSegmenter,
   ObjectTrack,
@@ -30,11 +31,8 @@ export class PerFrameSegmenter implements ClipSegmenter<AddonImageFeatures> {
   }
 
   /** Resized as for the video predictor, so that the memory is all that differs. */
-  encode(image: RgbImage, { signal }: SegmenterCall) {
-    const { data, width, height } = image
-    return withCancel(signal, this.#createCancel, call =>
-      this.#engine.encode({ data, width, height }, { ...call, mode: 'video' }),
-    )
+  encode(image: RgbImage, call: SegmenterCall) {
+    return encodeForVideo(this.#engine, this.#createCancel, image, call)
   }
 
   openTrack({ width, height }: TrackOptions): ObjectTrack<AddonImageFeatures> {

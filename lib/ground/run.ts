@@ -260,8 +260,11 @@ export class GroundRun {
       forward: unionMask(forward, slot.frame),
       backward: unionMask(backward, slot.frame),
     }
-    const mask = fuseDirections(masks, directions, slot.frame, this.#fusion)
-    const agreement = between ? agreementOf(masks, directions.forward, directions.backward) : null
+    // Of one object alone the frame says what it says of the object.
+    const only = objects.length === 1 ? objects[0] : undefined
+    const mask = only?.mask ?? fuseDirections(masks, directions, slot.frame, this.#fusion)
+    const { forward: ahead, backward: back } = directions
+    const agreement = between ? (only?.agreement ?? agreementOf(masks, ahead, back)) : null
     addTimes(slot.timings, { fuse: performance.now() - since })
     return { ...toResult(slot, answer, objects, mask, final), directions, agreement }
   }

@@ -9,7 +9,8 @@ namespace vmolmo::ops {
 namespace {
 
 // q, k and v with the sequence, head and channel axes last; `extra` leading axes before them.
-void check_inputs(const Tensor& q, const Tensor& k, const Tensor& v, int extra, const char* op) {
+void check_inputs(const Tensor& q, const Tensor& k, const Tensor& v,
+                  const AttentionOptions& options, int extra, const char* op) {
   for (const Tensor* x : {&q, &k, &v}) {
     require_f32(*x, op);
     require(x->rank() == 3 + extra && (x->stride(-1) == 1 || x->dim(-1) == 1), Code::kInternal, op,
@@ -22,12 +23,12 @@ void check_inputs(const Tensor& q, const Tensor& k, const Tensor& v, int extra, 
               q.dim(-2) % k.dim(-2) == 0,
           Code::kInternal, op, ": q ", q.shape(), ", k ", k.shape(), " and v ", v.shape(),
           " do not match.");
+  require(!options.causal || options.query_offset >= 0, Code::kInternal, op,
+          ": the position of the first query is ", options.query_offset, ".");
 }
 
 cpu::AttentionSequence make_sequence(const Tensor& q, const Tensor& k, const Tensor& v, float* out,
                                      const AttentionOptions& options) {
-  require(!options.causal || options.query_offset >= 0, Code::kInternal,
-          "attention: the position of the first query is ", options.query_offset, ".");
   cpu::AttentionSequence s;
   s.q = q.data<float>();
   s.k = k.data<float>();
@@ -41,7 +42,7 @@ cpu::AttentionSequence make_sequence(const Tensor& q, const Tensor& k, const Ten
   s.v_head = v.stride(-2);
   s.nq = q.dim(-3);
   s.nk = k.dim(-3);
-  s.scale = options.scale != 0.0f ? options.scale : 1.0f / std::sqrt(static_cast<float>(q.dim(-1)));
+  s.scale = options.scale_for(q.dim(-1));
   s.causal = options.causal;
   s.offset = options.query_offset;
   s.path = options.path == RowPath::kStream  ? cpu::AttentionSequence::Path::kDirect
@@ -58,7 +59,7 @@ cpu::AttentionHeads heads_of(const Tensor& q, const Tensor& k, const Tensor& v) 
 
 Tensor attention(Context& context, const Tensor& q, const Tensor& k, const Tensor& v,
                  const AttentionOptions& options) {
-  check_inputs(q, k, v, 1, "attention");
+  check_inputs(q, k, v, options, 1, "attention");
   const cpu::AttentionHeads heads = heads_of(q, k, v);
   const int64_t batch = q.dim(0);
   Tensor out = context.empty({batch, q.dim(1), heads.heads * heads.dv});
@@ -85,7 +86,7 @@ std::vector<Tensor> attention_varlen(Context& context, std::span<const Tensor> q
   std::vector<Tensor> results;
   std::vector<cpu::AttentionSequence> sequences;
   for (size_t i = 0; i < q.size(); ++i) {
-    check_inputs(q[i], k[i], v[i], 0, "attention_varlen");
+    check_inputs(q[i], k[i], v[i], options[i], 0, "attention_varlen");
     for (int axis : {-1, -2}) {
       require(q[i].dim(axis) == q[0].dim(axis) && v[i].dim(axis) == v[0].dim(axis), Code::kInternal,
               "attention_varlen: sequences ", q[0].shape(), " and ", q[i].shape(),

@@ -13,6 +13,10 @@ struct AttentionOptions {
   // Causal only: the position of query 0, so that query i sees keys 0 .. query_offset + i.
   int64_t query_offset = 0;
   RowPath path = RowPath::kAuto;  // rows: queries
+
+  float scale_for(int64_t head_dim) const {
+    return scale != 0.0f ? scale : 1.0f / std::sqrt(static_cast<float>(head_dim));
+  }
 };
 
 // softmax(q k^T * scale) v without materialising the scores of all queries.

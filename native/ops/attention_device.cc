@@ -11,10 +11,6 @@
 namespace vmolmo::ops {
 namespace {
 
-float scale_of(const AttentionOptions& options, int64_t d) {
-  return options.scale != 0.0f ? options.scale : 1.0f / std::sqrt(static_cast<float>(d));
-}
-
 // One sequence, or with `extra` = 1 a batch of them.
 void run_simple(Context& context, const Tensor& q, const Tensor& k, const Tensor& v,
                 const Tensor& out, int extra, const AttentionOptions& options) {
@@ -44,7 +40,7 @@ void run_simple(Context& context, const Tensor& q, const Tensor& k, const Tensor
   call.kv_heads = k.dim(-2);
   call.d = q.dim(-1);
   call.dv = v.dim(-1);
-  call.scale = scale_of(options, q.dim(-1));
+  call.scale = options.scale_for(q.dim(-1));
   call.causal = options.causal;
   call.offset = options.query_offset;
   cuda::attention_simple(stream(context), call);
@@ -89,10 +85,6 @@ cuda::SplitAttention split_shape(const Sequences& all) {
           static_cast<int32_t>(q.dim(2)), all.scale, all.causal};
 }
 
-Tensor scratch(Context& context, size_t bytes) {
-  return context.empty({static_cast<int64_t>(std::max<size_t>(bytes, 1))}, DType::kU8);
-}
-
 void run_split(Context& context, const Sequences& all) {
   const std::vector<cuda::SplitSequence> views = split_views(all);
   const cuda::SplitAttention shape = split_shape(all);
@@ -104,13 +96,8 @@ void run_split(Context& context, const Sequences& all) {
 Tensor rounded(Context& context, const Tensor& x, int64_t padded) {
   Tensor out = context.empty({x.dim(0), x.dim(1), padded}, DType::kBF16);
   cuda::round_heads(stream(context), on_device<float>(x), x.stride(0), x.stride(1),
-                    reinterpret_cast<uint16_t*>(on_device<BFloat16>(out)), x.dim(0), x.dim(1),
-                    x.dim(2), padded);
+                    on_device_words(out), x.dim(0), x.dim(1), x.dim(2), padded);
   return out;
-}
-
-const uint16_t* bits_of(const Tensor& x) {
-  return reinterpret_cast<const uint16_t*>(on_device<BFloat16>(x));
 }
 
 void run_tensor(Context& context, const Sequences& all) {
@@ -122,7 +109,7 @@ void run_tensor(Context& context, const Sequences& all) {
     const Tensor v = rounded(context, all.v[i], sizes.dv);
     keep.insert(keep.end(), {q, k, v});
     cuda::TensorSequence view;
-    view.q = bits_of(q), view.k = bits_of(k), view.v = bits_of(v);
+    view.q = on_device_words(q), view.k = on_device_words(k), view.v = on_device_words(v);
     view.out = all.out[i];
     view.q_row = q.stride(0), view.q_head = q.stride(1);
     view.k_row = k.stride(0), view.k_head = k.stride(1);
@@ -159,19 +146,13 @@ AttentionKernel choose(Context& context, const Sequences& all) {
   return choose_attention(shape);
 }
 
-void check_options(const AttentionOptions& options) {
-  require(!options.causal || options.query_offset >= 0, Code::kInternal,
-          "attention: the position of the first query is ", options.query_offset, ".");
-}
-
 }  // namespace
 
 void attention_on_device(Context& context, const Tensor& q, const Tensor& k, const Tensor& v,
                          const AttentionOptions& options, const Tensor& out) {
-  check_options(options);
   if (out.numel() == 0) return;
   Sequences all;
-  all.scale = scale_of(options, q.dim(-1));
+  all.scale = options.scale_for(q.dim(-1));
   all.causal = options.causal;
   all.path = options.path;
   const int64_t step = out.numel() / q.dim(0);
@@ -194,14 +175,13 @@ void attention_varlen_on_device(Context& context, std::span<const Tensor> q,
   Sequences all;
   bool alike = true;
   for (size_t i = 0; i < q.size(); ++i) {
-    check_options(options[i]);
     if (results[i].numel() == 0) continue;
     if (all.q.empty()) {
-      all.scale = scale_of(options[i], q[i].dim(-1));
+      all.scale = options[i].scale_for(q[i].dim(-1));
       all.causal = options[i].causal;
       all.path = options[i].path;
     }
-    alike = alike && scale_of(options[i], q[i].dim(-1)) == all.scale &&
+    alike = alike && options[i].scale_for(q[i].dim(-1)) == all.scale &&
             options[i].causal == all.causal && options[i].path == all.path;
     all.add(q[i], k[i], v[i], on_device<float>(results[i]), options[i].query_offset);
   }

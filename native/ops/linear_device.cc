@@ -20,10 +20,6 @@ constexpr int64_t kLibraryWorkspace = int64_t{32} << 20;
 // used.
 constexpr int64_t kWidenedBytes = int64_t{32} << 20;
 
-Tensor scratch(Context& context, size_t bytes) {
-  return context.empty({static_cast<int64_t>(std::max<size_t>(bytes, 1))}, DType::kU8);
-}
-
 const void* weight_bytes(const Weight& weight) {
   if (weight.format == Weight::Format::kInt8) return on_device<int8_t>(weight.data);
   if (weight.format != Weight::Format::kPlain) return on_device<uint8_t>(weight.data);
@@ -37,9 +33,7 @@ void set_weight(Context& context, const Weight& weight, cuda::SimpleGemm& call, 
     call.weight = weight.format == Weight::Format::kInt8   ? Kind::kInt8
                   : weight.format == Weight::Format::kInt4 ? Kind::kInt4
                                                            : Kind::kFp4;
-    const bool int8 = weight.format == Weight::Format::kInt8;
-    call.w = int8 ? static_cast<const void*>(on_device<int8_t>(weight.data))
-                  : on_device<uint8_t>(weight.data);
+    call.w = weight_bytes(weight);
     call.ldw = weight.data.stride(0);
     call.scales = on_device<float>(weight.scales);
     call.scale_stride = weight.scales.stride(0);
@@ -49,12 +43,8 @@ void set_weight(Context& context, const Weight& weight, cuda::SimpleGemm& call, 
   keep = weight.data;
   if (keep.stride(1) != 1) keep = dense_copy(context, keep);
   call.ldw = keep.stride(0);
-  if (keep.dtype() == DType::kF32) {
-    call.w = on_device<float>(keep);
-  } else {
-    call.weight = Kind::kBF16;
-    call.w = on_device<BFloat16>(keep);
-  }
+  if (keep.dtype() == DType::kBF16) call.weight = Kind::kBF16;
+  call.w = weight_bytes(keep);
 }
 
 void run_simple(Context& context, const DeviceLinear& layer, const Tensor& y) {
@@ -120,14 +110,14 @@ RoundedRows round_input(Context& context, const DeviceLinear& layer, int64_t row
   const int64_t columns = layer.weight.in_features(), stride = cuda::bf16_row(columns);
   Tensor tensor = context.empty({rows, stride}, DType::kBF16);
   cuda::round_rows(stream(context), on_device<float>(layer.x), layer.x_stride,
-                   reinterpret_cast<uint16_t*>(on_device<BFloat16>(tensor)), stride, rows, columns);
+                   on_device_words(tensor), stride, rows, columns);
   return {std::move(tensor), stride};
 }
 
 cuda::TensorGemm describe_product(const DeviceLinear& layer, const RoundedRows& x,
                                   const Tensor& y) {
   cuda::TensorGemm call;
-  call.x = reinterpret_cast<const uint16_t*>(on_device<BFloat16>(x.tensor));
+  call.x = on_device_words(x.tensor);
   call.y = on_device<float>(y);
   call.bias = on_device_or_null(layer.bias);
   call.residual = on_device_or_null(layer.residual);
@@ -154,7 +144,7 @@ void run_widened(Context& context, const DeviceLinear& layer, const cuda::Tensor
   const int64_t at_once =
       std::clamp<int64_t>(kWidenedBytes / (2 * stride) / 128 * 128, 128, whole.n);
   const Tensor widened = context.empty({at_once, stride}, DType::kBF16);
-  auto* bits = reinterpret_cast<uint16_t*>(on_device<BFloat16>(widened));
+  auto* bits = on_device_words(widened);
   for (int64_t row = 0; row < whole.n; row += at_once) {
     const Weight rows = weight.rows(row, std::min(row + at_once, whole.n));
     cuda::QuantizedRows source;
@@ -203,7 +193,7 @@ void run_tensor(Context& context, const DeviceLinear& layer, bool library, const
   if (layer.weight.format != Weight::Format::kPlain) return run_widened(context, layer, call);
   Tensor dense = layer.weight.data;
   if (dense.stride(1) != 1) dense = dense_copy(context, dense);
-  call.w = reinterpret_cast<const uint16_t*>(on_device<BFloat16>(dense));
+  call.w = on_device_words(dense);
   call.ldw = dense.stride(0);
   if (!library || !run_library(context, call)) run_product(context, layer, call);
 }

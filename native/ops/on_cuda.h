@@ -40,5 +40,10 @@ inline uint16_t* on_device_words(const Tensor& x) {
   return reinterpret_cast<uint16_t*>(on_device<BFloat16>(x));
 }
 
+// Bytes that a kernel needs while it runs.
+inline Tensor scratch(Context& context, size_t bytes) {
+  return context.empty({static_cast<int64_t>(bytes > 0 ? bytes : 1)}, DType::kU8);
+}
+
 }  // namespace ops
 }  // namespace vmolmo

@@ -5,7 +5,6 @@ import t from 'tap'
 import { findClips, readDrawnClip } from '../../lib/datasets/drawn.js'
 import { maskTable, pointTable } from '../../lib/evaluate/report.js'
 import {
-  DEFAULT_CHOICE,
   groundSentence,
   loadClip,
   measureMasks,
@@ -106,7 +105,10 @@ t.test('a wrong model has the scores it deserves', async t => {
   t.match([moving!.precision, moving!.recall, moving!.countExact], [0, 0, true])
   t.match([absent!.precision, absent!.recall, absent!.countExact], [0, 0, false])
   const results = await groundSentence(subject, sentences[1]!, {})
-  const { j } = measureMasks(subject, sentences[1]!, results, DEFAULT_CHOICE)
+  const { j } = measureMasks(subject, sentences[1]!, results, {
+    strategy: 'bidirectional',
+    tau: 0.7,
+  })
   t.ok(Math.abs(j - 0.5) < 1e-9, `both boxes are 120 pixels each, J ${j}`)
 })
 

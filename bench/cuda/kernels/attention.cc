@@ -115,7 +115,7 @@ Case make_tensor(Shape s, const Sizes& sizes) {
   const cuda::HeadSizes padded = cuda::padded_heads(s.d, s.dv);
   const auto round = [&](const std::vector<float>& x, int32_t rows, int32_t heads, int32_t width,
                          int32_t to) {
-    const Array<float> wide(x);
+    const DeviceArray<float> wide(x);
     auto narrow = reserve<uint16_t>(Operands::count(s, rows, heads, to));
     cuda::round_heads(nullptr, wide.get(), int64_t{heads} * width, width, narrow->get(),
                       int64_t{s.sequences} * rows, heads, width, to);

@@ -52,7 +52,7 @@ struct Graph {
 };
 
 double copy_rate(size_t bytes, int rounds) {
-  const Array<std::byte> from(bytes), to(bytes);
+  const DeviceArray<std::byte> from(bytes), to(bytes);
   from.poison();
   const Timing timing = measure(
       [&](cudaStream_t stream, int) {
@@ -66,10 +66,10 @@ double copy_rate(size_t bytes, int rounds) {
 double product_rate(int64_t n, int rounds, std::string& by) {
   Numbers numbers(0);
   const auto count = static_cast<size_t>(n * n);
-  const Array<uint16_t> x(numbers.bf16(count)), w(numbers.bf16(count));
-  const Array<float> y(count);
+  const DeviceArray<uint16_t> x(numbers.bf16(count)), w(numbers.bf16(count));
+  const DeviceArray<float> y(count);
   constexpr size_t kWorkspace = size_t{64} << 20;
-  const Array<std::byte> workspace(kWorkspace);
+  const DeviceArray<std::byte> workspace(kWorkspace);
   cuda::LtGemm problem;
   problem.x = x.get(), problem.w = w.get(), problem.y = y.get();
   problem.m = problem.n = problem.k = problem.ldx = problem.ldw = problem.ldy = problem.ldr = n;

@@ -8,51 +8,23 @@
 #include <string>
 #include <vector>
 
-#include "native/kernels/cuda/check.h"
+#include "test/native/cuda/device_array.h"
 
 // What the cases of the CUDA benchmark share: memory, random inputs, timing.
 namespace vmolmo::cuda_bench {
 
-// An array in device memory.
-template <typename T>
-class Array {
- public:
-  explicit Array(size_t count) : count_(count) {
-    cuda::check(cudaMalloc(reinterpret_cast<void**>(&data_), count * sizeof(T)), "allocate memory");
-  }
-  explicit Array(const std::vector<T>& values) : Array(values.size()) {
-    cuda::check(cudaMemcpy(data_, values.data(), count_ * sizeof(T), cudaMemcpyHostToDevice),
-                "copy to the device");
-  }
-  ~Array() { cudaFree(data_); }
-  Array(const Array&) = delete;
-  Array& operator=(const Array&) = delete;
-
-  T* get() const { return data_; }
-  std::vector<T> read() const {
-    std::vector<T> values(count_);
-    cuda::check(cudaMemcpy(values.data(), data_, count_ * sizeof(T), cudaMemcpyDeviceToHost),
-                "copy to the host");
-    return values;
-  }
-  // Every byte 0xff, a NaN: what nobody writes shows.
-  void poison() const { cuda::check(cudaMemset(data_, 0xff, count_ * sizeof(T)), "fill memory"); }
-
- private:
-  T* data_ = nullptr;
-  size_t count_;
-};
+using test::DeviceArray;
 
 template <typename T>
-using Shared = std::shared_ptr<Array<T>>;
+using Shared = std::shared_ptr<DeviceArray<T>>;
 
 template <typename T>
 Shared<T> upload(const std::vector<T>& values) {
-  return std::make_shared<Array<T>>(values);
+  return std::make_shared<DeviceArray<T>>(values);
 }
 template <typename T>
 Shared<T> reserve(size_t count) {
-  return std::make_shared<Array<T>>(count);
+  return std::make_shared<DeviceArray<T>>(count);
 }
 
 // Random numbers between -1 and 1, fresh in every run: `seed` 0 takes one from the system.
