@@ -62,7 +62,10 @@ Tensor Context::table(const std::string& key, const std::function<Tensor()>& mak
   constexpr size_t kMaxTables = 256;
   const auto found = tables_.find(key);
   if (found != tables_.end()) return found->second;
-  if (tables_.size() == kMaxTables) tables_.clear();
+  if (tables_.size() == kMaxTables) {
+    tables_.clear();
+    ++table_generation_;
+  }
   return tables_[key] = to_device(make());
 }
 

@@ -74,6 +74,8 @@ class Context {
   // A small table that follows from its key alone, on the device; made once and kept while no more
   // than a few hundred are.
   Tensor table(const std::string& key, const std::function<Tensor()>& make);
+  // Changes when tables are let go, after which nothing may use their memory by address.
+  int64_t table_generation() const { return table_generation_; }
 
   // The flag of the call in progress; null between calls.
   void set_cancel(std::shared_ptr<const CancelFlag> flag) { cancel_ = std::move(flag); }
@@ -99,6 +101,7 @@ class Context {
   std::shared_ptr<cuda::CublasLtGemm> library_;
   std::shared_ptr<Allocator> memory_;
   std::map<std::string, Tensor> tables_;
+  int64_t table_generation_ = 0;
   std::shared_ptr<const CancelFlag> cancel_;
   Recorder* recorder_ = nullptr;
   StageTimes times_;

@@ -10,7 +10,7 @@ namespace vmolmo::cuda {
 
 struct PoolUse {
   size_t taken = 0;  // bytes held from the device
-  size_t idle = 0;   // of them, in no tensor
+  size_t idle = 0;   // of them, in no tensor and no graph
 };
 
 // A device's memory for one stream of work. Blocks are kept in size classes and handed out again
@@ -30,9 +30,13 @@ class Pool : public Allocator, public DeviceMemory {
   // Of the device; what kernels are cut into blocks for.
   virtual int multiprocessors() const = 0;
 
-  // While a graph is being captured no memory can be taken from the driver, and blocks that the
-  // graph uses stay the graph's: everything given back between begin and end serves the capture
-  // alone. The returned owner gives it all back to the pool when the graph goes.
+  // Whether memory stays where it is, so that a graph may name it: not in direct mode.
+  virtual bool serves_graphs() const = 0;
+  // For capture_graph() of graph.h. In between, no memory can be taken from the driver and nothing
+  // be copied to or from the host, and what is given back becomes the graphs' memory: plain work
+  // gets none of it while a graph lives. Graphs share it, as one stream runs them in turn. The
+  // returned owner stands for the graph; null, with nothing owned, when a tensor of the graphs'
+  // memory is still alive.
   virtual void begin_capture() = 0;
   virtual std::shared_ptr<void> end_capture() = 0;
 };

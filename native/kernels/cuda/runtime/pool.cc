@@ -5,6 +5,7 @@
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -123,51 +124,63 @@ class CudaPool : public Pool, public std::enable_shared_from_this<CudaPool> {
     if (bytes > 0) check(cudaMemsetAsync(at, 0, bytes, stream_), "clear a tensor");
   }
 
+  bool serves_graphs() const override { return !direct_; }
   void begin_capture() override {
     const std::lock_guard lock(mutex_);
-    require(!captured_, Code::kInternal, "A graph is being captured already.");
-    captured_ = std::make_shared<Captured>();
-    captured_->pool = shared_from_this();
+    require(!capturing_, Code::kInternal, "A graph is being captured already.");
+    capturing_ = true;
+    ++graphs_;
   }
 
   std::shared_ptr<void> end_capture() override {
-    const std::lock_guard lock(mutex_);
-    return std::exchange(captured_, nullptr);
+    bool all_given_back = false;
+    {
+      const std::lock_guard lock(mutex_);
+      capturing_ = false;
+      all_given_back = graph_blocks_.size() == of_graphs_.size();
+    }
+    std::shared_ptr<void> owner(this,
+                                [pool = shared_from_this()](void*) { pool->release_graph(); });
+    return all_given_back ? owner : nullptr;
   }
 
  private:
-  // Blocks that belong to a graph. Blocks of its results come back while it lives; they stay in
-  // the pool's hands then.
-  struct Captured {
-    std::shared_ptr<CudaPool> pool;
-    Blocks blocks;
-    ~Captured() {
-      for (auto& [size, block] : blocks) pool->give_back(block, size);
-    }
-  };
+  // With the last graph its memory serves everybody again.
+  void release_graph() {
+    const std::lock_guard lock(mutex_);
+    if (--graphs_ > 0) return;
+    for (const auto& [size, block] : graph_blocks_) idle_ += size;
+    free_.merge(graph_blocks_);
+    of_graphs_.clear();
+  }
 
   void require_no_capture(const char* what) const {
-    require(!captured_, Code::kInternal, "There was ", what, " while a graph was being captured.");
+    require(!capturing_, Code::kInternal, "There was ", what, " while a graph was being captured.");
   }
 
-  // A cached block of at least `size` and at most a quarter more; `size` becomes its true size.
-  static void* take_from(Blocks& blocks, size_t& size) {
+  // The smallest cached block of at least `size` and at most a quarter more, or end().
+  static Blocks::iterator find(Blocks& blocks, size_t size) {
     const auto found = blocks.lower_bound(size);
-    if (found == blocks.end() || found->first > size + size / 4) return nullptr;
-    size = found->first;
-    void* block = found->second;
-    blocks.erase(found);
-    return block;
+    return found == blocks.end() || found->first > size + size / 4 ? blocks.end() : found;
   }
 
+  // Of the better fitting list, so that a capture finds what the same work found before. `size`
+  // becomes the block's true one.
   void* take(size_t& size) {
     const std::lock_guard lock(mutex_);
     if (direct_) return nullptr;
-    if (captured_) {
-      if (void* block = take_from(captured_->blocks, size)) return block;
+    auto found = find(free_, size);
+    const auto own = capturing_ ? find(graph_blocks_, size) : graph_blocks_.end();
+    const bool has_own = own != graph_blocks_.end();
+    if (has_own && (found == free_.end() || own->first <= found->first)) {
+      size = own->first;
+      return graph_blocks_.extract(own).mapped();
     }
-    void* block = take_from(free_, size);
-    if (block) idle_ -= size;
+    if (found == free_.end()) return nullptr;
+    size = found->first;
+    idle_ -= size;
+    void* block = free_.extract(found).mapped();
+    if (capturing_) of_graphs_.insert(block);
     return block;
   }
 
@@ -225,8 +238,9 @@ class CudaPool : public Pool, public std::enable_shared_from_this<CudaPool> {
       return;
     }
     const std::lock_guard lock(mutex_);
-    if (captured_) {
-      captured_->blocks.emplace(size, block);
+    if (capturing_) of_graphs_.insert(block);
+    if (of_graphs_.contains(block)) {
+      graph_blocks_.emplace(size, block);
       return;
     }
     free_.emplace(size, block);
@@ -242,7 +256,10 @@ class CudaPool : public Pool, public std::enable_shared_from_this<CudaPool> {
   Blocks free_;
   size_t taken_ = 0;
   size_t idle_ = 0;  // sum of free_
-  std::shared_ptr<Captured> captured_;
+  bool capturing_ = false;
+  int graphs_ = 0;             // and the capture in progress
+  Blocks graph_blocks_;        // of the graphs' memory, what is in no tensor
+  std::set<void*> of_graphs_;  // all of the graphs' memory
 };
 
 std::string version(int number) { return concat(number / 1000, ".", number % 1000 / 10); }
