@@ -29,7 +29,7 @@ target_link_libraries(videomolmo_engine_emulated PUBLIC videomolmo_cuda_emulated
   ${CMAKE_DL_LIBS})
 
 file(GLOB cuda_tests CONFIGURE_DEPENDS test/native/cuda/*.cc)
-add_executable(videomolmo_cuda_tests test/native/main.cc ${cuda_tests})
+add_executable(videomolmo_cuda_tests test/native/main.cc test/native/harness.cc ${cuda_tests})
 target_link_libraries(videomolmo_cuda_tests PRIVATE videomolmo_engine_emulated)
 
 # The addon on the emulated device, where VIDEOMOLMO_PREBUILD=build/emulation finds it.

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <functional>
 #include <random>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -18,6 +20,19 @@ struct Case {
 };
 
 std::vector<Case>& cases();
+
+// Thrown by a case that cannot be run here; the message says why.
+struct Skipped : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// Runs the cases whose name contains `filter` and prints TAP. True when there are some and all of
+// them pass or are skipped.
+bool run_cases(const char* filter);
+
+// What check_close() allows at least, where it allows anything: for devices whose functions and
+// sums are less exact than the CPU's.
+double& least_tolerance();
 
 struct Register {
   Register(std::string name, std::function<void()> run) {
@@ -66,13 +81,14 @@ inline double relative_l2(const float* a, const float* b, int64_t count) {
   return std::isfinite(result) ? result : INFINITY;
 }
 
-// Requires relative_l2(actual, expected) <= tolerance.
+// Requires relative_l2(actual, expected) <= tolerance; a tolerance of 0 stays exact everywhere.
 template <typename... Where>
 void check_close(const std::vector<float>& actual, const std::vector<float>& expected,
                  double tolerance, Where&&... where) {
   check(actual.size() == expected.size(), concat(where...), ": ", actual.size(),
         " values, expected ", expected.size());
   const double error = relative_l2(actual.data(), expected.data(), int64_t(actual.size()));
+  if (tolerance > 0.0) tolerance = std::max(tolerance, least_tolerance());
   check(error <= tolerance, concat(where...), ": relative L2 ", error, " > ", tolerance);
 }
 

@@ -27,6 +27,7 @@
 // shapes, under several thread orders (support.h, for_each_order). Build with
 //   cmake -S . -B build -DVMOLMO_TESTS=ON && cmake --build build --target videomolmo_cuda_tests
 //   build/videomolmo_cuda_tests [part of a name]
+// (videomolmo_cuda_device_tests: the same cases on a real device)
 // and for a device: cmake --build build --target videomolmo_cuda.
 // -DCMAKE_CUDA_ARCHITECTURES=80-real shortens that during development.
 

@@ -14,6 +14,9 @@ class DeviceArray {
  public:
   explicit DeviceArray(size_t count) : count_(count) {
     cuda::check(cudaMalloc(reinterpret_cast<void**>(&data_), count * sizeof(T)), "allocate memory");
+    poison();
+    // Filling is work of the null stream, which other streams do not wait for.
+    cuda::check(cudaDeviceSynchronize(), "fill memory");
   }
   explicit DeviceArray(const std::vector<T>& values) : DeviceArray(values.size()) {
     cuda::check(cudaMemcpy(data_, values.data(), count_ * sizeof(T), cudaMemcpyHostToDevice),

@@ -1,6 +1,7 @@
 #include "native/kernels/cuda/gemv.h"
 
 #include <bit>
+#include <cstring>
 
 #include "native/kernels/cpu/reference.h"
 #include "native/weights/quantize.h"

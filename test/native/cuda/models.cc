@@ -49,21 +49,21 @@ std::vector<std::vector<int32_t>> ask(PointerLoadOptions options, emulation::Cou
   for (int64_t frame = 0; frame < 3; ++frame) {
     std::vector<uint8_t> pixels(40 * 30 * 3);
     for (uint8_t& value : pixels) value = static_cast<uint8_t>(random.integer(0, 255));
-    const emulation::Counters before = emulation::counters();
+    const emulation::Counters before = counted();
     stream->encode(frame, {pixels.data(), 40, 30});
     if (step) {
-      check(emulation::counters().device_to_host == before.device_to_host,
+      check(counted().device_to_host == before.device_to_host,
             "encoding a frame copied to the host");
     }
   }
   AnswerOptions answer;
   answer.max_new_tokens = 6;
   const std::vector<AnswerRequest> requests{{2, {1, 2, 3}}, {2, {4}}, {1, {4, 9}}};
-  const emulation::Counters before = emulation::counters();
+  const emulation::Counters before = counted();
   std::vector<std::vector<int32_t>> ids;
   for (const Answer& one : stream->answer(requests, answer)) ids.push_back(one.ids);
   if (step) {
-    const emulation::Counters after = emulation::counters();
+    const emulation::Counters after = counted();
     step->device_to_host = after.device_to_host - before.device_to_host;
     step->synchronisations = after.synchronisations - before.synchronisations;
   }
@@ -77,7 +77,8 @@ TEST_CASE("cuda models: a pointer's answers are the CPU's, and the ids alone com
       emulation::Counters copies;
       check(ask(tiny_pointer(kGpu, olmo), &copies) == expected, "answers differ, OLMo: ", olmo);
       // The prompts' pass gives three ids in one copy, and so does each of five steps.
-      check(copies.device_to_host == 1 + 5, "copies to the host: ", copies.device_to_host);
+      check(!kEmulated || copies.device_to_host == 1 + 5,
+            "copies to the host: ", copies.device_to_host);
     });
   }
 }
@@ -166,12 +167,11 @@ std::vector<float> segment_clip(Device device, double score_shift) {
 }
 
 TEST_CASE("cuda models: a segmenter's clip, mask prompts and pictures are the CPU's") {
-  emulation::Settings wanted = emulation::settings();
-  wanted.order = emulation::Order::kShuffled;
-  const emulation::ScopedSettings scope(wanted);
-  for (const double shift : {10.0, -10.0}) {  // objects present, objects absent
-    check_close(segment_clip(kGpu, shift), segment_clip({}, shift), 1e-4, "score shift ", shift);
-  }
+  in_shuffled_order([] {
+    for (const double shift : {10.0, -10.0}) {  // objects present, objects absent
+      check_close(segment_clip(kGpu, shift), segment_clip({}, shift), 1e-4, "score shift ", shift);
+    }
+  });
 }
 
 TEST_CASE("cuda models: devices that cannot serve are refused by name") {
