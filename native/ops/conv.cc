@@ -6,6 +6,9 @@
 #include "native/kernels/cpu/gemm.h"
 #include "native/kernels/cuda/conv.h"
 #include "native/ops/checks.h"
+#include "native/ops/conv_device.h"
+#include "native/ops/elementwise.h"
+#include "native/ops/norm.h"
 #include "native/ops/on_cuda.h"
 
 // Convolutions as matrix products over gathered patches (im2col), a few megabytes at a time; in
@@ -39,9 +42,14 @@ ConvShape conv_shape(const Tensor& x, const Tensor& weight, int64_t stride, int6
   return shape;
 }
 
-cuda::ConvShape device_shape(const ConvShape& s) {
-  return {s.batch,    s.height, s.width,   s.in,           s.out,        s.kernel_h,
-          s.kernel_w, s.stride, s.padding, s.out_height(), s.out_width()};
+DeviceConv for_device(Context& context, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                      const ConvShape& s, Activation activation, const char* op) {
+  return {dense_f32(context, x, op),
+          parameter_f32(context, weight, op),
+          vector_f32(context, bias, s.out, op),
+          {s.batch, s.height, s.width, s.in, s.out, s.kernel_h, s.kernel_w, s.stride, s.padding,
+           s.out_height(), s.out_width()},
+          activation};
 }
 
 // The patch under one output pixel, [kernel_h, kernel_w, in], zero outside the image.
@@ -80,16 +88,11 @@ void gather_patches(Context& context, const float* x, const ConvShape& s, int64_
 Tensor conv2d(Context& context, const Tensor& x, const Tensor& weight, const Tensor& bias,
               int64_t stride, int64_t padding, Activation activation) {
   const ConvShape shape = conv_shape(x, weight, stride, padding, false, "conv2d");
-  const Tensor input = dense_f32(context, x, "conv2d");
   ON_CUDA(context) {
-    const Tensor kernel = parameter_f32(context, weight, "conv2d");
-    const Tensor offsets = vector_f32(context, bias, shape.out, "conv2d");
-    Tensor result = context.empty({shape.batch, shape.out_height(), shape.out_width(), shape.out});
-    cuda::conv2d(stream(context), on_device<float>(input), on_device<float>(kernel),
-                 on_device_or_null(offsets), on_device<float>(result), device_shape(shape),
-                 activation);
-    return result;
+    return conv2d_on_device(context,
+                            for_device(context, x, weight, bias, shape, activation, "conv2d"));
   }
+  const Tensor input = dense_f32(context, x, "conv2d");
   // [out, in, kh, kw] -> [out, kh, kw, in], the order of a patch.
   const Tensor w =
       dense_copy(context, parameter_f32(context, weight, "conv2d").transpose(1, 2).transpose(2, 3));
@@ -118,18 +121,46 @@ Tensor conv2d(Context& context, const Tensor& x, const Tensor& weight, const Ten
   return y;
 }
 
+Tensor conv2d_add(Context& context, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                  int64_t stride, int64_t padding, const Tensor& residual) {
+  const ConvShape shape = conv_shape(x, weight, stride, padding, false, "conv2d_add");
+  const Shape result{shape.batch, shape.out_height(), shape.out_width(), shape.out};
+  require(residual.shape() == result, Code::kInternal, "conv2d_add: expected a residual ", result,
+          "; got ", residual.shape(), ".");
+  ON_CUDA(context) {
+    return conv2d_on_device(
+        context, for_device(context, x, weight, bias, shape, Activation::kNone, "conv2d_add"),
+        dense_f32(context, residual, "conv2d_add"));
+  }
+  Tensor y = conv2d(context, x, weight, bias, stride, padding);
+  add_inplace(context, y, residual);
+  return y;
+}
+
+Tensor conv2d_norm(Context& context, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                   int64_t stride, int64_t padding, const ChannelNorm& norm,
+                   Activation activation) {
+  const ConvShape shape = conv_shape(x, weight, stride, padding, false, "conv2d_norm");
+  const ChannelNorm dense{vector_f32(context, norm.weight, shape.out, "conv2d_norm"),
+                          vector_f32(context, norm.bias, shape.out, "conv2d_norm"), norm.eps};
+  require(dense.weight && dense.bias, Code::kInternal,
+          "conv2d_norm: expected the norm's weight and bias.");
+  ON_CUDA(context) {
+    return conv2d_norm_on_device(
+        context, for_device(context, x, weight, bias, shape, activation, "conv2d_norm"), dense);
+  }
+  const Tensor y = conv2d(context, x, weight, bias, stride, padding);
+  return activate(context, layer_norm(context, y, dense.weight, dense.bias, dense.eps), activation);
+}
+
 Tensor conv2d_depthwise(Context& context, const Tensor& x, const Tensor& weight, const Tensor& bias,
                         int64_t padding) {
   const ConvShape s = conv_shape(x, weight, 1, padding, true, "conv2d_depthwise");
-  const Tensor input = dense_f32(context, x, "conv2d_depthwise");
   ON_CUDA(context) {
-    const Tensor kernel = parameter_f32(context, weight, "conv2d_depthwise");
-    const Tensor offsets = vector_f32(context, bias, s.out, "conv2d_depthwise");
-    Tensor result = context.empty({s.batch, s.out_height(), s.out_width(), s.out});
-    cuda::conv2d_depthwise(stream(context), on_device<float>(input), on_device<float>(kernel),
-                           on_device_or_null(offsets), on_device<float>(result), device_shape(s));
-    return result;
+    return conv2d_depthwise_on_device(
+        context, for_device(context, x, weight, bias, s, Activation::kNone, "conv2d_depthwise"));
   }
+  const Tensor input = dense_f32(context, x, "conv2d_depthwise");
   // [c, kh * kw] -> [kh * kw, c]: channels lie in vector lanes.
   const Tensor w = dense_copy(context, parameter_f32(context, weight, "conv2d_depthwise")
                                            .reshape({s.in, s.kernel_h * s.kernel_w})
@@ -150,7 +181,7 @@ Tensor conv2d_depthwise(Context& context, const Tensor& x, const Tensor& weight,
 }
 
 Tensor conv_transpose_2x2(Context& context, const Tensor& x, const Tensor& weight,
-                          const Tensor& bias) {
+                          const Tensor& bias, const Tensor& skip, Activation activation) {
   require_rank(x, 4, "conv_transpose_2x2");
   require_rank(weight, 4, "conv_transpose_2x2");
   require(weight.dim(0) == x.dim(3) && weight.dim(2) == 2 && weight.dim(3) == 2, Code::kInternal,
@@ -159,14 +190,16 @@ Tensor conv_transpose_2x2(Context& context, const Tensor& x, const Tensor& weigh
   const int64_t in = weight.dim(0), out = weight.dim(1);
   const int64_t rows = x.dim(0) * x.dim(1), width = x.dim(2);
   const Tensor input = dense_f32(context, x, "conv_transpose_2x2");
+  const Shape result{x.dim(0), 2 * x.dim(1), 2 * width, out};
+  require(
+      !skip || skip.shape() == result || skip.shape() == Shape{1, result[1], result[2], result[3]},
+      Code::kInternal, "conv_transpose_2x2: expected a skip like ", result, "; got ", skip.shape(),
+      ".");
   ON_CUDA(context) {
-    const Tensor kernel = parameter_f32(context, weight, "conv_transpose_2x2");
-    const Tensor offsets = vector_f32(context, bias, out, "conv_transpose_2x2");
-    Tensor result = context.empty({x.dim(0), 2 * x.dim(1), 2 * width, out});
-    cuda::conv_transpose_2x2(stream(context), on_device<float>(input), on_device<float>(kernel),
-                             on_device_or_null(offsets), on_device<float>(result), x.dim(0),
-                             x.dim(1), width, in, out);
-    return result;
+    return conv_transpose_on_device(
+        context, input, parameter_f32(context, weight, "conv_transpose_2x2"),
+        vector_f32(context, bias, out, "conv_transpose_2x2"),
+        skip ? dense_f32(context, skip, "conv_transpose_2x2") : skip, activation);
   }
   // [in, out, 2, 2] -> [2, 2, out, in]: one product gives every pixel its 2x2 block.
   const Tensor w = dense_copy(
@@ -188,7 +221,7 @@ Tensor conv_transpose_2x2(Context& context, const Tensor& x, const Tensor& weigh
   call.bias = b ? four_biases.data<float>() : nullptr;
   cpu::gemm(cpu::kernels(), context.threads(), context.memory(), call);
   // [row, x, dy, (dx, out)] -> [row, dy, x, (dx, out)]
-  Tensor y = context.empty({x.dim(0), 2 * x.dim(1), 2 * width, out});
+  Tensor y = context.empty(result);
   const int64_t run = 2 * out;
   context.threads().parallel_for(
       2 * rows, 1 + 16384 / (run * width + 1), [&](int64_t begin, int64_t end) {
@@ -200,7 +233,8 @@ Tensor conv_transpose_2x2(Context& context, const Tensor& x, const Tensor& weigh
           }
         }
       });
-  return y;
+  if (skip) add_inplace(context, y, skip.dim(0) == 1 ? skip[0] : skip);
+  return activation == Activation::kNone ? y : activate(context, y, activation);
 }
 
 Tensor max_pool_2x2(Context& context, const Tensor& x) {

@@ -45,4 +45,17 @@ AttentionKernel choose_attention(const AttentionShape& s) {
   return tensor ? AttentionKernel::kTensor : AttentionKernel::kSimple;
 }
 
+ConvKernel choose_conv(const ConvSizes& s) {
+  if (s.thin) return ConvKernel::kThin;
+  const bool small = s.out < kSmallestSide || s.patch < kSmallestSide ||
+                     s.pixels * s.out * s.patch < kSmallestProduct;
+  return s.products == Products::kExact || small ? ConvKernel::kSimple : ConvKernel::kTensor;
+}
+
+ConvKernel choose_transposed(int64_t pixels, int64_t in, int64_t out, Products products) {
+  // The product's quads of columns must not span two pixels.
+  const bool small = in < kSmallestSide || out % 2 != 0 || pixels * 4 * out * in < kSmallestProduct;
+  return products == Products::kExact || small ? ConvKernel::kSimple : ConvKernel::kTensor;
+}
+
 }  // namespace vmolmo::ops

@@ -46,4 +46,21 @@ enum class AttentionKernel : uint8_t {
 
 AttentionKernel choose_attention(const AttentionShape& shape);
 
+struct ConvSizes {
+  int64_t pixels = 0, out = 0;  // of the result, over the batch
+  int64_t patch = 0;            // values under one of them
+  Products products = Products::kExact;
+  bool thin = false;  // cuda::conv_thin_supports()
+};
+
+enum class ConvKernel : uint8_t {
+  kSimple,  // any shape, f32
+  kThin,    // few channels, f32
+  kTensor,  // as a product on tensor cores
+};
+
+ConvKernel choose_conv(const ConvSizes& sizes);
+// kSimple or kTensor; `in` and `out` channels.
+ConvKernel choose_transposed(int64_t pixels, int64_t in, int64_t out, Products products);
+
 }  // namespace vmolmo::ops

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "native/kernels/cuda/activation.cuh"
-#include "native/kernels/cuda/tile.cuh"
+#include "native/kernels/cuda/gemm_load.cuh"
 
 // Four warps compute a tile of y from tiles of x and w that travel to shared memory three deep, so
 // that two steps of k are under way while one is multiplied. 48 KiB and 128 threads a block: two
@@ -11,11 +11,12 @@
 namespace vmolmo::cuda {
 namespace {
 
-constexpr int kThreads = 128;
+constexpr int kThreads = kGemmThreads;
 constexpr int kStages = 3;
-constexpr int kStepChunks = 4;
-constexpr int kStep = kStepChunks * kChunk;  // of k
-constexpr int kGroupRows = 8;                // tiles of y that share w's tiles in the L2 cache
+constexpr int kGroupRows = 8;  // tiles of y that share w's tiles in the L2 cache
+
+// Which of the matrices has a RowMap.
+enum class Mapped : uint8_t { kNone, kX, kY };
 
 struct Arguments {
   TensorGemm p;
@@ -24,39 +25,6 @@ struct Arguments {
   int tiles_m, tiles_n;
   bool x_aligned, w_aligned, y_quads;
 };
-
-__device__ __forceinline__ const __nv_bfloat16* as_bf16(const uint16_t* bits) {
-  return reinterpret_cast<const __nv_bfloat16*>(bits);
-}
-
-// `count` (<= 8) elements and zeros, one by one.
-__device__ __forceinline__ void copy_partial(__nv_bfloat16* to, const __nv_bfloat16* from,
-                                             int count) {
-  for (int i = 0; i < kChunk; ++i) to[i] = i < count ? from[i] : __float2bfloat16(0.0f);
-}
-
-// Rows [row, row + ROWS) and columns [k, k + kStep) of a matrix, zero outside of [rows, k_end).
-template <int ROWS>
-__device__ __forceinline__ void load_tile(__nv_bfloat16* tile, const __nv_bfloat16* source,
-                                          int64_t ld, int64_t row, int64_t rows, int64_t k,
-                                          int64_t k_end, bool aligned) {
-  const int chunk = static_cast<int>(threadIdx.x) % kStepChunks;
-  const int64_t column = k + chunk * kChunk;
-  const int valid = static_cast<int>(min(max(k_end - column, int64_t{0}), int64_t{kChunk}));
-#pragma unroll
-  for (int i = 0; i < (ROWS * kStepChunks + kThreads - 1) / kThreads; ++i) {
-    const int r = static_cast<int>(threadIdx.x) / kStepChunks + i * (kThreads / kStepChunks);
-    if (ROWS * kStepChunks < kThreads && r >= ROWS) break;
-    __nv_bfloat16* to = tile + tile_at<kStepChunks>(r, chunk);
-    const int count = row + r < rows ? valid : 0;
-    const __nv_bfloat16* from = source + (row + r) * ld + column;
-    if (count == 0 || (aligned && count == kChunk)) {
-      copy_async_16(to, count ? from : source, count != 0);
-    } else {
-      copy_partial(to, from, count);
-    }
-  }
-}
 
 // This block's tile of y: blocks that run together take kGroupRows tiles of rows by as many of
 // columns as it needs.
@@ -68,25 +36,37 @@ __device__ __forceinline__ int2 tile_of_block(int block, int tiles_m, int tiles_
   return make_int2(first + inside % rows, inside / rows);
 }
 
-__device__ __forceinline__ float finish(const TensorGemm& p, float sum, int64_t row,
-                                        int64_t column) {
+// `residual`: of this element, where there is one.
+__device__ __forceinline__ float finish(const TensorGemm& p, float sum, int64_t column,
+                                        const float* residual) {
   if (p.bias) sum += p.bias[column];
+  if (p.activate_last) return activate(residual ? sum + *residual : sum, p.activation);
   sum = activate(sum, p.activation);
-  return p.residual ? sum + p.residual[row * p.ldr + column] : sum;
+  return residual ? sum + *residual : sum;
 }
 
 // Four neighbouring sums of one row, or as many as lie inside y.
+template <Mapped MAPPED>
 __device__ __forceinline__ void store_quad(const Arguments& a, const float4& quad, int64_t row,
                                            int64_t column) {
   const TensorGemm& p = a.p;
   if (row >= p.m || column >= p.n) return;
-  float* to = a.partials ? a.partials + (blockIdx.z * p.m + row) * p.n + column
-                         : p.y + row * p.ldy + column;
+  float* to;
+  const float* residual = nullptr;
+  if constexpr (MAPPED == Mapped::kY) {
+    const int64_t offset = element_offset(p.y_map, column);
+    to = p.y + row_start(p.y_map, row, p.y_map.image_step) + offset;
+    if (p.residual) residual = p.residual + row_start(p.y_map, row, p.residual_image_step) + offset;
+  } else {
+    to = a.partials ? a.partials + (blockIdx.z * p.m + row) * p.n + column
+                    : p.y + row * p.ldy + column;
+    if (p.residual) residual = p.residual + row * p.ldr + column;
+  }
   float v[4] = {quad.x, quad.y, quad.z, quad.w};
   if (!a.partials) {
 #pragma unroll
     for (int i = 0; i < 4; ++i)
-      if (column + i < p.n) v[i] = finish(p, v[i], row, column + i);
+      if (column + i < p.n) v[i] = finish(p, v[i], column + i, residual ? residual + i : nullptr);
   }
   if (a.y_quads && column + 4 <= p.n) {
     *reinterpret_cast<float4*>(to) = make_float4(v[0], v[1], v[2], v[3]);
@@ -98,7 +78,7 @@ __device__ __forceinline__ void store_quad(const Arguments& a, const float4& qua
 }
 
 // 16 rows of a warp's sums through its own part of shared memory, so that whole lines are written.
-template <int N>
+template <Mapped MAPPED, int N>
 __device__ __forceinline__ void store_rows(const Arguments& arguments, const float (&sums)[N][4],
                                            float* staging, int64_t row, int64_t column, int lane) {
   constexpr int kPitch = N * 8 + 8;
@@ -113,12 +93,21 @@ __device__ __forceinline__ void store_rows(const Arguments& arguments, const flo
 #pragma unroll 1
   for (int at = lane; at < 16 * N * 2; at += kWarpSize) {
     const int r = at / (N * 2), c = at % (N * 2) * 4;
-    store_quad(arguments, *reinterpret_cast<const float4*>(staging + r * kPitch + c), row + r,
-               column + c);
+    store_quad<MAPPED>(arguments, *reinterpret_cast<const float4*>(staging + r * kPitch + c),
+                       row + r, column + c);
   }
 }
 
-template <int BM, int BN, int WM, int WN>
+template <Mapped MAPPED, int BM>
+__device__ __forceinline__ auto x_rows(const TensorGemm& p, int64_t first) {
+  if constexpr (MAPPED == Mapped::kX) {
+    return MappedRows<BM>(as_bf16(p.x), p.x_map, first, p.m);
+  } else {
+    return PlainRows{as_bf16(p.x), p.ldx, first, p.m};
+  }
+}
+
+template <Mapped MAPPED, int BM, int BN, int WM, int WN>
 __global__ void __launch_bounds__(kThreads) gemm_kernel(const Arguments arguments) {
   constexpr int kM = WM / 16, kN = WN / 8;
   static_assert(BM / WM * (BN / WN) == kThreads / kWarpSize && WN % 16 == 0);
@@ -134,14 +123,15 @@ __global__ void __launch_bounds__(kThreads) gemm_kernel(const Arguments argument
   const int lane = static_cast<int>(threadIdx.x) % kWarpSize;
   const int warp = static_cast<int>(threadIdx.x) / kWarpSize;
   const int warp_row = warp / (BN / WN) * WM, warp_column = warp % (BN / WN) * WN;
+  const auto x = x_rows<MAPPED, BM>(p, row0);
+  const PlainRows w{as_bf16(p.w), p.ldw, column0, p.n};
 
   const auto load = [&](int step) {
     if (step < steps) {
       __nv_bfloat16* stage = shared + step % kStages * kStageElements;
       const int64_t k = k_begin + int64_t{step} * kStep;
-      load_tile<BM>(stage, as_bf16(p.x), p.ldx, row0, p.m, k, k_end, arguments.x_aligned);
-      load_tile<BN>(stage + BM * kStep, as_bf16(p.w), p.ldw, column0, p.n, k, k_end,
-                    arguments.w_aligned);
+      load_tile<BM>(stage, x, k, k_end, arguments.x_aligned);
+      load_tile<BN>(stage + BM * kStep, w, k, k_end, arguments.w_aligned);
     }
     copy_async_commit();
   };
@@ -173,8 +163,8 @@ __global__ void __launch_bounds__(kThreads) gemm_kernel(const Arguments argument
   float* staging = reinterpret_cast<float*>(shared) + warp * 16 * (WN + 8);
 #pragma unroll
   for (int i = 0; i < kM; ++i) {
-    store_rows<kN>(arguments, sums[i], staging, row0 + warp_row + i * 16, column0 + warp_column,
-                   lane);
+    store_rows<MAPPED>(arguments, sums[i], staging, row0 + warp_row + i * 16, column0 + warp_column,
+                       lane);
   }
 }
 
@@ -186,7 +176,8 @@ __global__ void add_parts_kernel(const Arguments arguments, int splits) {
     float sum = 0.0f;
     for (int part = 0; part < splits; ++part) sum += arguments.partials[part * count + at];
     const int64_t row = at / p.n, column = at % p.n;
-    p.y[row * p.ldy + column] = finish(p, sum, row, column);
+    const float* residual = p.residual ? p.residual + row * p.ldr + column : nullptr;
+    p.y[row * p.ldy + column] = finish(p, sum, column, residual);
   }
 }
 
@@ -216,14 +207,28 @@ bool rows_aligned(const void* data, int64_t ld) {
   return reinterpret_cast<uintptr_t>(data) % 16 == 0 && ld % kChunk == 0;
 }
 
-template <int BM, int BN, int WM, int WN>
+// Pieces of 16 bytes lie within a run and start at multiples of 16 bytes.
+bool map_aligned(const void* data, const RowMap& m) {
+  const int64_t steps = m.column_step | m.line_step | m.image_step | m.run | m.run_step;
+  return reinterpret_cast<uintptr_t>(data) % 16 == 0 && steps % kChunk == 0;
+}
+
+template <Mapped MAPPED, int BM, int BN, int WM, int WN>
 void launch_tiles(Stream stream, Arguments& arguments, int splits) {
   arguments.tiles_m = static_cast<int>(ceil_div(arguments.p.m, BM));
   arguments.tiles_n = static_cast<int>(ceil_div(arguments.p.n, BN));
   const auto blocks = static_cast<unsigned>(arguments.tiles_m * arguments.tiles_n);
   const size_t bytes = size_t{kStages} * (BM + BN) * kStep * sizeof(__nv_bfloat16);
-  launch(gemm_kernel<BM, BN, WM, WN>,
+  launch(gemm_kernel<MAPPED, BM, BN, WM, WN>,
          {dim3(blocks, 1, static_cast<unsigned>(splits)), kThreads, bytes, stream}, arguments);
+}
+
+template <Mapped MAPPED>
+void launch_mapped(Stream stream, Arguments& arguments, const GemmPlan& plan) {
+  if (plan.tile == GemmPlan::Tile::k128x128)
+    launch_tiles<MAPPED, 128, 128, 64, 64>(stream, arguments, plan.splits);
+  else
+    launch_tiles<MAPPED, 64, 64, 32, 32>(stream, arguments, plan.splits);
 }
 
 }  // namespace
@@ -257,22 +262,20 @@ void gemm_tensor(Stream stream, const TensorGemm& problem, const GemmPlan& plan,
   arguments.partials = plan.splits > 1 ? static_cast<float*>(workspace) : nullptr;
   arguments.k_part =
       std::max<int64_t>(ceil_div(ceil_div(problem.k, plan.splits), kStep), 1) * kStep;
-  arguments.x_aligned = rows_aligned(problem.x, problem.ldx);
+  arguments.x_aligned = problem.x_map.columns > 0 ? map_aligned(problem.x, problem.x_map)
+                                                  : rows_aligned(problem.x, problem.ldx);
   arguments.w_aligned = rows_aligned(problem.w, problem.ldw);
   arguments.y_quads =
       arguments.partials ? problem.n % 4 == 0
                          : problem.ldy % 4 == 0 && reinterpret_cast<uintptr_t>(problem.y) % 16 == 0;
-  switch (plan.tile) {
-    case GemmPlan::Tile::k16x128:
-      launch_tiles<16, 128, 16, 32>(stream, arguments, plan.splits);
-      break;
-    case GemmPlan::Tile::k64x64:
-      launch_tiles<64, 64, 32, 32>(stream, arguments, plan.splits);
-      break;
-    case GemmPlan::Tile::k128x128:
-      launch_tiles<128, 128, 64, 64>(stream, arguments, plan.splits);
-      break;
-  }
+  if (problem.x_map.columns > 0)
+    launch_mapped<Mapped::kX>(stream, arguments, plan);
+  else if (problem.y_map.columns > 0)
+    launch_mapped<Mapped::kY>(stream, arguments, plan);
+  else if (plan.tile == GemmPlan::Tile::k16x128)
+    launch_tiles<Mapped::kNone, 16, 128, 16, 32>(stream, arguments, plan.splits);
+  else
+    launch_mapped<Mapped::kNone>(stream, arguments, plan);
   if (arguments.partials) {
     launch(add_parts_kernel, {grid_for(problem.m * problem.n, 256), 256, 0, stream}, arguments,
            plan.splits);

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "native/kernels/cuda/row_map.h"
 #include "native/kernels/cuda/stream.h"
 #include "native/ops/activation.h"
 
@@ -20,6 +21,13 @@ struct TensorGemm {
   int64_t m = 0, n = 0, k = 0;
   int64_t ldx = 0, ldw = 0, ldy = 0, ldr = 0;
   ops::Activation activation = ops::Activation::kNone;
+  // y = act(x w^T + bias + residual) instead.
+  bool activate_last = false;
+  // Rows of x, or of y and the residual, that lie otherwise than ld* apart: at most one of the two,
+  // with tiles of 64 rows or more. The runs of x are multiples of 8 long, those of y of 4; a
+  // product with a mapped y is not split along k.
+  RowMap x_map, y_map;
+  int64_t residual_image_step = 0;  // of y_map, for the residual
 };
 
 // How a product is cut into blocks: tiles of y, and the parts into which k is split so that few
