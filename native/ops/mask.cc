@@ -43,31 +43,37 @@ Components connected_components(Context& context, const Tensor& mask, int connec
 void replace_small_inplace(Context& context, Tensor& target, const Tensor& mask, int64_t max_area,
                            float value) {
   require_f32(target, "replace_small_inplace");
-  require(target.is_contiguous() && target.shape() == mask.shape(), Code::kInternal,
-          "replace_small_inplace: expected a contiguous tensor and its mask; got ", target.shape(),
-          " and ", mask.shape(), ".");
-  const Tensor input = dense_mask(context, mask, "replace_small_inplace");
-  const int64_t count = target.numel();
+  require(target.is_contiguous() && target.shape() == mask.shape() &&
+              (target.rank() == 2 || target.rank() == 3),
+          Code::kInternal,
+          "replace_small_inplace: expected contiguous [H, W] or [B, H, W] and its "
+          "mask; got ",
+          target.shape(), " and ", mask.shape(), ".");
+  const int64_t h = target.dim(-2), w = target.dim(-1), count = target.numel();
+  const Tensor input = dense_mask(context, mask.reshape({-1, w}), "replace_small_inplace");
   if (count == 0) return;
+  require(count <= INT32_MAX, Code::kInternal, "replace_small_inplace: ", target.shape(),
+          " has too many pixels.");
   ON_CUDA(context) {
     const Tensor parents = context.empty({count}, DType::kI32);
     const Tensor areas = context.empty({count}, DType::kI32);
     return cuda::replace_small(stream(context), on_device<float>(target), on_device<uint8_t>(input),
-                               target.dim(0), target.dim(1), max_area, value,
-                               on_device<int32_t>(parents), on_device<int32_t>(areas));
+                               count / (h * w), h, w, max_area, value, on_device<int32_t>(parents),
+                               on_device<int32_t>(areas));
   }
-  const Components components = connected_components(context, input, 8);
-  const int32_t* label = components.labels.data<int32_t>();
-  float* data = target.data<float>();
-  for (int64_t i = 0; i < count; ++i) {
-    if (label[i] > 0 && components.areas[size_t(label[i]) - 1] <= max_area) data[i] = value;
+  for (int64_t row = 0; row < count / w; row += h) {
+    const Components components = connected_components(context, input.slice(0, row, row + h), 8);
+    const int32_t* label = components.labels.data<int32_t>();
+    float* data = target.data<float>() + row * w;
+    for (int64_t i = 0; i < h * w; ++i) {
+      if (label[i] > 0 && components.areas[size_t(label[i]) - 1] <= max_area) data[i] = value;
+    }
   }
 }
 
 void fill_holes_inplace(Context& context, Tensor& logits, int64_t max_area, float threshold,
                         float value) {
   require_f32(logits, "fill_holes_inplace");
-  require_rank(logits, 2, "fill_holes_inplace");
   require(logits.is_contiguous(), Code::kInternal,
           "fill_holes_inplace: logits must be contiguous.");
   Tensor holes = context.empty(logits.shape(), DType::kU8);

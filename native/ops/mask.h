@@ -18,12 +18,12 @@ struct Components {
 Components connected_components(Context& context, const Tensor& mask, int connectivity = 8);
 
 // Components (8-connected) of logit <= threshold with area <= max_area become `value`.
-// logits f32 [H, W], in place.
+// logits f32 [H, W], or several [B, H, W]; in place.
 void fill_holes_inplace(Context& context, Tensor& logits, int64_t max_area, float threshold,
                         float value);
 
-// The pixels of `target` (f32 [H, W]) that belong to components (8-connected) of the mask with at
-// most max_area pixels become `value`.
+// The pixels of `target` (f32 [H, W] or [B, H, W]) that belong to components (8-connected) of the
+// mask of the same shape with at most max_area pixels become `value`.
 void replace_small_inplace(Context& context, Tensor& target, const Tensor& mask, int64_t max_area,
                            float value);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <span>
 
 #include "native/ops/copy.h"
 #include "native/ops/elementwise.h"
@@ -52,72 +53,86 @@ void clean_up(Context& context, Tensor& logits, const SegmentOptions& options) {
                              options.max_sprinkle_area, threshold - kCleanupMargin);
 }
 
-ImageMasks finish(Context& context, const ImageFeatures& features,
-                  std::vector<Candidate>& candidates, const SegmentOptions& options) {
+// logits [count, 4g, 4g], ious [count]: of one prompt.
+ImageMasks finish(Context& context, const ImageFeatures& features, const Tensor& candidates,
+                  std::span<const float> ious, const SegmentOptions& options) {
   ImageMasks result;
-  const int64_t side = candidates[0].logits.dim(0);
-  const auto count = static_cast<int64_t>(candidates.size());
-  Tensor low = context.empty({count, side, side});
-  Tensor clamped = context.empty({count, side, side});
+  const int64_t side = candidates.dim(1), count = candidates.dim(0);
+  result.ious.assign(ious.begin(), ious.end());
+  Tensor low = candidates;
+  result.low_res = context.to_host(ops::clamp(context, candidates, -kLogitLimit, kLogitLimit));
   for (int64_t i = 0; i < count; ++i) {
-    Candidate& candidate = candidates[static_cast<size_t>(i)];
-    result.ious.push_back(candidate.iou);
-    ops::copy_into(context, ops::clamp(context, candidate.logits, -kLogitLimit, kLogitLimit),
-                   clamped[i]);
-    Tensor cleaned = candidate.logits;
+    Tensor cleaned = low[i];
     if (options.max_hole_area > 0 || options.max_sprinkle_area > 0)
       clean_up(context, cleaned, options);
-    ops::copy_into(context, cleaned, low[i]);
   }
   const Tensor logits = ops::resize_bilinear(context, low.reshape({count, side, side, 1}),
                                              features.height, features.width)
                             .reshape({count, features.height, features.width});
-  result.low_res = context.to_host(clamped);
   result.masks = context.to_host(ops::threshold(context, logits, options.mask_threshold));
   if (options.logits) result.logits = context.to_host(logits);
   return result;
 }
 
-void tap_batch(Context& context, const Model& model, const DecoderState& state,
-               const std::vector<Tensor>& upscaled, const Tensor& ious,
-               const std::vector<float>& scores) {
-  const auto batch = static_cast<int64_t>(upscaled.size());
-  const int64_t side = model.config().mask_side(), c = model.config().hidden_size;
-  std::vector<Tensor> masks;
-  std::vector<float> stability;
-  std::vector<Tensor> tokens;
+// All four masks of some entries.
+void tap_masks(Context& context, const Model& model, const DecoderState& state,
+               const Tensor& upscaled, std::vector<Tensor>& masks, std::vector<float>& stability) {
+  const MaskDecoder& decoder = model.decoder();
+  const int64_t batch = upscaled.dim(0), side = model.config().mask_side();
+  const Tensor weights = decoder.mask_weights(context, state);
   for (int64_t b = 0; b < batch; ++b) {
     for (int64_t m = 0; m < MaskDecoder::kMasks; ++m) {
       const Tensor mask =
-          model.decoder().mask(context, state, b, m, upscaled[static_cast<size_t>(b)]);
-      if (m == 0) stability.push_back(model.decoder().stability(context, mask));
+          decoder.mask(context, weights[b].slice(0, m, m + 1), upscaled.slice(0, b, b + 1));
+      if (m == 0) stability.push_back(decoder.stability(context, mask));
       masks.push_back(mask.reshape({1, side, side}));
-      tokens.push_back(model.decoder().mask_token(state, b, m).reshape({1, c}));
     }
   }
-  const int64_t four = MaskDecoder::kMasks;
-  context.tap("all_masks", ops::concat(context, masks, 0).reshape({batch, four, side, side}));
-  context.tap("mask_tokens_out", ops::concat(context, tokens, 0).reshape({batch, four, c}));
+}
+
+void tap_batch(Context& context, const Model& model, const DecoderState& state, const Tensor& ious,
+               const std::vector<Tensor>& masks, const std::vector<float>& stability) {
+  const int64_t batch = ious.dim(0), side = model.config().mask_side();
+  const Shape shape{batch, MaskDecoder::kMasks, side, side};
+  context.tap("all_masks", ops::concat(context, masks, 0).reshape(shape));
+  context.tap("mask_tokens_out", model.decoder().mask_tokens(context, state));
   context.tap("all_iou", ious);
-  context.tap("object_score", Tensor::from(scores, {batch, 1}));
+  context.tap("object_score", model.decoder().object_scores(context, state).reshape({batch, 1}));
   context.tap("stability", Tensor::from(stability, {batch, 1}));
 }
 
-void tap_chosen(Context& context, const std::vector<std::vector<Candidate>>& chosen) {
-  std::vector<Tensor> masks;
-  std::vector<float> ious;
-  for (const auto& candidates : chosen) {
-    for (const Candidate& candidate : candidates) {
-      const Tensor& logits = candidate.logits;
-      masks.push_back(logits.reshape({1, logits.dim(0), logits.dim(1)}));
-      ious.push_back(candidate.iou);
-    }
+std::vector<ImageMasks> decode(Context& context, const Model& model, const ImageFeatures& features,
+                               const DecoderState& state, const SegmentOptions& options) {
+  const MaskDecoder& decoder = model.decoder();
+  const int64_t batch = state.tokens.dim(0), at_once = objects_at_once(context);
+  const Tensor ious = decoder.ious(context, state);
+  std::vector<Tensor> logits, chosen_ious, masks;
+  std::vector<float> stability;
+  for (int64_t begin = 0; begin < batch; begin += at_once) {
+    const int64_t end = std::min(batch, begin + at_once);
+    context.check_cancelled();
+    const DecoderState part = state.entries(begin, end);
+    const Tensor upscaled = decoder.upscale(context, part, features);
+    const Candidates found =
+        decoder.candidates(context, part, ious.slice(0, begin, end), upscaled, options.multimask);
+    logits.push_back(found.logits);
+    chosen_ious.push_back(found.ious);
+    if (context.recording()) tap_masks(context, model, part, upscaled, masks, stability);
   }
-  const auto batch = static_cast<int64_t>(chosen.size());
-  const auto each = static_cast<int64_t>(chosen[0].size());
-  const Tensor all = ops::concat(context, masks, 0);
-  context.tap("low_res", all.reshape({batch, each, all.dim(1), all.dim(2)}));
-  context.tap("iou", Tensor::from(ious, {batch, each}));
+  const Tensor all = joined(context, logits);
+  const Tensor all_ious = context.to_host(joined(context, chosen_ious));
+  if (context.recording()) {
+    tap_batch(context, model, state, ious, masks, stability);
+    context.tap("low_res", all);
+    context.tap("iou", all_ious);
+  }
+  const int64_t each = all.dim(1);
+  std::vector<ImageMasks> results;
+  for (int64_t b = 0; b < batch; ++b) {
+    const std::span<const float> own(all_ious.data<float>() + b * each, static_cast<size_t>(each));
+    results.push_back(finish(context, features, all[b], own, options));
+  }
+  return results;
 }
 
 // Prompts with equal numbers of tokens and masks on all of them or on none.
@@ -151,23 +166,7 @@ std::vector<ImageMasks> run_batch(Context& context, const Model& model,
                                        model.image_embedding(context, features), dense, batch);
   const DecoderState state =
       model.decoder().transform(context, source, model.prompts().image_positions(), tokens);
-  const Tensor ious = context.to_host(model.decoder().ious(context, state));
-  std::vector<std::vector<Candidate>> chosen;
-  std::vector<Tensor> upscaled;
-  for (int64_t b = 0; b < batch; ++b) {
-    context.check_cancelled();
-    const Tensor map = model.decoder().upscale(context, state, b, features);
-    chosen.push_back(model.decoder().candidates(
-        context, state, b, ious.data<float>() + b * MaskDecoder::kMasks, map, options.multimask));
-    if (context.recording()) upscaled.push_back(map);
-  }
-  if (context.recording()) {
-    tap_batch(context, model, state, upscaled, ious, model.decoder().object_scores(context, state));
-    tap_chosen(context, chosen);
-  }
-  std::vector<ImageMasks> results;
-  for (auto& candidates : chosen) results.push_back(finish(context, features, candidates, options));
-  return results;
+  return decode(context, model, features, state, options);
 }
 
 }  // namespace

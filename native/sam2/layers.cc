@@ -9,6 +9,12 @@
 
 namespace vmolmo::sam2 {
 
+int64_t objects_at_once(const Context& context) { return context.on_cuda() ? 8 : 1; }
+
+Tensor joined(Context& context, const std::vector<Tensor>& parts) {
+  return parts.size() == 1 ? parts[0] : ops::concat(context, parts, 0);
+}
+
 Tensor Linear::operator()(Context& context, const Tensor& x, ops::Activation activation) const {
   return ops::linear(context, x, weight, bias, activation);
 }
@@ -101,6 +107,11 @@ Tensor to_nhwc(Context& context, const Tensor& x) { return ops::permute(context,
 
 void tap_nchw(Context& context, const std::string& name, const Tensor& x) {
   if (context.recording()) context.tap(name, to_nchw(context, x));
+}
+
+void tap_entries_nchw(Context& context, const std::string& name, const Tensor& x) {
+  for (int64_t b = 0; context.recording() && b < x.dim(0); ++b)
+    tap_nchw(context, name, x.slice(0, b, b + 1));
 }
 
 }  // namespace vmolmo::sam2

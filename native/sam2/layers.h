@@ -10,6 +10,14 @@
 
 namespace vmolmo::sam2 {
 
+// Objects whose maps are made together. On a GPU several, so that its launches are large; as many
+// as keep the largest map (16 MiB per object) small. On the CPU one at a time is as fast, and what
+// one object does not need can be left out.
+int64_t objects_at_once(const Context& context);
+
+// The tensors joined along axis 0.
+Tensor joined(Context& context, const std::vector<Tensor>& parts);
+
 // A linear layer, or a 1x1 convolution in NHWC.
 struct Linear {
   Weight weight;  // [out, in]
@@ -68,5 +76,7 @@ Tensor to_nchw(Context& context, const Tensor& x);
 Tensor to_nhwc(Context& context, const Tensor& x);
 // Records an NHWC map as NCHW; does nothing when nobody records.
 void tap_nchw(Context& context, const std::string& name, const Tensor& x);
+// The same, the entries of the batch one after another.
+void tap_entries_nchw(Context& context, const std::string& name, const Tensor& x);
 
 }  // namespace vmolmo::sam2

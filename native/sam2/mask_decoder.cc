@@ -1,6 +1,5 @@
 #include "native/sam2/mask_decoder.h"
 
-#include <algorithm>
 #include <array>
 
 #include "native/ops/attention.h"
@@ -9,6 +8,7 @@
 #include "native/ops/elementwise.h"
 #include "native/ops/linear.h"
 #include "native/ops/mask.h"
+#include "native/ops/select.h"
 
 namespace vmolmo::sam2 {
 namespace {
@@ -144,56 +144,80 @@ Tensor MaskDecoder::ious(Context& context, const DecoderState& state) const {
                        ops::Activation::kSigmoid);
 }
 
-std::vector<float> MaskDecoder::object_scores(Context& context, const DecoderState& state) const {
-  return score_head_(context, token_rows(context, state.tokens, 0)).to_vector();
+Tensor MaskDecoder::object_scores(Context& context, const DecoderState& state) const {
+  return score_head_(context, token_rows(context, state.tokens, 0)).reshape({state.tokens.dim(0)});
 }
 
-Tensor MaskDecoder::upscale(Context& context, const DecoderState& state, int64_t index,
+Tensor MaskDecoder::upscale(Context& context, const DecoderState& state,
                             const ImageFeatures& features) const {
-  const int64_t side = features.high1.dim(1) / 2;
-  const Tensor keys = state.keys[index].reshape({1, side, side, width_});
+  const int64_t batch = state.keys.dim(0), side = features.high1.dim(1) / 2;
+  const Tensor keys = state.keys.reshape({batch, side, side, width_});
   Tensor x = ops::conv_transpose_2x2(context, keys, upscale1_.weight, upscale1_.bias);
-  tap_nchw(context, "dec.upscale.dc1", x);
-  ops::add_inplace(context, x, features.high1);
+  tap_entries_nchw(context, "dec.upscale.dc1", x);
+  ops::add_inplace(context, x, features.high1[0]);
   x = ops::activate(context, upscale_norm_(context, x), ops::Activation::kGelu);
-  tap_nchw(context, "dec.upscale.act1", x);
+  tap_entries_nchw(context, "dec.upscale.act1", x);
   x = ops::conv_transpose_2x2(context, x, upscale2_.weight, upscale2_.bias);
-  ops::add_inplace(context, x, features.high0);
+  ops::add_inplace(context, x, features.high0[0]);
   x = ops::activate(context, x, ops::Activation::kGelu);
-  tap_nchw(context, "dec.upscale.out", x);
-  return x.reshape({-1, width_ / 8});
+  tap_entries_nchw(context, "dec.upscale.out", x);
+  return x.reshape({batch, -1, width_ / 8});
 }
 
-Tensor MaskDecoder::mask(Context& context, const DecoderState& state, int64_t index, int64_t mask,
-                         const Tensor& upscaled) const {
-  const Tensor token = mask_token(state, index, mask).reshape({1, width_});
-  const Tensor weights = hypernetworks_[static_cast<size_t>(mask)](context, token);
-  context.tap(concat("dec.hyper.", mask), weights);
-  return ops::matmul(context, weights, upscaled, true).reshape({mask_side_, mask_side_});
+Tensor MaskDecoder::mask_weights(Context& context, const DecoderState& state) const {
+  const int64_t batch = state.tokens.dim(0), channels = width_ / 8;
+  Tensor weights = context.empty({batch, kMasks, channels});
+  for (int64_t m = 0; m < kMasks; ++m) {
+    const Tensor rows =
+        hypernetworks_[static_cast<size_t>(m)](context, token_rows(context, state.tokens, 2 + m));
+    for (int64_t b = 0; context.recording() && b < batch; ++b)
+      context.tap(concat("dec.hyper.", m), rows.slice(0, b, b + 1));
+    ops::copy_into(context, rows.reshape({batch, 1, channels}), weights.slice(1, m, m + 1));
+  }
+  return weights;
 }
 
-std::vector<Candidate> MaskDecoder::candidates(Context& context, const DecoderState& state,
-                                               int64_t index, const float* ious,
-                                               const Tensor& upscaled, bool multimask) const {
-  std::vector<Candidate> out;
+Tensor MaskDecoder::mask(Context& context, const Tensor& weights, const Tensor& upscaled) const {
+  const int64_t batch = weights.dim(0);
+  return ops::matmul(context, weights.reshape({batch, 1, weights.dim(1)}), upscaled, true)
+      .reshape({batch, mask_side_, mask_side_});
+}
+
+Candidates MaskDecoder::candidates(Context& context, const DecoderState& state, const Tensor& ious,
+                                   const Tensor& upscaled, bool multimask) const {
+  const Tensor weights = mask_weights(context, state);
+  const int64_t batch = ious.dim(0);
+  const auto mask_of = [&](int64_t m) {
+    const Tensor row = ops::dense_copy(context, weights.slice(1, m, m + 1));
+    return mask(context, row.reshape({batch, width_ / 8}), upscaled);
+  };
   if (multimask) {
-    for (int64_t m = 1; m < kMasks; ++m)
-      out.push_back({m, ious[m], mask(context, state, index, m, upscaled)});
-    return out;
+    constexpr int64_t kCount = kMasks - 1;
+    Tensor logits = context.empty({batch, kCount, mask_side_, mask_side_});
+    for (int64_t m = 0; m < kCount; ++m)
+      ops::copy_into(context, mask_of(m + 1).reshape({batch, 1, mask_side_, mask_side_}),
+                     logits.slice(1, m, m + 1));
+    return {logits, ops::dense_copy(context, ious.slice(1, 1, kMasks))};
   }
-  out.push_back({0, ious[0], mask(context, state, index, 0, upscaled)});
-  if (options_.dynamic_multimask &&
-      stability(context, out[0].logits) < options_.stability_threshold) {
-    const int64_t best = std::max_element(ious + 1, ious + kMasks) - ious;
-    out[0] = {best, ious[best], mask(context, state, index, best, upscaled)};
-  }
-  return out;
+  const Shape map{batch, 1, mask_side_, mask_side_};
+  const Tensor first = mask_of(0);
+  if (!options_.dynamic_multimask)
+    return {first.reshape(map), ops::dense_copy(context, ious.slice(1, 0, 1))};
+  const Tensor chosen =
+      ops::zero_if_stable(context, first, options_.stability_delta, options_.stability_threshold,
+                          ops::best_column(context, ious, 1));
+  const Tensor logits = mask(context, ops::pick(context, weights, chosen), upscaled);
+  return {logits.reshape(map), ops::pick(context, ious, chosen).reshape({batch, 1})};
 }
 
 float MaskDecoder::stability(Context& context, const Tensor& logits) const {
   const int64_t inner = ops::count_above(context, logits, options_.stability_delta);
   const int64_t outer = ops::count_above(context, logits, -options_.stability_delta);
   return outer == 0 ? 1.0f : static_cast<float>(inner) / static_cast<float>(outer);
+}
+
+Tensor MaskDecoder::mask_tokens(Context& context, const DecoderState& state) const {
+  return ops::dense_copy(context, state.tokens.slice(1, 2, 2 + kMasks));
 }
 
 }  // namespace vmolmo::sam2

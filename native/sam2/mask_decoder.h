@@ -11,16 +11,20 @@ namespace vmolmo::sam2 {
 struct DecoderState {
   Tensor tokens;  // [B, 6 + n, C]: object score, IoU, four masks, the sparse prompt
   Tensor keys;    // [B, g^2, C]
+
+  DecoderState entries(int64_t begin, int64_t end) const {
+    return {tokens.slice(0, begin, end), keys.slice(0, begin, end)};
+  }
 };
 
-struct Candidate {
-  int64_t mask = 0;  // 0..3
-  float iou = 0.0f;
-  Tensor logits;  // [4g, 4g]
+// The masks that a caller gets of every entry.
+struct Candidates {
+  Tensor logits;  // [B, k, 4g, 4g]
+  Tensor ious;    // [B, k]
 };
 
-// The two-way transformer and its heads. Masks are made on request, one token at a time, because
-// tracking needs a single one of the four, and none when the object is absent.
+// The two-way transformer and its heads. Masks are made on request, one per entry at a time,
+// because tracking needs a single one of the four, and none when the object is absent.
 class MaskDecoder {
  public:
   static constexpr int64_t kMasks = 4;
@@ -32,25 +36,22 @@ class MaskDecoder {
                          const Tensor& sparse) const;
   // [B, 4] after the sigmoid.
   Tensor ious(Context& context, const DecoderState& state) const;
-  // One logit per batch entry.
-  std::vector<float> object_scores(Context& context, const DecoderState& state) const;
-  // Entry `index`'s features at mask resolution: [16 g^2, C / 8].
-  Tensor upscale(Context& context, const DecoderState& state, int64_t index,
-                 const ImageFeatures& features) const;
-  // Logits of mask `mask` (0..3) of entry `index`: [4g, 4g].
-  Tensor mask(Context& context, const DecoderState& state, int64_t index, int64_t mask,
-              const Tensor& upscaled) const;
-  // The masks that a caller gets: 1..3 with multimask; otherwise mask 0, or the best of 1..3 when
-  // dynamic multimask is on and mask 0 is not stable. `ious` [4] is the entry's row of ious().
-  std::vector<Candidate> candidates(Context& context, const DecoderState& state, int64_t index,
-                                    const float* ious, const Tensor& upscaled,
-                                    bool multimask) const;
-  // Area above +delta over area above -delta; 1 when the latter is empty.
+  // One logit per batch entry: [B].
+  Tensor object_scores(Context& context, const DecoderState& state) const;
+  // Features at mask resolution: [B, 16 g^2, C / 8].
+  Tensor upscale(Context& context, const DecoderState& state, const ImageFeatures& features) const;
+  // What makes each of the four masks from upscaled features: [B, 4, C / 8].
+  Tensor mask_weights(Context& context, const DecoderState& state) const;
+  // Logits of one mask per entry from its weights [B, C / 8]: [B, 4g, 4g].
+  Tensor mask(Context& context, const Tensor& weights, const Tensor& upscaled) const;
+  // Masks 1..3 with multimask; otherwise mask 0, or the best of 1..3 when dynamic multimask is on
+  // and mask 0 is not stable. `ious`: of the entries, [B, 4].
+  Candidates candidates(Context& context, const DecoderState& state, const Tensor& ious,
+                        const Tensor& upscaled, bool multimask) const;
+  // Area above +delta over area above -delta; 1 when the latter is empty. Waits for the device.
   float stability(Context& context, const Tensor& logits) const;
-  // The token that belongs to a mask: [C].
-  Tensor mask_token(const DecoderState& state, int64_t index, int64_t mask) const {
-    return state.tokens[index][2 + mask];
-  }
+  // The tokens that belong to the masks: [B, 4, C].
+  Tensor mask_tokens(Context& context, const DecoderState& state) const;
 
  private:
   struct Attention {

@@ -10,14 +10,13 @@
 
 namespace vmolmo::sam2 {
 
-// What is kept of one object on one frame.
+// What is kept of one object on one frame, on the device.
 struct FrameOutput {
   Tensor low_res;  // [4g, 4g], holes filled
   Tensor pointer;  // [C]
-  float score = 0.0f;
-  float iou = 0.0f;
-  bool absent = false;  // low_res is kAbsentLogit everywhere
-  Tensor memory;        // bf16 [g^2, M]; empty until the frame is committed or tracked
+  Tensor score;    // [1] object score logit, > 0: present
+  Tensor iou;      // [1] of the chosen mask
+  Tensor memory;   // bf16 [g^2, M]; empty until the frame is committed or tracked
 };
 
 using FrameOutputPtr = std::shared_ptr<const FrameOutput>;

@@ -1,8 +1,11 @@
 #include "native/sam2/memory_encoder.h"
 
+#include <algorithm>
+
 #include "native/ops/conv.h"
 #include "native/ops/elementwise.h"
 #include "native/ops/resize.h"
+#include "native/ops/select.h"
 #include "native/sam2/position.h"
 #include "native/sam2/tracker_heads.h"
 
@@ -63,27 +66,45 @@ MemoryEncoder::MemoryEncoder(const Sam2Config& config, WeightLoader& loader)
 Tensor MemoryEncoder::encode(Context& context, ImageFeatures& features, const Request& request,
                              bool round) const {
   StageTimer timer(context, "memoryEncoder");
-  const Tensor mask = mask_features(context, request);
-  Tensor x = ops::add(context, pixel_features(context, features), mask);
+  const int64_t batch = request.logits.dim(0), at_once = objects_at_once(context);
+  std::vector<Tensor> parts;
+  for (int64_t begin = 0; begin < batch; begin += at_once) {
+    const int64_t end = std::min(batch, begin + at_once);
+    context.check_cancelled();
+    Request part = request;
+    part.logits = request.logits.slice(0, begin, end);
+    part.scores = request.scores.slice(0, begin, end);
+    parts.push_back(encode_part(context, features, part));
+    if (round) ops::round_to_bf16_inplace(context, parts.back());
+  }
+  return joined(context, parts);
+}
+
+Tensor MemoryEncoder::encode_part(Context& context, ImageFeatures& features,
+                                  const Request& request) const {
+  Tensor x = mask_features(context, request);
+  x = ops::add(context, x, pixel_features(context, features)[0]);
   for (size_t i = 0; i < fusers_.size(); ++i) {
     context.check_cancelled();
     x = fuse(context, fusers_[i], x);
-    tap_nchw(context, concat("memenc.fuser.", i), x);
+    tap_entries_nchw(context, concat("memenc.fuser.", i), x);
   }
   x = out_proj_(context, x);
-  x = x.reshape({-1, x.dim(-1)});
-  if (occlusion_ && request.object_score <= 0.0f) ops::add_inplace(context, x, occlusion_);
-  if (round) ops::round_to_bf16_inplace(context, x);
+  x = x.reshape({x.dim(0), -1, x.dim(3)});
+  if (occlusion_) ops::gated_add_inplace(context, x, request.scores, occlusion_);
   return x;
 }
 
 Tensor MemoryEncoder::mask_features(Context& context, const Request& request) const {
-  // An absent object's mask is background everywhere, and so is every pixel of its reduction.
-  const bool absent = !request.binarize && request.absent;
+  // An absent object's mask is background everywhere, and so is every pixel of its reduction. A GPU
+  // is not asked who is absent: that would mean to wait.
+  const bool absent = !context.on_cuda() && request.gated && !request.binarize &&
+                      request.scores.numel() == 1 && !(request.scores.data<float>()[0] > 0.0f);
   if (absent && empty_mask_ && !context.recording()) return empty_mask_;
-  const Tensor logits =
-      request.logits.reshape({1, request.logits.dim(0), request.logits.dim(1), 1});
-  Tensor x = ops::resize_bilinear(context, logits, image_size_, image_size_);
+  const Tensor& logits = request.logits;
+  Tensor x = ops::resize_bilinear(context,
+                                  logits.reshape({logits.dim(0), logits.dim(1), logits.dim(2), 1}),
+                                  image_size_, image_size_);
   if (request.binarize) {
     x = ops::step(context, x, 0.0f);
   } else {
@@ -98,10 +119,10 @@ Tensor MemoryEncoder::downsample(Context& context, Tensor x) const {
   for (size_t i = 0; i < convs_.size(); ++i) {
     x = ops::conv2d(context, x, convs_[i].weight, convs_[i].bias, 2, 1);
     x = ops::activate(context, norms_[i](context, x), ops::Activation::kGelu);
-    tap_nchw(context, concat("memenc.mask_downsampler.", 3 * i + 2), x);
+    tap_entries_nchw(context, concat("memenc.mask_downsampler.", 3 * i + 2), x);
   }
   x = mask_proj_(context, x);
-  tap_nchw(context, "memenc.mask_downsampler.12", x);
+  tap_entries_nchw(context, "memenc.mask_downsampler.12", x);
   return x;
 }
 

@@ -6,19 +6,19 @@
 
 namespace vmolmo::sam2 {
 
-// Turns a frame's features and one object's mask into the memory that later frames attend to.
+// Turns a frame's features and each object's mask into the memory that later frames attend to.
 class MemoryEncoder {
  public:
   MemoryEncoder(const Sam2Config& config, WeightLoader& loader);
 
   struct Request {
-    Tensor logits;              // [h, w]: low resolution, or S x S
-    float object_score = 1.0f;  // <= 0: the object is absent
-    bool absent = false;        // the logits are kAbsentLogit everywhere
-    bool binarize = false;      // hard mask (prompted frames) instead of a sigmoid (tracked frames)
+    Tensor logits;          // [B, h, w]: low resolution, or S x S
+    Tensor scores;          // [B]: an object whose score is not positive is absent
+    bool gated = false;     // logits of absent objects are kAbsentLogit everywhere
+    bool binarize = false;  // hard masks (prompted frames) instead of sigmoids (tracked frames)
   };
 
-  // [g^2, M] f32, already rounded to bfloat16 values unless `round` is false.
+  // [B, g^2, M] f32, already rounded to bfloat16 values unless `round` is false.
   Tensor encode(Context& context, ImageFeatures& features, const Request& request,
                 bool round = true) const;
   // Sine code of the memory grid: [g^2, M].
@@ -32,9 +32,11 @@ class MemoryEncoder {
     Linear shrink;  // the layer scale is folded in
   };
 
-  // Mask values at S x S to [1, g, g, C].
+  // Mask values [B, S, S, 1] to [B, g, g, C].
   Tensor downsample(Context& context, Tensor x) const;
   Tensor mask_features(Context& context, const Request& request) const;
+  // Some objects of a request.
+  Tensor encode_part(Context& context, ImageFeatures& features, const Request& request) const;
   const Tensor& pixel_features(Context& context, ImageFeatures& features) const;
   Tensor fuse(Context& context, const Fuser& fuser, const Tensor& x) const;
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "native/ops/elementwise.h"
+#include "native/sam2/checks.h"
 #include "native/sam2/position.h"
 
 namespace vmolmo::sam2 {
@@ -17,11 +18,6 @@ uint64_t next_id() {
 const Sam2Config& validated(const Sam2Config& config) {
   validate(config);
   return config;
-}
-
-template <typename... Parts>
-void expect(bool condition, Parts&&... parts) {
-  require(condition, Code::kInvalidArgument, std::forward<Parts>(parts)...);
 }
 
 }  // namespace

@@ -87,16 +87,15 @@ NamedTensors run_heads(const Stage& stage) {
         context, stage.device_input("prev_logits").reshape({1, side, side}));
   request.multimask = stage.attribute("multimask", 1.0) != 0.0;
   request.all_candidates = true;
-  const HeadResult result = stage.model.heads().run(context, request, stage.features)[0];
-  const auto count = static_cast<int64_t>(result.candidate_ious.size());
+  const HeadResult result = stage.model.heads().run(context, request, stage.features);
   const Tensor high = ops::resize_bilinear(context, result.low_res.reshape({1, side, side, 1}),
                                            config.image_size, config.image_size);
-  return {{"low_res_multimasks", result.candidates.reshape({1, count, side, side})},
-          {"ious", Tensor::from(result.candidate_ious, {1, count})},
+  return {{"low_res_multimasks", result.candidates},
+          {"ious", result.candidate_ious},
           {"low_res_masks", result.low_res.reshape({1, 1, side, side})},
           {"high_res_masks", high.reshape({1, 1, config.image_size, config.image_size})},
-          {"obj_ptr", result.pointer.reshape({1, c})},
-          {"object_score_logits", Tensor::from(std::vector<float>{result.score}, {1, 1})}};
+          {"obj_ptr", result.pointers},
+          {"object_score_logits", result.scores.reshape({1, 1})}};
 }
 
 NamedTensors run_decode(const Stage& stage) {
@@ -112,14 +111,16 @@ NamedTensors run_decode(const Stage& stage) {
       decoder.transform(context, source, stage.model.prompts().image_positions(), sparse);
   std::vector<Tensor> masks;
   for (int64_t b = 0; b < batch; ++b) {
-    const Tensor upscaled = decoder.upscale(context, state, b, stage.features);
+    const DecoderState entry = state.entries(b, b + 1);
+    const Tensor upscaled = decoder.upscale(context, entry, stage.features);
+    const Tensor weights = decoder.mask_weights(context, entry)[0];
     for (int64_t m = 0; m < MaskDecoder::kMasks; ++m)
-      masks.push_back(decoder.mask(context, state, b, m, upscaled).reshape({1, side, side}));
+      masks.push_back(decoder.mask(context, weights.slice(0, m, m + 1), upscaled));
   }
   return {
       {"low_res", ops::concat(context, masks, 0).reshape({batch, MaskDecoder::kMasks, side, side})},
       {"iou", decoder.ious(context, state)},
-      {"object_score", Tensor::from(decoder.object_scores(context, state), {batch, 1})}};
+      {"object_score", decoder.object_scores(context, state).reshape({batch, 1})}};
 }
 
 NamedTensors run_mask_as_output(const Stage& stage) {
@@ -128,8 +129,8 @@ NamedTensors run_mask_as_output(const Stage& stage) {
   const Tensor mask = place_mask(stage.context, stage.input("mask").reshape({size, size}), size);
   const HeadResult result = stage.model.heads().mask_as_output(stage.context, mask, stage.features);
   return {{"low_res_masks", result.low_res.reshape({1, 1, side, side})},
-          {"obj_ptr", result.pointer.reshape({1, config.hidden_size})},
-          {"object_score_logits", Tensor::from(std::vector<float>{result.score}, {1, 1})},
+          {"obj_ptr", result.pointers},
+          {"object_score_logits", result.scores.reshape({1, 1})},
           {"mask_downsample",
            stage.model.heads().reduce_mask(stage.context, mask).reshape({1, 1, side, side})}};
 }
@@ -139,13 +140,14 @@ NamedTensors run_memory_encoder(const Stage& stage) {
   const int64_t size = config.image_size;
   const int64_t grid = config.grid();
   MemoryEncoder::Request request;
-  request.logits = stage.device_input("mask_logits").reshape({size, size});
-  request.object_score = static_cast<float>(stage.attribute("objectScore", 1.0));
+  request.logits = stage.device_input("mask_logits").reshape({1, size, size});
+  request.scores = stage.context.to_device(Tensor::from(
+      std::vector<float>{static_cast<float>(stage.attribute("objectScore", 1.0))}, {1}));
   request.binarize = stage.attribute("binarize", 0.0) != 0.0;
   Collector collector(stage.context, "memenc.");
   const MemoryEncoder& encoder = stage.model.memory_encoder();
   const Tensor features = encoder.encode(stage.context, stage.features, request, false);
-  const Shape map{1, grid, grid, features.dim(1)};
+  const Shape map{1, grid, grid, features.dim(2)};
   NamedTensors out = std::move(collector.tensors);
   out["features"] = to_nchw(stage.context, features.reshape(map));
   out["pos"] = to_nchw(stage.context, encoder.positions().reshape(map));

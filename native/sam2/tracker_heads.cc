@@ -3,9 +3,11 @@
 #include <algorithm>
 
 #include "native/ops/conv.h"
+#include "native/ops/copy.h"
 #include "native/ops/elementwise.h"
 #include "native/ops/mask.h"
 #include "native/ops/resize.h"
+#include "native/ops/select.h"
 
 namespace vmolmo::sam2 {
 namespace {
@@ -13,6 +15,11 @@ namespace {
 // A 0/1 mask as logits.
 constexpr float kMaskScale = 20.0f;
 constexpr float kMaskBias = -10.0f;
+
+// Whether an object alone in its batch needs no mask. A GPU is not asked: that would mean to wait.
+bool known_absent(Context& context, const Tensor& scores) {
+  return !context.on_cuda() && scores.numel() == 1 && !(scores.data<float>()[0] > 0.0f);
+}
 
 }  // namespace
 
@@ -45,71 +52,79 @@ TrackerHeads::TrackerHeads(const Sam2Config& config, WeightLoader& loader,
   mask_downsample_ = load_conv(loader, "mask_downsample.", {1, 1, 4, 4}, 1);
 }
 
-std::vector<HeadResult> TrackerHeads::run(Context& context, const HeadRequest& request,
-                                          const ImageFeatures& features) const {
+HeadResult TrackerHeads::run(Context& context, const HeadRequest& request,
+                             const ImageFeatures& features) const {
   StageTimer timer(context, "maskDecoder");
-  const int64_t batch = request.sparse.dim(0);
+  const int64_t batch = request.sparse.dim(0), at_once = objects_at_once(context);
   const Tensor source = decoder_source(context, prompts_, request.image, request.dense, batch);
   const DecoderState state =
       decoder_.transform(context, source, prompts_.image_positions(), request.sparse);
-  const std::vector<float> ious = decoder_.ious(context, state).to_vector();
-  const std::vector<float> scores = decoder_.object_scores(context, state);
-  std::vector<HeadResult> results;
-  for (int64_t b = 0; b < batch; ++b) {
+  const Tensor ious = decoder_.ious(context, state);
+  const Tensor scores = decoder_.object_scores(context, state);
+  std::vector<HeadResult> parts;
+  for (int64_t begin = 0; begin < batch; begin += at_once) {
+    const int64_t end = std::min(batch, begin + at_once);
     context.check_cancelled();
-    results.push_back(choose(context, state, b, ious.data() + b * MaskDecoder::kMasks,
-                             scores[static_cast<size_t>(b)], request, features));
+    parts.push_back(choose(context, state.entries(begin, end), ious.slice(0, begin, end),
+                           scores.slice(0, begin, end), request, features));
   }
-  return results;
+  const auto join = [&](Tensor HeadResult::* member) {
+    std::vector<Tensor> tensors;
+    for (const HeadResult& part : parts) tensors.push_back(part.*member);
+    return joined(context, tensors);
+  };
+  HeadResult all;
+  for (Tensor HeadResult::* member : {&HeadResult::low_res, &HeadResult::pointers,
+                                      &HeadResult::ious, &HeadResult::candidate_ious})
+    all.*member = join(member);
+  all.scores = scores;
+  if (request.all_candidates) all.candidates = join(&HeadResult::candidates);
+  return all;
 }
 
-HeadResult TrackerHeads::choose(Context& context, const DecoderState& state, int64_t index,
-                                const float* ious, float score, const HeadRequest& request,
+HeadResult TrackerHeads::choose(Context& context, const DecoderState& state, const Tensor& ious,
+                                const Tensor& scores, const HeadRequest& request,
                                 const ImageFeatures& features) const {
   HeadResult result;
-  result.score = score;
-  const bool present = score > 0.0f;
+  if (request.multimask && !request.all_candidates && known_absent(context, scores)) {
+    result.low_res = context.empty({1, mask_side_, mask_side_});
+    result.candidate_ious = ops::dense_copy(context, ious.slice(1, 1, MaskDecoder::kMasks));
+    result.ious = ops::pick(context, ious, ops::best_column(context, ious, 1));
+  } else {
+    choose_masks(context, state, ious, request, features, result);
+  }
+  ops::gated_fill_inplace(context, result.low_res, scores, kAbsentLogit);
+  if (result.candidates) ops::gated_fill_inplace(context, result.candidates, scores, kAbsentLogit);
   // The token handed on is that of the best candidate, or mask 0's even when another mask replaced
   // it.
-  const int64_t best =
-      request.multimask ? std::max_element(ious + 1, ious + MaskDecoder::kMasks) - ious : 0;
-  if (request.multimask) result.candidate_ious.assign(ious + 1, ious + MaskDecoder::kMasks);
-  // The stability of mask 0 decides which IoU is reported, so the single path always needs its
-  // masks.
-  if (present || !request.multimask || request.all_candidates) {
-    const Tensor upscaled = decoder_.upscale(context, state, index, features);
-    if (request.multimask && !request.all_candidates) {
-      result.low_res = decoder_.mask(context, state, index, best, upscaled);
-      result.iou = ious[best];
-    } else {
-      const std::vector<Candidate> candidates =
-          decoder_.candidates(context, state, index, ious, upscaled, request.multimask);
-      const Candidate& chosen =
-          request.multimask ? candidates[static_cast<size_t>(best - 1)] : candidates[0];
-      result.low_res = chosen.logits;
-      result.iou = chosen.iou;
-      if (!request.multimask) result.candidate_ious = {chosen.iou};
-      if (request.all_candidates) {
-        std::vector<Tensor> masks;
-        for (const Candidate& c : candidates)
-          masks.push_back(c.logits.reshape({1, mask_side_, mask_side_}));
-        result.candidates = ops::concat(context, masks, 0);
-      }
-    }
-  } else {
-    result.iou = ious[best];
-  }
-  if (!present) {
-    result.absent = true;
-    result.low_res = context.empty({mask_side_, mask_side_});
-    ops::fill_inplace(context, result.low_res, kAbsentLogit);
-    if (result.candidates) ops::fill_inplace(context, result.candidates, kAbsentLogit);
-    result.pointer = no_object_pointer_;
-    return result;
-  }
-  const Tensor token = decoder_.mask_token(state, index, best);
-  result.pointer = pointer_proj_(context, token.reshape({1, token.dim(0)}))[0];
+  const Tensor tokens = decoder_.mask_tokens(context, state);
+  const Tensor token =
+      request.multimask
+          ? ops::pick(context, tokens, ops::best_column(context, ious, 1))
+          : ops::dense_copy(context, tokens.slice(1, 0, 1)).reshape({tokens.dim(0), tokens.dim(2)});
+  result.pointers = pointer_proj_(context, token);
+  ops::gated_replace_inplace(context, result.pointers, scores, no_object_pointer_);
   return result;
+}
+
+void TrackerHeads::choose_masks(Context& context, const DecoderState& state, const Tensor& ious,
+                                const HeadRequest& request, const ImageFeatures& features,
+                                HeadResult& result) const {
+  const Tensor upscaled = decoder_.upscale(context, state, features);
+  if (request.multimask && !request.all_candidates) {
+    const Tensor best = ops::best_column(context, ious, 1);
+    const Tensor weights = ops::pick(context, decoder_.mask_weights(context, state), best);
+    result.low_res = decoder_.mask(context, weights, upscaled);
+    result.ious = ops::pick(context, ious, best);
+    result.candidate_ious = ops::dense_copy(context, ious.slice(1, 1, MaskDecoder::kMasks));
+    return;
+  }
+  const Candidates found = decoder_.candidates(context, state, ious, upscaled, request.multimask);
+  const Tensor best = ops::best_column(context, found.ious);
+  result.low_res = ops::pick(context, found.logits, best);
+  result.ious = ops::pick(context, found.ious, best);
+  result.candidate_ious = found.ious;
+  if (request.all_candidates) result.candidates = found.logits;
 }
 
 Tensor TrackerHeads::reduce_mask(Context& context, const Tensor& mask) const {
@@ -131,16 +146,16 @@ HeadResult TrackerHeads::mask_as_output(Context& context, const Tensor& mask,
   request.dense =
       prompts_.dense(context, reduce_mask(context, mask).reshape({1, mask_side_, mask_side_}));
   request.multimask = false;
-  HeadResult result = run(context, request, features)[0];
-  if (empty) result.pointer = no_object_pointer_;
+  HeadResult result = run(context, request, features);
   const Tensor logits = ops::affine(context, mask, kMaskScale, kMaskBias);
   result.low_res = ops::resize_antialias(context, logits.reshape({mask.dim(0), mask.dim(1), 1}),
                                          mask_side_, mask_side_)
-                       .reshape({mask_side_, mask_side_});
-  result.score = empty ? kMaskBias : kMaskScale + kMaskBias;
-  result.absent = false;
-  result.iou = 1.0f;
-  result.candidate_ious = {1.0f};
+                       .reshape({1, mask_side_, mask_side_});
+  const float score = empty ? kMaskBias : kMaskScale + kMaskBias;
+  result.scores = context.to_device(Tensor::from(std::vector<float>{score}, {1}));
+  result.ious = context.to_device(Tensor::from(std::vector<float>{1.0f}, {1}));
+  result.candidate_ious = result.ious.reshape({1, 1});
+  ops::gated_replace_inplace(context, result.pointers, result.scores, no_object_pointer_);
   return result;
 }
 

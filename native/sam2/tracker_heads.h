@@ -10,15 +10,15 @@ namespace vmolmo::sam2 {
 // Every logit of a mask whose object is not on the frame.
 constexpr float kAbsentLogit = -1024.0f;
 
-// The tracker's view of one object on one frame.
+// The tracker's view of a batch of objects on one frame. All of it lies on the device; nothing has
+// been waited for.
 struct HeadResult {
-  Tensor low_res;                     // [4g, 4g]
-  Tensor pointer;                     // [C]
-  float score = 0.0f;                 // object score logit, > 0: present
-  float iou = 0.0f;                   // of the chosen mask
-  bool absent = false;                // low_res is kAbsentLogit everywhere
-  std::vector<float> candidate_ious;  // 3 with multimask, else 1
-  Tensor candidates;                  // [candidates, 4g, 4g] when asked for
+  Tensor low_res;         // [B, 4g, 4g], kAbsentLogit everywhere where the object is absent
+  Tensor pointers;        // [B, C]
+  Tensor scores;          // [B] object score logits, > 0: present
+  Tensor ious;            // [B] of the chosen masks
+  Tensor candidate_ious;  // [B, 3] with multimask, else [B, 1]
+  Tensor candidates;      // [B, 3 or 1, 4g, 4g] when asked for
 };
 
 struct HeadRequest {
@@ -35,10 +35,10 @@ class TrackerHeads {
   TrackerHeads(const Sam2Config& config, WeightLoader& loader, const PromptEncoder& prompts,
                const MaskDecoder& decoder);
 
-  std::vector<HeadResult> run(Context& context, const HeadRequest& request,
-                              const ImageFeatures& features) const;
+  HeadResult run(Context& context, const HeadRequest& request, const ImageFeatures& features) const;
 
-  // A mask [S, S] (0 or 1, f32) given by the user as the frame's output.
+  // A mask [S, S] (0 or 1, f32) given by the user as the frame's output: a batch of one. Waits for
+  // the device.
   HeadResult mask_as_output(Context& context, const Tensor& mask,
                             const ImageFeatures& features) const;
 
@@ -49,8 +49,14 @@ class TrackerHeads {
   const MaskDecoder& decoder() const { return decoder_; }
 
  private:
-  HeadResult choose(Context& context, const DecoderState& state, int64_t index, const float* ious,
-                    float score, const HeadRequest& request, const ImageFeatures& features) const;
+  // Some entries of the batch, whose ious [n, 4] and scores [n] are known.
+  HeadResult choose(Context& context, const DecoderState& state, const Tensor& ious,
+                    const Tensor& scores, const HeadRequest& request,
+                    const ImageFeatures& features) const;
+  // low_res, ious and what goes with them, before the gate.
+  void choose_masks(Context& context, const DecoderState& state, const Tensor& ious,
+                    const HeadRequest& request, const ImageFeatures& features,
+                    HeadResult& result) const;
 
   const PromptEncoder& prompts_;
   const MaskDecoder& decoder_;

@@ -91,11 +91,18 @@ class VideoPredictor {
 
   Tensor conditioned(Context& context, ImageFeatures& features,
                      const std::vector<ObjectPtr>& objects, int64_t frame, bool reverse) const;
-  // Hole filling and bookkeeping of one head result.
-  std::shared_ptr<FrameOutput> finish(Context& context, const HeadResult& result,
-                                      const std::string& label) const;
+  // One tracked frame of a batch of objects. Nothing in it waits for the device.
+  std::vector<std::shared_ptr<FrameOutput>> step(Context& context, int64_t frame,
+                                                 ImageFeatures& features,
+                                                 const std::vector<ObjectPtr>& objects,
+                                                 bool reverse) const;
+  // Hole filling and bookkeeping of a batch of head results.
+  std::vector<std::shared_ptr<FrameOutput>> finish(Context& context, const HeadResult& result,
+                                                   const std::vector<std::string>& labels) const;
+  // bf16 [B, g^2, M].
   Tensor encode_memory(Context& context, ImageFeatures& features,
-                       const MemoryEncoder::Request& request, const std::string& label) const;
+                       const MemoryEncoder::Request& request,
+                       const std::vector<std::string>& labels) const;
   void store_pending(const ObjectPtr& object, int64_t frame, bool conditioning,
                      FrameOutputPtr output);
   void forget_locked(int64_t first, int64_t last);

@@ -80,11 +80,13 @@ __global__ void start_kernel(int32_t* parents, int32_t* areas, int64_t count) {
   }
 }
 
-// Neighbours before a pixel in scan order are enough: left, and the three above.
-__global__ void unite_kernel(const uint8_t* mask, int32_t* parents, int64_t h, int64_t w) {
-  for (int64_t i = first_item(); i < h * w; i += item_step()) {
+// Neighbours before a pixel in scan order are enough: left, and the three above. Masks lie one
+// behind another.
+__global__ void unite_kernel(const uint8_t* mask, int32_t* parents, int64_t count, int64_t h,
+                             int64_t w) {
+  for (int64_t i = first_item(); i < count; i += item_step()) {
     if (!mask[i]) continue;
-    const int64_t y = i / w, x = i % w;
+    const int64_t y = i / w % h, x = i % w;
     const auto join = [&](int64_t other) {
       if (mask[other]) unite(parents, static_cast<int32_t>(i), static_cast<int32_t>(other));
     };
@@ -130,12 +132,12 @@ void suppress_overlap(Stream stream, float* logits, int64_t objects, int64_t pix
          pixels, limit);
 }
 
-void replace_small(Stream stream, float* target, const uint8_t* mask, int64_t h, int64_t w,
-                   int64_t max_area, float value, int32_t* parents, int32_t* areas) {
-  const int64_t count = h * w;
+void replace_small(Stream stream, float* target, const uint8_t* mask, int64_t masks, int64_t h,
+                   int64_t w, int64_t max_area, float value, int32_t* parents, int32_t* areas) {
+  const int64_t count = masks * h * w;
   const LaunchShape shape{grid_for(count, kThreads), kThreads, 0, stream};
   launch(start_kernel, shape, parents, areas, count);
-  launch(unite_kernel, shape, mask, parents, h, w);
+  launch(unite_kernel, shape, mask, parents, count, h, w);
   launch(count_areas_kernel, shape, mask, parents, areas, count);
   launch(replace_kernel, shape, target, mask, parents, areas, max_area, value, count);
 }

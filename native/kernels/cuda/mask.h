@@ -17,9 +17,10 @@ void count_overlap(Stream stream, const uint8_t* a, const uint8_t* b, int64_t co
 // equal ones) become at most `limit`.
 void suppress_overlap(Stream stream, float* logits, int64_t objects, int64_t pixels, float limit);
 
-// In `target` [h, w], the pixels of 8-connected components of `mask` (non-zero bytes) with at most
-// `max_area` pixels become `value`. parents and areas: h * w integers each, scratch.
-void replace_small(Stream stream, float* target, const uint8_t* mask, int64_t h, int64_t w,
-                   int64_t max_area, float value, int32_t* parents, int32_t* areas);
+// In `target` [masks, h, w], the pixels of 8-connected components of `mask` (non-zero bytes) with
+// at most `max_area` pixels become `value`. parents and areas: masks * h * w integers each,
+// scratch; there may be 2^31 pixels.
+void replace_small(Stream stream, float* target, const uint8_t* mask, int64_t masks, int64_t h,
+                   int64_t w, int64_t max_area, float value, int32_t* parents, int32_t* areas);
 
 }  // namespace vmolmo::cuda

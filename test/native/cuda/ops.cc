@@ -14,6 +14,7 @@
 #include "native/ops/pixels.h"
 #include "native/ops/resize.h"
 #include "native/ops/rope.h"
+#include "native/ops/select.h"
 #include "native/ops/window_attention.h"
 #include "native/ops/window_partition.h"
 #include "native/weights/quantize.h"
@@ -305,6 +306,11 @@ TEST_CASE("cuda ops: masks") {
       ops::fill_holes_inplace(c, t, 6, 0.0f, 0.1f);
       return t;
     });
+    p.compare("fill_holes of several", 0.0, [&](Context& c, auto to) {
+      Tensor t = to(several).clone(c.memory());
+      ops::fill_holes_inplace(c, t, 6, 0.0f, 0.1f);
+      return t;
+    });
     p.compare("replace_small", 0.0, [&](Context& c, auto to) {
       Tensor t = to(logits).clone(c.memory());
       ops::replace_small_inplace(c, t, to(mask), 3 + 20 * round, 7.0f);
@@ -326,6 +332,57 @@ TEST_CASE("cuda ops: masks") {
               ops::connected_components(p.cpu, mask).areas,
           "components differ");
   }
+}
+
+TEST_CASE("cuda ops: choices by values in the device's memory") {
+  Pair p;
+  for (int round = 0; round < 3; ++round) {
+    const int64_t batch = 3 + 300 * round, columns = 4 + round, inner = 5 + 8 * round;
+    Tensor scores = p.normal({batch, columns}), x = p.normal({batch, columns, 3, inner});
+    scores.data<float>()[2] = scores.data<float>()[3] = 9.0f;  // a tie
+    Tensor gate = p.normal({batch});
+    gate.data<float>()[1] = 0.0f;  // closed
+    const Tensor row = p.normal({inner}), entry = p.normal({columns, 3, inner});
+    p.compare("best_column and pick", 0.0, [&](Context& c, auto to) {
+      return ops::pick(c, to(x), ops::best_column(c, to(scores), 1), -1);
+    });
+    p.compare("gated_fill", 0.0, [&](Context& c, auto to) {
+      Tensor t = to(x).clone(c.memory());
+      ops::gated_fill_inplace(c, t, to(gate), -3.0f);
+      return t;
+    });
+    p.compare("gated_replace", 0.0, [&](Context& c, auto to) {
+      Tensor t = to(x).clone(c.memory());
+      ops::gated_replace_inplace(c, t, to(gate), to(entry));
+      return t;
+    });
+    p.compare("gated_add", 0.0, [&](Context& c, auto to) {
+      Tensor t = to(x).clone(c.memory());
+      ops::gated_add_inplace(c, t, to(gate), to(row));
+      return t;
+    });
+  }
+}
+
+TEST_CASE("cuda ops: an unstable entry takes its fallback") {
+  Pair p;
+  constexpr int64_t kBatch = 5, kPixels = 4203;
+  // Of entry b, 100 b in a thousand pixels lie between the two limits.
+  Tensor logits = Tensor::empty(cpu_heap(), {kBatch, 1, kPixels});
+  for (int64_t i = 0; i < logits.numel(); ++i) {
+    const bool between = i % 1000 < 100 * (i / kPixels);
+    logits.data<float>()[i] = between ? 0.0f : i % 2 ? 1.0f : -1.0f;
+  }
+  for (int64_t i = 3 * kPixels; i < 4 * kPixels; ++i) logits.data<float>()[i] = -2.0f;  // empty
+  const Tensor fallback = Tensor::from(std::vector<int32_t>{1, 2, 3, 2, 1}, {kBatch});
+  const auto choices = [&](Context& c) {
+    const Tensor found =
+        c.to_host(ops::zero_if_stable(c, c.to_device(logits), 0.05f, 0.75f, c.to_device(fallback)));
+    return std::vector<int32_t>(found.data<int32_t>(), found.data<int32_t>() + kBatch);
+  };
+  const std::vector<int32_t> expected{0, 0, 3, 0, 1};
+  check(choices(p.cpu) == expected, "the CPU chooses otherwise");
+  for_each_order([&] { check(choices(p.gpu) == expected, "the device chooses otherwise"); });
 }
 
 TEST_CASE("cuda ops: tensors in the CPU's memory are refused, and device tensors by the host") {

@@ -1,0 +1,83 @@
+// The masks of a frame as the caller gets them.
+
+#include "native/ops/copy.h"
+#include "native/ops/elementwise.h"
+#include "native/ops/mask.h"
+#include "native/ops/resize.h"
+#include "native/sam2/video_predictor.h"
+
+namespace vmolmo::sam2 {
+namespace {
+
+constexpr float kOverlapLogit = -10.0f;
+
+struct Gathered {
+  Tensor low_res;  // [count, 4g, 4g]
+  Tensor values;   // [2, count]: object scores, IoUs
+};
+
+// Outputs that are not there count as absent objects of IoU 0.
+Gathered gather(Context& context, const std::vector<FrameOutputPtr>& outputs, int64_t side) {
+  const auto count = static_cast<int64_t>(outputs.size());
+  Gathered all{context.empty({count, side, side}), context.empty({2, count})};
+  for (int64_t i = 0; i < count; ++i) {
+    const FrameOutputPtr& output = outputs[static_cast<size_t>(i)];
+    Tensor low = all.low_res[i], score = all.values[0].slice(0, i, i + 1);
+    Tensor iou = all.values[1].slice(0, i, i + 1);
+    if (output) {
+      ops::copy_into(context, output->low_res, low);
+      ops::copy_into(context, output->score, score);
+      ops::copy_into(context, output->iou, iou);
+    } else {
+      ops::fill_inplace(context, low, kAbsentLogit);
+      ops::fill_inplace(context, score, kAbsentLogit);
+      ops::fill_inplace(context, iou, 0.0f);
+    }
+  }
+  return all;
+}
+
+}  // namespace
+
+void apply_non_overlap(Context& context, Tensor& logits) {
+  ops::suppress_overlap_inplace(context, logits, kOverlapLogit);
+}
+
+FrameMasks VideoPredictor::collect(Context& context, int64_t frame, bool conditioning,
+                                   const CallOptions& call) const {
+  std::vector<FrameOutputPtr> outputs;
+  for (const ObjectPtr& object : objects_) outputs.push_back(latest(*object, frame, conditioning));
+  return render(context, frame, outputs, call);
+}
+
+FrameMasks VideoPredictor::render(Context& context, int64_t frame,
+                                  const std::vector<FrameOutputPtr>& outputs,
+                                  const CallOptions& call) const {
+  const auto count = static_cast<int64_t>(outputs.size());
+  const int64_t side = model_->config().mask_side();
+  FrameMasks result;
+  result.frame = frame;
+  result.object_ids = ids();
+  const Shape size{count, options_.height, options_.width};
+  if (count == 0) {
+    result.low_res = Tensor::empty(cpu_heap(), {0, side, side});
+    result.masks = Tensor::empty(cpu_heap(), size, DType::kU8);
+    if (call.logits) result.logits = Tensor::empty(cpu_heap(), size);
+    return result;
+  }
+  const Gathered all = gather(context, outputs, side);
+  Tensor logits = ops::resize_bilinear(context, all.low_res.reshape({count, side, side, 1}),
+                                       options_.height, options_.width)
+                      .reshape(size);
+  if (options_.non_overlap_masks) apply_non_overlap(context, logits);
+  // Everything has been started; now the host waits, for the first time in the frame.
+  result.masks = context.to_host(ops::threshold(context, logits, 0.0f));
+  result.low_res = context.to_host(all.low_res);
+  if (call.logits) result.logits = context.to_host(logits);
+  const std::vector<float> values = all.values.to_vector();
+  result.object_scores.assign(values.begin(), values.begin() + count);
+  result.ious.assign(values.begin() + count, values.end());
+  return result;
+}
+
+}  // namespace vmolmo::sam2

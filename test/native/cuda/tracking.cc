@@ -1,0 +1,187 @@
+// SAM 2's tracked frame on the emulated device: against the CPU, in batches, without waiting.
+
+#include <algorithm>
+#include <map>
+
+#include "native/kernels/cuda/pool.h"
+#include "native/ops/context.h"
+#include "native/weights/weight_source.h"
+#include "test/native/cuda/support.h"
+#include "videomolmo/segmenter.h"
+
+namespace vmolmo::test {
+namespace {
+
+constexpr Device kGpu{Device::Kind::kCuda, 0};
+constexpr int64_t kWidth = 50, kHeight = 40;
+// Generated weights find some objects and miss others with this score.
+constexpr double kMixedScores = 0.17;
+
+struct Fixture {
+  Fixture(Device device, int64_t frames, double score_shift) {
+    SegmenterLoadOptions options;
+    options.device = device;
+    options.threads = 1;
+    Sam2Config& config = options.config;
+    config.image_size = 32;
+    config.trunk.width = 8;
+    config.trunk.blocks_per_stage = {1, 2, 3, 2};
+    config.trunk.widths = {8, 16, 32, 64};
+    config.trunk.window_per_stage = {8, 4, 6, 3};
+    config.trunk.global_blocks = {4};
+    config.hidden_size = 32;
+    config.decoder.heads = 4;
+    config.decoder.mlp_width = 48;
+    config.decoder.iou_head_hidden = 32;
+    config.memory_attention.layers = 2;
+    config.memory_attention.mlp_width = 48;
+    config.memory_encoder.channels = 16;
+    config.memory_encoder.fuser_width = 64;
+    model = Segmenter::load(options,
+                            hash_weights({{"sam_mask_decoder.pred_obj_score_head.layers.2.bias",
+                                           {.mul = 1.0, .add = score_shift}}}));
+    Random random(11);
+    for (int64_t i = 0; i < frames; ++i) {
+      std::vector<uint8_t> bytes(3 * kWidth * kHeight);
+      for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random.integer(0, 255));
+      features.push_back(model->encode({bytes.data(), kWidth, kHeight, 0}));
+    }
+  }
+
+  std::unique_ptr<SegmenterVideo> open(bool live = false) const {
+    VideoOptions options;
+    options.width = kWidth;
+    options.height = kHeight;
+    options.frame_count = live ? 0 : static_cast<int64_t>(features.size());
+    return model->open_video(options);
+  }
+  const FrameFeatures& at(int64_t frame) const { return features[static_cast<size_t>(frame)]; }
+
+  std::unique_ptr<Segmenter> model;
+  std::vector<FrameFeatures> features;
+};
+
+PointPrompt click(float x, float y) {
+  PointPrompt prompt;
+  prompt.points = {x, y};
+  prompt.labels = {1};
+  return prompt;
+}
+
+// Every number of a frame.
+void keep(std::vector<float>& out, const FrameMasks& masks) {
+  for (const float value : masks.low_res.to_vector()) out.push_back(value);
+  out.insert(out.end(), masks.ious.begin(), masks.ious.end());
+  out.insert(out.end(), masks.object_scores.begin(), masks.object_scores.end());
+}
+
+void commit(SegmenterVideo& video, const Fixture& clip) {
+  for (const int64_t frame : video.prompted_frames()) video.commit(frame, clip.at(frame));
+}
+
+// Objects present and absent, one that comes late, one from a mask, a correction, both directions.
+std::vector<float> long_story(Device device) {
+  const Fixture clip(device, 5, kMixedScores);
+  const auto video = clip.open();
+  std::vector<float> out;
+  keep(out, video->add_points(0, clip.at(0), 1, click(20, 15)));
+  PointPrompt box;
+  box.box = std::array<float, 4>{5.0f, 6.0f, 30.0f, 31.0f};
+  keep(out, video->add_points(0, clip.at(0), 2, box));
+  PointPrompt three = click(10, 10);
+  three.points.insert(three.points.end(), {30.0f, 20.0f, 44.0f, 33.0f});
+  three.labels = {1, 0, 1};
+  keep(out, video->add_points(0, clip.at(0), 3, three));
+  Tensor mask = Tensor::zeros(cpu_heap(), {kHeight, kWidth}, DType::kU8);
+  for (int64_t i = 300; i < 900; ++i) mask.data<uint8_t>()[i] = 1;
+  keep(out, video->add_mask(2, clip.at(2), 9, mask));
+  commit(*video, clip);
+  for (const int64_t frame : video->plan()) keep(out, video->track(frame, clip.at(frame)));
+  keep(out, video->add_points(3, clip.at(3), 2, click(30, 30)));
+  commit(*video, clip);
+  for (const int64_t frame : video->plan(4, {}, true))
+    keep(out, video->track(frame, clip.at(frame), true));
+  return out;
+}
+
+TEST_CASE("cuda tracking: a long story with several objects is the CPU's") {
+  const std::vector<float> expected = long_story({});
+  const auto absent = std::count(expected.begin(), expected.end(), -1024.0f);
+  const auto all = static_cast<int64_t>(expected.size());
+  check(absent > all / 10 && absent < all - all / 10, "absent pixels: ", absent, " of ", all);
+  emulation::Settings wanted = emulation::settings();
+  wanted.order = emulation::Order::kShuffled;
+  const emulation::ScopedSettings scope(wanted);
+  check_close(long_story(kGpu), expected, 1e-4, "numbers");
+}
+
+// Frames 1 and 2 of every object, in the order of `objects`; more objects than go through the heads
+// at once.
+std::map<int64_t, std::vector<float>> tracked(const Fixture& clip,
+                                              const std::vector<int64_t>& objects) {
+  const auto video = clip.open();
+  for (const int64_t object : objects) {
+    const float offset = static_cast<float>(object);
+    video->add_points(0, clip.at(0), object, click(5 + 3 * offset, 35 - 2 * offset));
+  }
+  commit(*video, clip);
+  std::map<int64_t, std::vector<float>> out;
+  for (const int64_t frame : {1, 2}) {
+    const FrameMasks masks = video->track(frame, clip.at(frame));
+    for (size_t i = 0; i < objects.size(); ++i) {
+      std::vector<float>& own = out[objects[i]];
+      for (const float value : masks.low_res[int64_t(i)].to_vector()) own.push_back(value);
+      own.push_back(masks.ious[i]);
+      own.push_back(masks.object_scores[i]);
+    }
+  }
+  return out;
+}
+
+TEST_CASE("cuda tracking: objects in a batch get what they get alone") {
+  const Fixture clip(kGpu, 3, kMixedScores);
+  const std::vector<int64_t> all{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
+  const auto together = tracked(clip, all);
+  for (const int64_t object : {1, 6, 11}) {
+    check(together.at(object) == tracked(clip, {object}).at(object), "object ", object,
+          " differs in a batch of ", all.size());
+  }
+}
+
+TEST_CASE("cuda tracking: a frame comes to the host once, at its end") {
+  const Fixture clip(kGpu, 3, kMixedScores);
+  const auto video = clip.open();
+  for (const int64_t object : {1, 2, 3})
+    video->add_points(0, clip.at(0), object, click(10.0f * float(object), 20));
+  commit(*video, clip);
+  for (const int64_t frame : {1, 2}) {
+    const emulation::Counters before = emulation::counters();
+    video->track(frame, clip.at(frame));
+    const emulation::Counters after = emulation::counters();
+    // Masks, low-resolution logits, and scores with IoUs.
+    check(after.device_to_host - before.device_to_host == 3,
+          "copies to the host: ", after.device_to_host - before.device_to_host);
+    check(after.synchronisations - before.synchronisations == 3,
+          "synchronisations: ", after.synchronisations - before.synchronisations);
+  }
+}
+
+TEST_CASE("cuda tracking: a live stream's memory on the device does not grow") {
+  const Fixture clip(kGpu, 3, kMixedScores);
+  const auto video = clip.open(true);
+  video->add_points(0, clip.at(0), 1, click(20, 15));
+  commit(*video, clip);
+  const auto held = [&] {
+    const cuda::PoolUse use = clip.model->context().pool().use();
+    return std::pair{use.taken, use.taken - use.idle};
+  };
+  // Frames further back than memory and pointers reach are forgotten.
+  for (int64_t frame = 1; frame < 20; ++frame) video->track(frame, clip.at(frame % 3));
+  const auto steady = held();
+  for (int64_t frame = 20; frame < 26; ++frame) video->track(frame, clip.at(frame % 3));
+  check(held() == steady, "taken and held: ", held().first, " and ", held().second, " bytes, were ",
+        steady.first, " and ", steady.second);
+}
+
+}  // namespace
+}  // namespace vmolmo::test
