@@ -9,10 +9,10 @@ namespace vmolmo::ops {
 namespace {
 
 // q, k and v with the sequence, head and channel axes last; `extra` leading axes before them.
-void check_inputs(const Tensor& q, const Tensor& k, const Tensor& v,
+void check_inputs(Context& context, const Tensor& q, const Tensor& k, const Tensor& v,
                   const AttentionOptions& options, int extra, const char* op) {
   for (const Tensor* x : {&q, &k, &v}) {
-    require_f32(*x, op);
+    require_operand(context, *x, op);
     require(x->rank() == 3 + extra && (x->stride(-1) == 1 || x->dim(-1) == 1), Code::kInternal, op,
             ": expected [", extra ? "B, " : "", "N, H, D] with a dense last axis; got shape ",
             x->shape(), ".");
@@ -59,10 +59,11 @@ cpu::AttentionHeads heads_of(const Tensor& q, const Tensor& k, const Tensor& v) 
 
 Tensor attention(Context& context, const Tensor& q, const Tensor& k, const Tensor& v,
                  const AttentionOptions& options) {
-  check_inputs(q, k, v, options, 1, "attention");
+  check_inputs(context, q, k, v, options, 1, "attention");
   const cpu::AttentionHeads heads = heads_of(q, k, v);
   const int64_t batch = q.dim(0);
-  Tensor out = context.empty({batch, q.dim(1), heads.heads * heads.dv});
+  Tensor out =
+      context.empty({batch, q.dim(1), heads.heads * heads.dv}, result_type(context, options.feeds));
   ON_CUDA(context) {
     attention_on_device(context, q, k, v, options, out);
     return out;
@@ -86,13 +87,14 @@ std::vector<Tensor> attention_varlen(Context& context, std::span<const Tensor> q
   std::vector<Tensor> results;
   std::vector<cpu::AttentionSequence> sequences;
   for (size_t i = 0; i < q.size(); ++i) {
-    check_inputs(q[i], k[i], v[i], options[i], 0, "attention_varlen");
+    check_inputs(context, q[i], k[i], v[i], options[i], 0, "attention_varlen");
     for (int axis : {-1, -2}) {
       require(q[i].dim(axis) == q[0].dim(axis) && v[i].dim(axis) == v[0].dim(axis), Code::kInternal,
               "attention_varlen: sequences ", q[0].shape(), " and ", q[i].shape(),
               " differ in heads or head size.");
     }
-    results.push_back(context.empty({q[i].dim(0), q[i].dim(1) * v[i].dim(2)}));
+    results.push_back(context.empty({q[i].dim(0), q[i].dim(1) * v[i].dim(2)},
+                                    result_type(context, options[0].feeds)));
     if (context.on_cuda()) continue;
     sequences.push_back(make_sequence(q[i], k[i], v[i], results.back().data<float>(), options[i]));
   }

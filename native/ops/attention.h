@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "native/ops/context.h"
+#include "native/ops/feeds.h"
 #include "native/ops/rows.h"
 
 namespace vmolmo::ops {
@@ -13,6 +14,7 @@ struct AttentionOptions {
   // Causal only: the position of query 0, so that query i sees keys 0 .. query_offset + i.
   int64_t query_offset = 0;
   RowPath path = RowPath::kAuto;  // rows: queries
+  Feeds feeds = Feeds::kSums;     // the result
 
   float scale_for(int64_t head_dim) const {
     return scale != 0.0f ? scale : 1.0f / std::sqrt(static_cast<float>(head_dim));
@@ -20,15 +22,15 @@ struct AttentionOptions {
 };
 
 // softmax(q k^T * scale) v without materialising the scores of all queries.
-//   q [B, Nq, H, D], k [B, Nk, Hkv, D], v [B, Nk, Hkv, Dv], all f32, any strides with the last axis
-//   contiguous (so slices of a fused qkv projection and of a KV cache pass as they are).
-//   H is a multiple of Hkv: query head h uses key head h / (H / Hkv). Dv may differ from D.
-// Returns [B, Nq, H * Dv] contiguous.
+//   q [B, Nq, H, D], k [B, Nk, Hkv, D], v [B, Nk, Hkv, Dv], f32 or on a GPU bf16, any strides with
+//   the last axis contiguous (so slices of a fused qkv projection and of a KV cache pass as they
+//   are). H is a multiple of Hkv: query head h uses key head h / (H / Hkv). Dv may differ from D.
+// Returns [B, Nq, H * Dv] contiguous, f32 unless it feeds products.
 Tensor attention(Context& context, const Tensor& q, const Tensor& k, const Tensor& v,
                  const AttentionOptions& options = {});
 
 // Sequences of different lengths as one batch. q[i] [Nq_i, H, D], k[i] [Nk_i, Hkv, D], v[i]
-// likewise.
+// likewise; what the results feed is said by the first options.
 std::vector<Tensor> attention_varlen(Context& context, std::span<const Tensor> q,
                                      std::span<const Tensor> k, std::span<const Tensor> v,
                                      std::span<const AttentionOptions> options);

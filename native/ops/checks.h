@@ -11,6 +11,12 @@ inline void require_f32(const Tensor& x, const char* op) {
           x.dtype(), " ", x.shape(), ".");
 }
 
+// An operand of a product: F32, or on a GPU BF16 (native/ops/feeds.h).
+inline void require_operand(Context& context, const Tensor& x, const char* op) {
+  if (x && x.dtype() == DType::kBF16 && context.on_cuda()) return;
+  require_f32(x, op);
+}
+
 inline void require_rank(const Tensor& x, int rank, const char* op) {
   require(x.rank() == rank, Code::kInternal, op, ": expected a tensor of rank ", rank,
           "; got shape ", x.shape(), ".");

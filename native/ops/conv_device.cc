@@ -6,6 +6,7 @@
 #include "native/kernels/cuda/conv_pack.h"
 #include "native/kernels/cuda/conv_thin.h"
 #include "native/kernels/cuda/gemm_tensor.h"
+#include "native/kernels/cuda/round.h"
 #include "native/ops/elementwise.h"
 #include "native/ops/kernel_choice.h"
 #include "native/ops/norm.h"

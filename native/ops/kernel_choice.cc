@@ -14,7 +14,7 @@ constexpr int64_t kSmallestProduct = int64_t{1} << 18;  // m n k
 constexpr int64_t kRowsForLibrary = 64;
 // Queries per key head up to which reading the keys is what costs.
 constexpr int64_t kFewRows = 64;
-constexpr int64_t kFewScores = 4096;  // nq nk: too few to fill tiles
+constexpr int64_t kFewScores = 4096;  // of all heads and problems: too few to fill tiles
 
 }  // namespace
 
@@ -41,7 +41,7 @@ AttentionKernel choose_attention(const AttentionShape& s) {
   if (s.split && few && s.d == s.dv) return AttentionKernel::kSplit;
   const bool tensor = s.products == Products::kTensorCores && s.path != RowPath::kStream &&
                       cuda::padded_heads(s.d, s.dv).d > 0 &&
-                      (s.path == RowPath::kBlock || s.nq * s.nk >= kFewScores);
+                      (s.path == RowPath::kBlock || s.batch * s.heads * s.nq * s.nk >= kFewScores);
   return tensor ? AttentionKernel::kTensor : AttentionKernel::kSimple;
 }
 

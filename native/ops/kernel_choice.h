@@ -32,10 +32,10 @@ enum class LinearKernel : uint8_t {
 LinearKernel choose_linear(const LinearShape& shape);
 
 struct AttentionShape {
-  int64_t nq = 0, nk = 0, heads = 1, kv_heads = 1, d = 0, dv = 0;
+  int64_t batch = 1, nq = 0, nk = 0, heads = 1, kv_heads = 1, d = 0, dv = 0;
   RowPath path = RowPath::kAuto;
   Products products = Products::kExact;
-  bool split = false;  // cuda::attention_split_supports()
+  bool split = false;  // f32 operands and cuda::attention_split_supports()
 };
 
 enum class AttentionKernel : uint8_t {

@@ -22,7 +22,7 @@ struct Rows {
 };
 
 Rows as_rows(Context& context, const Tensor& x, const char* op) {
-  require_f32(x, op);
+  require_operand(context, x, op);
   bool regular = x.rank() >= 1 && x.stride(-1) == 1;
   for (int axis = x.rank() - 3; regular && axis >= 0; --axis) {
     regular = x.dim(axis) == 1 || x.stride(axis) == x.stride(axis + 1) * x.dim(axis + 1);
@@ -45,14 +45,15 @@ cpu::Gemm::Path gemm_path(RowPath path) {
 }
 
 Tensor project(Context& context, const Tensor& x, const Weight& weight, const Tensor& bias,
-               const Tensor& residual, Activation activation, RowPath path) {
+               const Tensor& residual, Activation activation, RowPath path, Feeds feeds) {
   require_rank(weight.data, 2, "linear");
   require(x.rank() >= 1 && x.dim(-1) == weight.in_features(), Code::kInternal,
           "linear: the weight ", weight.shape(), " takes ", weight.in_features(), " features; got ",
           x.shape(), ".");
   const Rows input = as_rows(context, x, "linear");
   const Tensor b = vector_f32(context, bias, weight.out_features(), "linear");
-  Tensor y = context.empty(with_last(x.shape(), weight.out_features()));
+  Tensor y =
+      context.empty(with_last(x.shape(), weight.out_features()), result_type(context, feeds));
   ON_CUDA(context) {
     linear_on_device(context, {input.tensor, input.stride, weight, b, residual, activation, path},
                      y);
@@ -79,8 +80,8 @@ Tensor project(Context& context, const Tensor& x, const Weight& weight, const Te
 }  // namespace
 
 Tensor linear(Context& context, const Tensor& x, const Weight& weight, const Tensor& bias,
-              Activation activation, RowPath path) {
-  return project(context, x, weight, bias, {}, activation, path);
+              Activation activation, RowPath path, Feeds feeds) {
+  return project(context, x, weight, bias, {}, activation, path, feeds);
 }
 
 Tensor linear_add(Context& context, const Tensor& x, const Weight& weight, const Tensor& bias,
@@ -89,17 +90,18 @@ Tensor linear_add(Context& context, const Tensor& x, const Weight& weight, const
   require(x.rank() >= 1 && r.shape() == with_last(x.shape(), weight.out_features()),
           Code::kInternal, "linear_add: the residual has the shape ", r.shape(), "; x ", x.shape(),
           " and the weight ", weight.shape(), " give another.");
-  return project(context, x, weight, bias, r, Activation::kNone, path);
+  return project(context, x, weight, bias, r, Activation::kNone, path, Feeds::kSums);
 }
 
-Tensor linear_swiglu(Context& context, const Tensor& x, const Weight& weight, RowPath path) {
+Tensor linear_swiglu(Context& context, const Tensor& x, const Weight& weight, RowPath path,
+                     Feeds feeds) {
   require_rank(x, 2, "linear_swiglu");
   require(weight.out_features() % 2 == 0 && x.dim(1) == weight.in_features(), Code::kInternal,
           "linear_swiglu: the weight ", weight.shape(), " does not fit x ", x.shape(), ".");
   const int64_t half = weight.out_features() / 2;
   ON_CUDA(context) {
     const Rows input = as_rows(context, x, "linear_swiglu");
-    const Tensor y = context.empty({x.dim(0), half});
+    const Tensor y = context.empty({x.dim(0), half}, result_type(context, feeds));
     if (swiglu_on_device(context, input.tensor, input.stride, weight, path, y)) return y;
   }
   const Tensor both = linear(context, x, weight, {}, Activation::kNone, path);

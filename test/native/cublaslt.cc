@@ -1,10 +1,12 @@
 #include "native/base/cublaslt.h"
 
+#include <bit>
 #include <cstdlib>
 
 #include "native/kernels/cpu/reference.h"
 #include "native/kernels/cuda/cublaslt_gemm.h"
 #include "test/native/harness.h"
+#include "videomolmo/tensor.h"
 
 #if __has_include(<cublasLt.h>)
 #include <cublasLt.h>
@@ -169,6 +171,31 @@ TEST_CASE("cuBLASLt: one plan serves other data; rows may lie apart") {
     }
     check_close(dense, expected(x, w, bias, {}, m, n, k), 1e-6, "round ", round);
   }
+}
+
+TEST_CASE("cuBLASLt: bf16 operands, bias and result") {
+  const auto gemm = cuda::CublasLtGemm::make(fake());
+  Random random(9);
+  const int64_t m = 5, n = 6, k = 16;
+  const auto rounded = [&](int64_t count, std::vector<uint16_t>& words) {
+    std::vector<float> values = random.normal(count);
+    for (float& value : values) {
+      words.push_back(BFloat16(value).bits);
+      value = static_cast<float>(BFloat16(value));
+    }
+    return values;
+  };
+  std::vector<uint16_t> x_words, w_words, bias_words, y(size_t(m * n));
+  const auto x = rounded(m * k, x_words), w = rounded(n * k, w_words);
+  const auto bias = rounded(n, bias_words);
+  cuda::LtGemm problem = dense_problem(m, n, k);
+  problem.input = problem.output = cublaslt::DataType::kBF16;
+  problem.x = x_words.data(), problem.w = w_words.data(), problem.bias = bias_words.data();
+  problem.y = y.data();
+  check(gemm->run(problem, nullptr, 0, nullptr), "no algorithm");
+  std::vector<float> actual;
+  for (const uint16_t word : y) actual.push_back(std::bit_cast<float>(uint32_t{word} << 16));
+  check_close(actual, expected(x, w, bias, {}, m, n, k), 2.5e-3, "bf16");
 }
 
 TEST_CASE("cuBLASLt: a problem without an algorithm is left to the other kernel") {

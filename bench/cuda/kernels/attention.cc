@@ -3,6 +3,7 @@
 #include "bench/cuda/kernels/cases.h"
 #include "native/kernels/cuda/attention_split.h"
 #include "native/kernels/cuda/attention_tensor.h"
+#include "native/kernels/cuda/round.h"
 
 namespace vmolmo::cuda_bench {
 namespace {

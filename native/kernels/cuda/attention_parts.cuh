@@ -14,7 +14,9 @@ struct AttentionParts {
   float* data = nullptr;  // [sequence, kv head, split, max_rows, dv + 2]; null: not split
   int32_t splits = 1, max_rows = 0;
   int32_t heads = 1, kv_heads = 1, dv = 0;
-  float* out[kMaxSequences] = {};  // [nq, heads, dv]
+  bool bf16 = false;              // what out is; else f32
+  bool batched = false;           // the first sequence alone, as many times as there are
+  void* out[kMaxSequences] = {};  // [nq, heads, dv]
   int32_t nq[kMaxSequences] = {};
 
   size_t bytes(size_t sequences) const {
@@ -23,15 +25,20 @@ struct AttentionParts {
                      static_cast<size_t>(max_rows) * static_cast<size_t>(dv + 2) * sizeof(float)
                : 0;
   }
+  __device__ int rows(int sequence) const {
+    return nq[batched ? 0 : sequence] * (heads / kv_heads);
+  }
   // Where a split leaves its row: dv sums, the maximum, the sum of weights.
   __device__ float* part(int sequence, int kv_head, int split, int row) const {
     const int64_t slot = (int64_t{sequence} * kv_heads + kv_head) * splits + split;
     return data + (slot * max_rows + row) * (dv + 2);
   }
-  __device__ float* result(int sequence, int kv_head, int row) const {
+  template <typename T = float>
+  __device__ T* result(int sequence, int kv_head, int row) const {
     const int group = heads / kv_heads;
-    const int64_t head = int64_t{row / group} * heads + kv_head * group + row % group;
-    return out[sequence] + head * dv;
+    const int64_t query = row / group + (batched ? int64_t{sequence} * nq[0] : 0);
+    const int64_t head = query * heads + kv_head * group + row % group;
+    return static_cast<T*>(out[batched ? 0 : sequence]) + head * dv;
   }
 };
 

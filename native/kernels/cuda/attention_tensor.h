@@ -10,14 +10,19 @@
 namespace vmolmo::cuda {
 
 // One sequence. q [nq, heads, d], k [nk, kv_heads, d] and v [nk, kv_heads, dv] are bf16 bits whose
-// rows and heads lie at multiples of 16 bytes and are readable and zero up to the padded sizes
-// below; steps in elements. out [nq, heads, dv] f32, contiguous.
+// rows and heads lie at multiples of 16 bytes and are readable and zero up to bf16_row() of their
+// size (round.h); steps in elements. out [nq, heads, dv], contiguous, is f32, or bf16 bits in all
+// sequences of a call.
 struct TensorSequence {
   const uint16_t* q = nullptr;
   const uint16_t* k = nullptr;
   const uint16_t* v = nullptr;
-  float* out = nullptr;
+  float* out = nullptr;  // or
+  uint16_t* out_bf16 = nullptr;
   int64_t q_row = 0, q_head = 0, k_row = 0, k_head = 0, v_row = 0, v_head = 0;
+  // From one problem to the next where the sequence stands for TensorAttention::batch of them;
+  // their results follow each other.
+  int64_t q_batch = 0, k_batch = 0, v_batch = 0;
   int32_t nq = 0, nk = 0;
   int32_t offset = 0;  // causal: query i sees keys 0 .. offset + i
 };
@@ -27,6 +32,7 @@ struct TensorAttention {
   int32_t d = 0, dv = 0;
   float scale = 1.0f;
   bool causal = false;
+  int32_t batch = 1;  // above 1 with a single sequence only
 };
 
 // The head sizes that a kernel exists for: the smallest pair that holds d and dv. {0, 0}: none.
@@ -48,10 +54,5 @@ size_t attention_workspace_bytes(const TensorAttention& shape,
                                  std::span<const TensorSequence> sequences, int splits);
 void attention_tensor(Stream stream, const TensorAttention& shape,
                       std::span<const TensorSequence> sequences, int splits, void* workspace);
-
-// to [rows, heads, padded] bf16, contiguous = from [rows, heads, d] f32 with the given steps; zero
-// behind d.
-void round_heads(Stream stream, const float* from, int64_t row_step, int64_t head_step,
-                 uint16_t* to, int64_t rows, int64_t heads, int64_t d, int64_t padded);
 
 }  // namespace vmolmo::cuda

@@ -52,6 +52,18 @@ struct MappedRows {
   }
 };
 
+// Eight rows of the first of two matrices that follow each other and the same eight of the second
+// in turn: so neighbouring fragments of a thread belong to one element of y.
+struct PairedRows {
+  const __nv_bfloat16* data;
+  int64_t ld, first, rows;
+  __device__ __forceinline__ int64_t row(int r) const { return first + r / 16 * 8 + r % 8; }
+  __device__ __forceinline__ bool there(int r) const { return row(r) < rows; }
+  __device__ __forceinline__ const __nv_bfloat16* at(int /*i*/, int r, int64_t k) const {
+    return data + (row(r) + r / 8 % 2 * rows) * ld + k;
+  }
+};
+
 // ROWS rows and the columns [k, k + kStep), zero where there is no row and from k_end on.
 template <int ROWS, typename Source>
 __device__ __forceinline__ void load_tile(__nv_bfloat16* tile, const Source& source, int64_t k,

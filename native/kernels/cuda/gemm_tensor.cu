@@ -1,8 +1,9 @@
 #include "native/kernels/cuda/gemm_tensor.h"
 
 #include <algorithm>
+#include <type_traits>
 
-#include "native/kernels/cuda/activation.cuh"
+#include "native/kernels/cuda/gemm_epilogue.cuh"
 #include "native/kernels/cuda/gemm_load.cuh"
 
 // Four warps compute a tile of y from tiles of x and w that travel to shared memory three deep, so
@@ -15,17 +16,6 @@ constexpr int kThreads = kGemmThreads;
 constexpr int kStages = 3;
 constexpr int kGroupRows = 8;  // tiles of y that share w's tiles in the L2 cache
 
-// Which of the matrices has a RowMap.
-enum class Mapped : uint8_t { kNone, kX, kY };
-
-struct Arguments {
-  TensorGemm p;
-  float* partials;  // [splits, m, n], null when k is not split
-  int64_t k_part;   // multiple of kStep
-  int tiles_m, tiles_n;
-  bool x_aligned, w_aligned, y_quads;
-};
-
 // This block's tile of y: blocks that run together take kGroupRows tiles of rows by as many of
 // columns as it needs.
 __device__ __forceinline__ int2 tile_of_block(int block, int tiles_m, int tiles_n) {
@@ -36,95 +26,35 @@ __device__ __forceinline__ int2 tile_of_block(int block, int tiles_m, int tiles_
   return make_int2(first + inside % rows, inside / rows);
 }
 
-// `residual`: of this element, where there is one.
-__device__ __forceinline__ float finish(const TensorGemm& p, float sum, int64_t column,
-                                        const float* residual) {
-  if (p.bias) sum += p.bias[column];
-  if (p.activate_last) return activate(residual ? sum + *residual : sum, p.activation);
-  sum = activate(sum, p.activation);
-  return residual ? sum + *residual : sum;
-}
-
-// Four neighbouring sums of one row, or as many as lie inside y.
-template <Mapped MAPPED>
-__device__ __forceinline__ void store_quad(const Arguments& a, const float4& quad, int64_t row,
-                                           int64_t column) {
-  const TensorGemm& p = a.p;
-  if (row >= p.m || column >= p.n) return;
-  float* to;
-  const float* residual = nullptr;
-  if constexpr (MAPPED == Mapped::kY) {
-    const int64_t offset = element_offset(p.y_map, column);
-    to = p.y + row_start(p.y_map, row, p.y_map.image_step) + offset;
-    if (p.residual) residual = p.residual + row_start(p.y_map, row, p.residual_image_step) + offset;
-  } else {
-    to = a.partials ? a.partials + (blockIdx.z * p.m + row) * p.n + column
-                    : p.y + row * p.ldy + column;
-    if (p.residual) residual = p.residual + row * p.ldr + column;
-  }
-  float v[4] = {quad.x, quad.y, quad.z, quad.w};
-  if (!a.partials) {
-#pragma unroll
-    for (int i = 0; i < 4; ++i)
-      if (column + i < p.n) v[i] = finish(p, v[i], column + i, residual ? residual + i : nullptr);
-  }
-  if (a.y_quads && column + 4 <= p.n) {
-    *reinterpret_cast<float4*>(to) = make_float4(v[0], v[1], v[2], v[3]);
-    return;
-  }
-#pragma unroll
-  for (int i = 0; i < 4; ++i)
-    if (column + i < p.n) to[i] = v[i];
-}
-
-// 16 rows of a warp's sums through its own part of shared memory, so that whole lines are written.
-template <Mapped MAPPED, int N>
-__device__ __forceinline__ void store_rows(const Arguments& arguments, const float (&sums)[N][4],
-                                           float* staging, int64_t row, int64_t column, int lane) {
-  constexpr int kPitch = N * 8 + 8;
-  float* own = staging + lane / 4 * kPitch + lane % 4 * 2;
-  __syncwarp();
-#pragma unroll
-  for (int j = 0; j < N; ++j) {
-    *reinterpret_cast<float2*>(own + j * 8) = make_float2(sums[j][0], sums[j][1]);
-    *reinterpret_cast<float2*>(own + 8 * kPitch + j * 8) = make_float2(sums[j][2], sums[j][3]);
-  }
-  __syncwarp();
-#pragma unroll 1
-  for (int at = lane; at < 16 * N * 2; at += kWarpSize) {
-    const int r = at / (N * 2), c = at % (N * 2) * 4;
-    store_quad<MAPPED>(arguments, *reinterpret_cast<const float4*>(staging + r * kPitch + c),
-                       row + r, column + c);
-  }
-}
-
-template <Mapped MAPPED, int BM>
+template <Form FORM, int BM>
 __device__ __forceinline__ auto x_rows(const TensorGemm& p, int64_t first) {
-  if constexpr (MAPPED == Mapped::kX) {
+  if constexpr (FORM == Form::kMappedX) {
     return MappedRows<BM>(as_bf16(p.x), p.x_map, first, p.m);
   } else {
     return PlainRows{as_bf16(p.x), p.ldx, first, p.m};
   }
 }
 
-template <Mapped MAPPED, int BM, int BN, int WM, int WN>
-__global__ void __launch_bounds__(kThreads) gemm_kernel(const Arguments arguments) {
+template <Form FORM, int BM, int BN, int WM, int WN>
+__global__ void __launch_bounds__(kThreads) gemm_kernel(const GemmArguments arguments) {
   constexpr int kM = WM / 16, kN = WN / 8;
+  constexpr int kPerColumn = FORM == Form::kGated ? 2 : 1;  // rows of w for each column of y
+  using WeightRows = std::conditional_t<FORM == Form::kGated, PairedRows, PlainRows>;
   static_assert(BM / WM * (BN / WN) == kThreads / kWarpSize && WN % 16 == 0);
   constexpr int kStageElements = (BM + BN) * kStep;
   const TensorGemm& p = arguments.p;
   auto* shared = dynamic_shared<__nv_bfloat16>();
   const int2 tile =
       tile_of_block(static_cast<int>(blockIdx.x), arguments.tiles_m, arguments.tiles_n);
-  const int64_t row0 = int64_t{tile.x} * BM, column0 = int64_t{tile.y} * BN;
+  const int64_t row0 = int64_t{tile.x} * BM, column0 = int64_t{tile.y} * (BN / kPerColumn);
   const int64_t k_begin = blockIdx.z * arguments.k_part;
   const int64_t k_end = min(p.k, k_begin + arguments.k_part);
   const int steps = k_end > k_begin ? static_cast<int>((k_end - k_begin + kStep - 1) / kStep) : 0;
   const int lane = static_cast<int>(threadIdx.x) % kWarpSize;
   const int warp = static_cast<int>(threadIdx.x) / kWarpSize;
   const int warp_row = warp / (BN / WN) * WM, warp_column = warp % (BN / WN) * WN;
-  const auto x = x_rows<MAPPED, BM>(p, row0);
-  const PlainRows w{as_bf16(p.w), p.ldw, column0, p.n};
+  const auto x = x_rows<FORM, BM>(p, row0);
+  const WeightRows w{as_bf16(p.w), p.ldw, column0, p.n};
 
   const auto load = [&](int step) {
     if (step < steps) {
@@ -163,43 +93,26 @@ __global__ void __launch_bounds__(kThreads) gemm_kernel(const Arguments argument
   float* staging = reinterpret_cast<float*>(shared) + warp * 16 * (WN + 8);
 #pragma unroll
   for (int i = 0; i < kM; ++i) {
-    store_rows<MAPPED>(arguments, sums[i], staging, row0 + warp_row + i * 16, column0 + warp_column,
-                       lane);
+    const int64_t row = row0 + warp_row + i * 16, column = column0 + warp_column / kPerColumn;
+    if constexpr (FORM == Form::kGated) {
+      float gated[kN / 2][4];
+      gate(sums[i], gated);
+      store_rows<FORM>(arguments, gated, staging, row, column, lane);
+    } else {
+      store_rows<FORM>(arguments, sums[i], staging, row, column, lane);
+    }
   }
 }
 
 // Adds the parts in order, so that the result does not depend on which came first.
-__global__ void add_parts_kernel(const Arguments arguments, int splits) {
+__global__ void add_parts_kernel(const GemmArguments arguments, int splits) {
   const TensorGemm& p = arguments.p;
   const int64_t count = p.m * p.n;
   for (int64_t at = first_item(); at < count; at += item_step()) {
     float sum = 0.0f;
     for (int part = 0; part < splits; ++part) sum += arguments.partials[part * count + at];
     const int64_t row = at / p.n, column = at % p.n;
-    const float* residual = p.residual ? p.residual + row * p.ldr + column : nullptr;
-    p.y[row * p.ldy + column] = finish(p, sum, column, residual);
-  }
-}
-
-// Eight columns per thread.
-__global__ void round_rows_kernel(const float* x, int64_t ldx, uint16_t* y, int64_t ldy,
-                                  int64_t rows, int64_t columns, bool aligned) {
-  const int64_t chunks = ldy / kChunk;
-  for (int64_t at = first_item(); at < rows * chunks; at += item_step()) {
-    const int64_t row = at / chunks, column = at % chunks * kChunk;
-    const float* from = x + row * ldx + column;
-    float v[kChunk];
-    if (aligned && column + kChunk <= columns) {
-      const auto* quads = reinterpret_cast<const float4*>(from);
-      const float4 low = quads[0], high = quads[1];
-      v[0] = low.x, v[1] = low.y, v[2] = low.z, v[3] = low.w;
-      v[4] = high.x, v[5] = high.y, v[6] = high.z, v[7] = high.w;
-    } else {
-      for (int i = 0; i < kChunk; ++i) v[i] = column + i < columns ? from[i] : 0.0f;
-    }
-    const uint4 packed = make_uint4(pack_bf16(v[0], v[1]), pack_bf16(v[2], v[3]),
-                                    pack_bf16(v[4], v[5]), pack_bf16(v[6], v[7]));
-    *reinterpret_cast<uint4*>(y + row * ldy + column) = packed;
+    store_one(p, sum, column, row * p.ldy + column, row * p.ldr + column);
   }
 }
 
@@ -213,22 +126,26 @@ bool map_aligned(const void* data, const RowMap& m) {
   return reinterpret_cast<uintptr_t>(data) % 16 == 0 && steps % kChunk == 0;
 }
 
-template <Mapped MAPPED, int BM, int BN, int WM, int WN>
-void launch_tiles(Stream stream, Arguments& arguments, int splits) {
+template <Form FORM, int BM, int BN, int WM, int WN>
+void launch_tiles(Stream stream, GemmArguments& arguments, int splits) {
   arguments.tiles_m = static_cast<int>(ceil_div(arguments.p.m, BM));
-  arguments.tiles_n = static_cast<int>(ceil_div(arguments.p.n, BN));
+  arguments.tiles_n = static_cast<int>(ceil_div(arguments.p.n, FORM == Form::kGated ? BN / 2 : BN));
   const auto blocks = static_cast<unsigned>(arguments.tiles_m * arguments.tiles_n);
   const size_t bytes = size_t{kStages} * (BM + BN) * kStep * sizeof(__nv_bfloat16);
-  launch(gemm_kernel<MAPPED, BM, BN, WM, WN>,
+  launch(gemm_kernel<FORM, BM, BN, WM, WN>,
          {dim3(blocks, 1, static_cast<unsigned>(splits)), kThreads, bytes, stream}, arguments);
 }
 
-template <Mapped MAPPED>
-void launch_mapped(Stream stream, Arguments& arguments, const GemmPlan& plan) {
+template <Form FORM>
+void launch_form(Stream stream, GemmArguments& arguments, const GemmPlan& plan) {
+  constexpr bool kMapped = FORM == Form::kMappedX || FORM == Form::kMappedY;
   if (plan.tile == GemmPlan::Tile::k128x128)
-    launch_tiles<MAPPED, 128, 128, 64, 64>(stream, arguments, plan.splits);
-  else
-    launch_tiles<MAPPED, 64, 64, 32, 32>(stream, arguments, plan.splits);
+    return launch_tiles<FORM, 128, 128, 64, 64>(stream, arguments, plan.splits);
+  if constexpr (!kMapped) {
+    if (plan.tile == GemmPlan::Tile::k16x128)
+      return launch_tiles<FORM, 16, 128, 16, 32>(stream, arguments, plan.splits);
+  }
+  launch_tiles<FORM, 64, 64, 32, 32>(stream, arguments, plan.splits);
 }
 
 }  // namespace
@@ -257,7 +174,7 @@ size_t gemm_workspace_bytes(const GemmPlan& plan, int64_t m, int64_t n) {
 
 void gemm_tensor(Stream stream, const TensorGemm& problem, const GemmPlan& plan, void* workspace) {
   if (problem.m == 0 || problem.n == 0) return;
-  Arguments arguments{};
+  GemmArguments arguments{};
   arguments.p = problem;
   arguments.partials = plan.splits > 1 ? static_cast<float*>(workspace) : nullptr;
   arguments.k_part =
@@ -265,28 +182,19 @@ void gemm_tensor(Stream stream, const TensorGemm& problem, const GemmPlan& plan,
   arguments.x_aligned = problem.x_map.columns > 0 ? map_aligned(problem.x, problem.x_map)
                                                   : rows_aligned(problem.x, problem.ldx);
   arguments.w_aligned = rows_aligned(problem.w, problem.ldw);
-  arguments.y_quads =
-      arguments.partials ? problem.n % 4 == 0
-                         : problem.ldy % 4 == 0 && reinterpret_cast<uintptr_t>(problem.y) % 16 == 0;
+  arguments.quads = quads_fit(problem, arguments.partials != nullptr);
   if (problem.x_map.columns > 0)
-    launch_mapped<Mapped::kX>(stream, arguments, plan);
+    launch_form<Form::kMappedX>(stream, arguments, plan);
   else if (problem.y_map.columns > 0)
-    launch_mapped<Mapped::kY>(stream, arguments, plan);
-  else if (plan.tile == GemmPlan::Tile::k16x128)
-    launch_tiles<Mapped::kNone, 16, 128, 16, 32>(stream, arguments, plan.splits);
+    launch_form<Form::kMappedY>(stream, arguments, plan);
+  else if (problem.swiglu)
+    launch_form<Form::kGated>(stream, arguments, plan);
   else
-    launch_mapped<Mapped::kNone>(stream, arguments, plan);
+    launch_form<Form::kPlain>(stream, arguments, plan);
   if (arguments.partials) {
     launch(add_parts_kernel, {grid_for(problem.m * problem.n, 256), 256, 0, stream}, arguments,
            plan.splits);
   }
-}
-
-void round_rows(Stream stream, const float* x, int64_t ldx, uint16_t* y, int64_t ldy, int64_t rows,
-                int64_t columns) {
-  const bool aligned = reinterpret_cast<uintptr_t>(x) % 16 == 0 && ldx % 4 == 0;
-  launch(round_rows_kernel, {grid_for(rows * (ldy / kChunk), 256), 256, 0, stream}, x, ldx, y, ldy,
-         rows, columns, aligned);
 }
 
 }  // namespace vmolmo::cuda

@@ -10,12 +10,14 @@
 // Matrix products on tensor cores: bf16 operands, f32 sums.
 namespace vmolmo::cuda {
 
-// y [m, n] = act(x w^T + bias) + residual. x [m, k] and w [n, k] are bf16 bits, the rest f32; rows
-// lie ld* elements apart. bias and residual may be null; residual may be y.
+// y [m, n] = act(x w^T + bias) + residual. x [m, k] and w [n, k] are bf16 bits, y is f32 or bf16,
+// bias and residual are f32; rows lie ld* elements apart. bias and residual may be null; residual
+// may be y.
 struct TensorGemm {
   const uint16_t* x = nullptr;
   const uint16_t* w = nullptr;
-  float* y = nullptr;
+  float* y = nullptr;  // or
+  uint16_t* y_bf16 = nullptr;
   const float* bias = nullptr;
   const float* residual = nullptr;
   int64_t m = 0, n = 0, k = 0;
@@ -28,6 +30,9 @@ struct TensorGemm {
   // product with a mapped y is not split along k.
   RowMap x_map, y_map;
   int64_t residual_image_step = 0;  // of y_map, for the residual
+  // w is two matrices one after the other, n rows each: y = (x w_0^T) silu(x w_1^T), without bias,
+  // residual, activation and maps; k is not split.
+  bool swiglu = false;
 };
 
 // How a product is cut into blocks: tiles of y, and the parts into which k is split so that few
@@ -38,15 +43,10 @@ struct GemmPlan {
   int splits = 1;
 };
 
+// n: rows of w.
 GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, int multiprocessors);
 // For the partial sums of the plan; 0 when k is not split.
 size_t gemm_workspace_bytes(const GemmPlan& plan, int64_t m, int64_t n);
 void gemm_tensor(Stream stream, const TensorGemm& problem, const GemmPlan& plan, void* workspace);
-
-// The row step that makes rows of `columns` bf16 values start at multiples of 16 bytes.
-constexpr int64_t bf16_row(int64_t columns) { return (columns + 7) / 8 * 8; }
-// y [rows, ldy] bf16 = x [rows, columns] f32 rounded to nearest even; y is zero behind the columns.
-void round_rows(Stream stream, const float* x, int64_t ldx, uint16_t* y, int64_t ldy, int64_t rows,
-                int64_t columns);
 
 }  // namespace vmolmo::cuda

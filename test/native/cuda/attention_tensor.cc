@@ -3,7 +3,9 @@
 #include <bit>
 
 #include "native/kernels/cpu/reference.h"
+#include "native/kernels/cuda/round.h"
 #include "test/native/cuda/support.h"
+#include "videomolmo/tensor.h"
 
 namespace vmolmo::test {
 namespace {
@@ -16,87 +18,125 @@ struct Problem {
   std::vector<Lengths> sequences;
   bool causal = false;
   int splits = 1;
+  bool bf16 = false;  // the result
+  int64_t gap = 0;    // words between rows
+  int32_t batch = 1;  // problems like the one sequence
 };
 
-// Rows of one head out of [rows, heads, width].
-std::vector<float> head_of(const std::vector<float>& x, int64_t rows, int64_t heads, int64_t width,
-                           int64_t head) {
-  std::vector<float> out;
-  for (int64_t r = 0; r < rows; ++r) {
-    const auto at = x.begin() + (r * heads + head) * width;
-    out.insert(out.end(), at, at + width);
-  }
-  return out;
-}
-
-// A tensor [rows, heads, width] as f32 and, rounded and padded, on the device.
+// A tensor [rows, heads, width] as f32 and as bf16 on the device, there with heads padded to whole
+// pieces and NaN behind every row.
 struct Operand {
   std::vector<float> values;
   std::unique_ptr<DeviceArray<uint16_t>> device;
+  int64_t rows, heads, width, padded, step;
 
-  Operand(Random& random, int64_t rows, int64_t heads, int64_t width, int64_t padded, float scale) {
-    values = random.normal(rows * heads * width, scale);
-    const DeviceArray<float> wide(values);
-    device = std::make_unique<DeviceArray<uint16_t>>(static_cast<size_t>(rows * heads * padded));
-    cuda::round_heads(nullptr, wide.get(), heads * width, width, device->get(), rows, heads, width,
-                      padded);
-    // What the kernel really works on.
-    const std::vector<uint16_t> bits = device->read();
-    for (int64_t i = 0; i < rows * heads * width; ++i) {
-      const uint32_t high = bits[static_cast<size_t>(i / width * padded + i % width)];
-      values[static_cast<size_t>(i)] = std::bit_cast<float>(high << 16);
+  Operand(Random& random, int64_t count, const Problem& p, bool query, int64_t channels,
+          float scale)
+      : rows(count),
+        heads(query ? p.heads : p.kv_heads),
+        width(channels),
+        padded(cuda::bf16_row(channels)),
+        step(heads * padded + p.gap) {
+    std::vector<uint16_t> bits(static_cast<size_t>(rows * step), uint16_t{0x7fc0});
+    for (const float value : random.normal(rows * heads * width, scale)) {
+      const auto at = static_cast<int64_t>(values.size());
+      const BFloat16 narrow(value);
+      const int64_t head = at / width % heads, row = at / width / heads;
+      for (int64_t i = at % width; i < (at % width + 1 == width ? padded : at % width + 1); ++i)
+        bits[static_cast<size_t>(row * step + head * padded + i)] = i < width ? narrow.bits : 0;
+      values.push_back(static_cast<float>(narrow));
     }
+    device = std::make_unique<DeviceArray<uint16_t>>(bits);
+  }
+  // Of the problem's rows [first, first + count), one head.
+  std::vector<float> head_of(int64_t first, int64_t count, int64_t head) const {
+    std::vector<float> out;
+    for (int64_t r = first; r < first + count; ++r) {
+      const auto at = values.begin() + (r * heads + head) * width;
+      out.insert(out.end(), at, at + width);
+    }
+    return out;
+  }
+};
+
+std::vector<float> expected(const Problem& p, const Lengths& s, const Operand& q, const Operand& k,
+                            const Operand& v, int64_t problem) {
+  const float scale = 1.0f / std::sqrt(static_cast<float>(p.d));
+  std::vector<float> all(static_cast<size_t>(s.nq * p.heads * p.dv));
+  std::vector<float> one(static_cast<size_t>(s.nq * p.dv));
+  for (int32_t h = 0; h < p.heads; ++h) {
+    const int32_t kv = h / (p.heads / p.kv_heads);
+    reference::attention(q.head_of(problem * s.nq, s.nq, h).data(),
+                         k.head_of(problem * s.nk, s.nk, kv).data(),
+                         v.head_of(problem * s.nk, s.nk, kv).data(), one.data(), s.nq, s.nk, p.d,
+                         p.dv, scale, p.causal, s.offset);
+    for (int32_t r = 0; r < s.nq; ++r)
+      std::copy_n(one.begin() + r * p.dv, p.dv, all.begin() + (r * p.heads + h) * p.dv);
+  }
+  return all;
+}
+
+struct Results {
+  DeviceArray<float> f32;
+  DeviceArray<uint16_t> bf16;
+  explicit Results(size_t count) : f32(count), bf16(count) {
+    f32.poison();
+    bf16.poison();
+  }
+  std::vector<float> read(bool narrow) const {
+    if (!narrow) return f32.read();
+    std::vector<float> values;
+    for (const uint16_t word : bf16.read())
+      values.push_back(std::bit_cast<float>(uint32_t{word} << 16));
+    return values;
   }
 };
 
 void run(const Problem& p) {
   Random random(static_cast<uint32_t>(p.d + p.heads));
-  const cuda::HeadSizes sizes = cuda::padded_heads(p.d, p.dv);
-  check(sizes.d >= p.d && sizes.dv >= p.dv, "no kernel for heads of ", p.d, " and ", p.dv);
-  const float scale = 1.0f / std::sqrt(static_cast<float>(p.d));
+  check(cuda::padded_heads(p.d, p.dv).d >= p.d, "no kernel for heads of ", p.d, " and ", p.dv);
   std::vector<Operand> operands;
-  std::vector<std::unique_ptr<DeviceArray<float>>> outputs;
+  std::vector<std::unique_ptr<Results>> outputs;
   std::vector<cuda::TensorSequence> sequences;
   for (const Lengths& s : p.sequences) {
-    operands.emplace_back(random, s.nq, p.heads, p.d, sizes.d, 3.0f);
-    operands.emplace_back(random, s.nk, p.kv_heads, p.d, sizes.d, 1.0f);
-    operands.emplace_back(random, s.nk, p.kv_heads, p.dv, sizes.dv, 1.0f);
+    const size_t at = operands.size();
+    operands.emplace_back(random, p.batch * s.nq, p, true, p.d, 3.0f);
+    operands.emplace_back(random, p.batch * s.nk, p, false, p.d, 1.0f);
+    operands.emplace_back(random, p.batch * s.nk, p, false, p.dv, 1.0f);
     outputs.push_back(
-        std::make_unique<DeviceArray<float>>(static_cast<size_t>(s.nq * p.heads * p.dv)));
-    const size_t at = operands.size() - 3;
+        std::make_unique<Results>(static_cast<size_t>(p.batch * s.nq * p.heads * p.dv)));
+    const Operand &q = operands[at], &k = operands[at + 1], &v = operands[at + 2];
     cuda::TensorSequence t;
-    t.q = operands[at].device->get();
-    t.k = operands[at + 1].device->get();
-    t.v = operands[at + 2].device->get();
-    t.out = outputs.back()->get();
-    t.q_row = p.heads * sizes.d, t.q_head = t.k_head = sizes.d, t.k_row = p.kv_heads * sizes.d;
-    t.v_row = p.kv_heads * sizes.dv, t.v_head = sizes.dv;
+    t.q = q.device->get(), t.q_row = q.step, t.q_head = q.padded, t.q_batch = s.nq * q.step;
+    t.k = k.device->get(), t.k_row = k.step, t.k_head = k.padded, t.k_batch = s.nk * k.step;
+    t.v = v.device->get(), t.v_row = v.step, t.v_head = v.padded, t.v_batch = s.nk * v.step;
+    if (p.bf16) {
+      t.out_bf16 = outputs.back()->bf16.get();
+    } else {
+      t.out = outputs.back()->f32.get();
+    }
     t.nq = s.nq, t.nk = s.nk, t.offset = s.offset;
     sequences.push_back(t);
   }
   cuda::TensorAttention shape;
   shape.heads = p.heads, shape.kv_heads = p.kv_heads, shape.d = p.d, shape.dv = p.dv;
-  shape.scale = scale, shape.causal = p.causal;
+  shape.scale = 1.0f / std::sqrt(static_cast<float>(p.d)), shape.causal = p.causal;
+  shape.batch = p.batch;
   const DeviceArray<std::byte> workspace(
       cuda::attention_workspace_bytes(shape, sequences, p.splits) + 1);
   cuda::attention_tensor(nullptr, shape, sequences, p.splits, workspace.get());
   for (size_t i = 0; i < sequences.size(); ++i) {
     const Lengths& s = p.sequences[i];
-    std::vector<float> expected(static_cast<size_t>(s.nq * p.heads * p.dv));
-    std::vector<float> one(static_cast<size_t>(s.nq * p.dv));
-    for (int32_t h = 0; h < p.heads; ++h) {
-      const int32_t kv = h / (p.heads / p.kv_heads);
-      reference::attention(head_of(operands[3 * i].values, s.nq, p.heads, p.d, h).data(),
-                           head_of(operands[3 * i + 1].values, s.nk, p.kv_heads, p.d, kv).data(),
-                           head_of(operands[3 * i + 2].values, s.nk, p.kv_heads, p.dv, kv).data(),
-                           one.data(), s.nq, s.nk, p.d, p.dv, scale, p.causal, s.offset);
-      for (int32_t r = 0; r < s.nq; ++r)
-        std::copy_n(one.begin() + r * p.dv, p.dv, expected.begin() + (r * p.heads + h) * p.dv);
+    std::vector<float> wanted;
+    for (int32_t b = 0; b < p.batch; ++b) {
+      const auto one = expected(p, s, operands[3 * i], operands[3 * i + 1], operands[3 * i + 2], b);
+      wanted.insert(wanted.end(), one.begin(), one.end());
     }
-    // Weights are rounded to bf16, by 2^-9 at most.
-    check_close(outputs[i]->read(), expected, 3e-3, "heads ", p.heads, "/", p.kv_heads, " of ", p.d,
-                " and ", p.dv, ", ", s.nq, " queries, ", s.nk, " keys, splits ", p.splits,
-                p.causal ? ", causal" : "");
+    // Weights are rounded to bf16, by 2^-9 at most, and so is a bf16 result.
+    check_close(outputs[i]->read(p.bf16), wanted, p.bf16 ? 4e-3 : 3e-3, "heads ", p.heads, "/",
+                p.kv_heads, " of ", p.d, " and ", p.dv, ", ", s.nq, " queries, ", s.nk,
+                " keys, splits ", p.splits, p.causal ? ", causal" : "", p.bf16 ? ", bf16" : "",
+                ", batch ", p.batch);
   }
 }
 
@@ -144,6 +184,53 @@ TEST_CASE("cuda tensor-core attention: keys in parts, some of them empty for a r
          .sequences = {{130, 130, 0}},
          .causal = true,
          .splits = 2});
+  });
+}
+
+TEST_CASE("cuda tensor-core attention: bf16 results, in one pass and out of parts; rows apart") {
+  for_each_order([] {
+    run({.heads = 6,
+         .kv_heads = 2,
+         .d = 72,
+         .dv = 72,
+         .sequences = {{70, 70, 0}, {3, 90, 87}},
+         .causal = true,
+         .bf16 = true,
+         .gap = 8});
+    run({.heads = 2,
+         .kv_heads = 2,
+         .d = 20,
+         .dv = 13,
+         .sequences = {{65, 70}},
+         .bf16 = true,
+         .gap = 16});
+    run({.heads = 1,
+         .kv_heads = 1,
+         .d = 256,
+         .dv = 64,
+         .sequences = {{70, 200}},
+         .splits = 2,
+         .bf16 = true});
+  });
+}
+
+TEST_CASE("cuda tensor-core attention: equal problems as one batch") {
+  for_each_order([] {
+    run({.heads = 2,
+         .kv_heads = 2,
+         .d = 24,
+         .dv = 24,
+         .sequences = {{16, 16}},
+         .bf16 = true,
+         .gap = 40,
+         .batch = 21});
+    run({.heads = 1,
+         .kv_heads = 1,
+         .d = 64,
+         .dv = 64,
+         .sequences = {{5, 300}},
+         .splits = 2,
+         .batch = 3});
   });
 }
 

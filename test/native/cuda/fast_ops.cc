@@ -1,6 +1,8 @@
 // Ops whose products may run on tensor cores, against the CPU's.
 
+#include "native/ops/activation.h"
 #include "native/ops/attention.h"
+#include "native/ops/copy.h"
 #include "native/ops/elementwise.h"
 #include "native/ops/linear.h"
 #include "native/weights/quantize.h"
@@ -92,6 +94,67 @@ TEST_CASE("cuda fast ops: streamed rows are the same to the bit one by one; SwiG
     p.close(ops::linear_swiglu(p.gpu, x, moved, RowPath::kStream),
             ops::linear_swiglu(p.cpu, p.gpu.to_host(x), w), 1e-5, format_name(w.format));
   }
+}
+
+TEST_CASE("cuda fast ops: linear layers between bf16 tensors, in every format") {
+  Pair p;
+  const Tensor x = p.rounded({67, 136}), b = p.normal({70});
+  for (const Weight& w : every_format(p.normal({70, 128}))) {
+    const Weight moved = p.moved(w);
+    // x a slice that starts at 16 bytes, one that does not, and few rows that stay with f32
+    // kernels.
+    for (const auto& [rows, first] : {std::pair<int64_t, int64_t>{67, 8}, {67, 3}, {5, 8}}) {
+      const Tensor part = x.slice(0, 0, rows).slice(1, first, first + 128);
+      const Tensor narrow = ops::narrowed(p.gpu, p.gpu.to_device(x)).slice(0, 0, rows);
+      const Tensor y =
+          ops::linear(p.gpu, narrow.slice(1, first, first + 128), moved, p.gpu.to_device(b),
+                      ops::Activation::kGelu, RowPath::kAuto, ops::Feeds::kProducts);
+      check(y.dtype() == DType::kBF16, "the result is ", y.dtype());
+      p.close(y, ops::linear(p.cpu, part, w, b, ops::Activation::kGelu), 4e-3,
+              format_name(w.format));
+    }
+  }
+  check_throws(Code::kInternal, [&] { ops::activate(p.gpu, to_bf16(x), ops::Activation::kRelu); });
+  check_throws(Code::kInternal, [&] { ops::linear(p.cpu, to_bf16(x), p.normal({3, 136})); });
+}
+
+TEST_CASE("cuda fast ops: a block's SwiGLU in one pass, in every format") {
+  Pair p;
+  const Tensor x = p.rounded({67, 128});
+  for (const Weight& w : every_format(p.normal({2 * 300, 128}))) {
+    const Weight moved = p.moved(w);
+    const emulation::Counters before = emulation::counters();
+    const Tensor y = ops::linear_swiglu(p.gpu, ops::narrowed(p.gpu, p.gpu.to_device(x)), moved,
+                                        RowPath::kBlock, ops::Feeds::kProducts);
+    check(y.dtype() == DType::kBF16, "the result is ", y.dtype());
+    p.close(y, ops::linear_swiglu(p.cpu, x, w), 6e-3, format_name(w.format));
+    // Narrowing x, two matrices widened where they are quantised, one product.
+    const int64_t expected = w.format == Weight::Format::kPlain ? 2 : 4;
+    check(emulation::counters().launches - before.launches == expected, format_name(w.format), ": ",
+          emulation::counters().launches - before.launches, " launches");
+  }
+}
+
+TEST_CASE("cuda fast ops: attention reads slices of a bf16 projection where they lie") {
+  Pair p;
+  const Tensor fused = p.rounded({9, 20, 3 * 2 * 24});
+  const auto part = [](const Tensor& x, int64_t i) {
+    return x.reshape({9, 20, 3, 2, 24}).transpose(0, 2)[i].transpose(0, 1);
+  };
+  const Tensor narrow = ops::narrowed(p.gpu, p.gpu.to_device(fused));
+  ops::AttentionOptions options;
+  options.feeds = ops::Feeds::kProducts;
+  const emulation::Counters before = emulation::counters();
+  const Tensor mixed =
+      ops::attention(p.gpu, part(narrow, 0), part(narrow, 1), part(narrow, 2), options);
+  check(emulation::counters().launches - before.launches == 1, "operands were copied");
+  check(mixed.dtype() == DType::kBF16, "the result is ", mixed.dtype());
+  p.close(mixed, ops::attention(p.cpu, part(fused, 0), part(fused, 1), part(fused, 2)), 4e-3,
+          "attention");
+  // f32 queries, bf16 keys and values; one query, which no tensor core takes.
+  const Tensor queries = p.rounded({9, 1, 2, 24});
+  p.close(ops::attention(p.gpu, p.gpu.to_device(queries), part(narrow, 1), part(narrow, 2)),
+          ops::attention(p.cpu, queries, part(fused, 1), part(fused, 2)), 4e-3, "mixed types");
 }
 
 TEST_CASE("cuda fast ops: attention of a batch, of prompts and of a decode step") {

@@ -15,6 +15,8 @@ struct Problem {
   int64_t x_gap = 0, w_gap = 0, y_gap = 0;  // elements between rows
   ops::Activation activation = ops::Activation::kNone;
   bool bias = false, residual = false;
+  bool bf16 = false;    // y
+  bool swiglu = false;  // w has 2 n rows
 };
 
 uint16_t to_bf16(float value) {
@@ -41,40 +43,72 @@ Rows make_rows(Random& random, int64_t rows, int64_t columns, int64_t gap) {
   return out;
 }
 
+// What y must be, before it is rounded.
+std::vector<float> expected(const Problem& p, const Rows& x, const Rows& w,
+                            const std::vector<float>& bias, const std::vector<float>& residual) {
+  const int64_t columns = p.swiglu ? 2 * p.n : p.n;
+  std::vector<float> sums(static_cast<size_t>(p.m * columns)), y;
+  reference::linear(x.values.data(), w.values.data(), p.bias ? bias.data() : nullptr, sums.data(),
+                    p.m, columns, p.k);
+  for (int64_t r = 0; r < p.m; ++r) {
+    for (int64_t c = 0; c < p.n; ++c) {
+      const float* row = sums.data() + r * columns;
+      float value = reference::activate(row[c], p.activation);
+      if (p.swiglu) value = row[c] * reference::activate(row[p.n + c], ops::Activation::kSilu);
+      y.push_back(p.residual ? value + residual[static_cast<size_t>(r * p.n + c)] : value);
+    }
+  }
+  return y;
+}
+
+// [m, n] out of rows p.n + p.y_gap apart, behind which nobody may have written.
+template <typename T, typename Value>
+std::vector<float> dense_rows(const Problem& p, const std::vector<T>& all, T untouched,
+                              const Value& value) {
+  const int64_t ldy = p.n + p.y_gap;
+  std::vector<float> dense;
+  for (int64_t r = 0; r < p.m; ++r) {
+    for (int64_t c = 0; c < ldy; ++c) {
+      const T element = all[static_cast<size_t>(r * ldy + c)];
+      if (c < p.n) dense.push_back(value(element));
+      if (c >= p.n) check(element == untouched, "wrote outside");
+    }
+  }
+  return dense;
+}
+
 void run(const Problem& p, const cuda::GemmPlan& plan) {
   Random random(static_cast<uint32_t>(p.m * 31 + p.n * 7 + p.k));
-  const Rows x = make_rows(random, p.m, p.k, p.x_gap), w = make_rows(random, p.n, p.k, p.w_gap);
+  const Rows x = make_rows(random, p.m, p.k, p.x_gap);
+  const Rows w = make_rows(random, p.swiglu ? 2 * p.n : p.n, p.k, p.w_gap);
   const auto bias = random.normal(p.n), residual = random.normal(p.m * p.n);
-  std::vector<float> expected(static_cast<size_t>(p.m * p.n));
-  reference::linear(x.values.data(), w.values.data(), p.bias ? bias.data() : nullptr,
-                    expected.data(), p.m, p.n, p.k);
-  for (size_t i = 0; i < expected.size(); ++i) {
-    expected[i] = reference::activate(expected[i], p.activation);
-    if (p.residual) expected[i] += residual[i];
-  }
-  const int64_t ldy = p.n + p.y_gap;
+  const auto count = static_cast<size_t>(p.m * (p.n + p.y_gap));
   const DeviceArray<uint16_t> device_x(x.bits), device_w(w.bits);
   const DeviceArray<float> device_bias(bias), device_residual(residual);
-  const DeviceArray<float> y(std::vector<float>(static_cast<size_t>(p.m * ldy), 7.0f));
+  const DeviceArray<float> y(std::vector<float>(count, 7.0f));
+  const DeviceArray<uint16_t> y_bf16(std::vector<uint16_t>(count, 7));
   const DeviceArray<std::byte> workspace(cuda::gemm_workspace_bytes(plan, p.m, p.n) + 1);
   cuda::TensorGemm gemm;
   gemm.x = device_x.get();
   gemm.w = device_w.get();
-  gemm.y = y.get();
+  if (p.bf16) {
+    gemm.y_bf16 = y_bf16.get();
+  } else {
+    gemm.y = y.get();
+  }
   gemm.bias = p.bias ? device_bias.get() : nullptr;
   gemm.residual = p.residual ? device_residual.get() : nullptr;
   gemm.m = p.m, gemm.n = p.n, gemm.k = p.k;
-  gemm.ldx = p.k + p.x_gap, gemm.ldw = p.k + p.w_gap, gemm.ldy = ldy, gemm.ldr = p.n;
+  gemm.ldx = p.k + p.x_gap, gemm.ldw = p.k + p.w_gap, gemm.ldy = p.n + p.y_gap, gemm.ldr = p.n;
   gemm.activation = p.activation;
+  gemm.swiglu = p.swiglu;
   cuda::gemm_tensor(nullptr, gemm, plan, workspace.get());
-  std::vector<float> dense;
-  const std::vector<float> all = y.read();
-  for (int64_t r = 0; r < p.m; ++r) {
-    dense.insert(dense.end(), all.begin() + r * ldy, all.begin() + r * ldy + p.n);
-    for (int64_t c = p.n; c < ldy; ++c) check(all[size_t(r * ldy + c)] == 7.0f, "wrote outside");
-  }
-  check_close(dense, expected, 2e-6, "m ", p.m, " n ", p.n, " k ", p.k, " tile ", int(plan.tile),
-              " splits ", plan.splits);
+  const auto actual = p.bf16 ? dense_rows(p, y_bf16.read(), uint16_t{7}, from_bf16)
+                             : dense_rows(p, y.read(), 7.0f, [](float v) { return v; });
+  // One rounding loses 2^-9 of a value at most, and the root of its mean square less.
+  check_close(actual, expected(p, x, w, bias, residual), p.bf16 ? 2.5e-3 : 2e-6, "m ", p.m, " n ",
+              p.n, " k ", p.k, " tile ", int(plan.tile), " splits ", plan.splits,
+              p.bf16 ? " bf16" : "", p.swiglu ? " SwiGLU" : "");
 }
 
 }  // namespace
@@ -124,22 +158,29 @@ TEST_CASE("cuda tensor-core gemm: the plan fills the device") {
   check(cuda::gemm_workspace_bytes({Tile::k64x64, 1}, 5, 7) == 0, "bytes of an uncut product");
 }
 
-TEST_CASE("cuda round_rows: nearest even, zeros behind the columns") {
-  Random random(5);
-  for (const int64_t ldx : {13, 16}) {
-    const int64_t rows = 3, columns = 13, ldy = cuda::bf16_row(columns);
-    const auto x = random.normal(rows * ldx);
-    const DeviceArray<float> device_x(x);
-    const DeviceArray<uint16_t> y(static_cast<size_t>(rows * ldy));
-    cuda::round_rows(nullptr, device_x.get(), ldx, y.get(), ldy, rows, columns);
-    const auto got = y.read();
-    for (int64_t r = 0; r < rows; ++r) {
-      for (int64_t c = 0; c < ldy; ++c) {
-        const uint16_t wanted = c < columns ? to_bf16(x[size_t(r * ldx + c)]) : uint16_t{0};
-        check(got[size_t(r * ldy + c)] == wanted, "row ", r, " column ", c);
-      }
-    }
-  }
+TEST_CASE("cuda tensor-core gemm: bf16 results, in one pass and out of parts") {
+  for_each_order([] {
+    run({.m = 131, .n = 140, .k = 72, .bias = true, .residual = true, .bf16 = true},
+        {Tile::k128x128, 1});
+    run({.m = 9,
+         .n = 21,
+         .k = 33,
+         .y_gap = 2,
+         .activation = ops::Activation::kQuickGelu,
+         .bias = true,
+         .bf16 = true},
+        {Tile::k64x64, 1});
+    run({.m = 5, .n = 50, .k = 200, .bias = true, .bf16 = true}, {Tile::k16x128, 3});
+  });
+}
+
+TEST_CASE("cuda tensor-core gemm: SwiGLU of two matrices in one pass") {
+  for_each_order([] {
+    run({.m = 131, .n = 70, .k = 72, .swiglu = true}, {Tile::k128x128, 1});
+    run({.m = 70, .n = 45, .k = 40, .w_gap = 8, .y_gap = 3, .bf16 = true, .swiglu = true},
+        {Tile::k64x64, 1});
+    run({.m = 7, .n = 76, .k = 33, .bf16 = true, .swiglu = true}, {Tile::k16x128, 1});
+  });
 }
 
 }  // namespace vmolmo::test
