@@ -3,10 +3,11 @@
 #include <algorithm>
 
 #include "native/ops/attention.h"
+#include "native/ops/copy.h"
 #include "native/ops/elementwise.h"
-#include "native/ops/gather.h"
 #include "native/ops/linear.h"
 #include "native/ops/norm.h"
+#include "native/ops/tokens.h"
 
 namespace vmolmo {
 namespace {
@@ -61,13 +62,13 @@ DecoderBlockWeights Decoder::load_block(WeightLoader& weights, const std::string
   const auto linear = [&](const char* name, int64_t out, int64_t in) {
     return weights.linear(prefix + name, {out, in}, weights.formats().language);
   };
-  const Weight fused = linear("att_proj.weight", rows, width);
-  block.q = fused.rows(0, q_rows);
-  block.kv = fused.rows(q_rows, rows);
+  block.qkv = linear("att_proj.weight", rows, width);
+  block.q = block.qkv.rows(0, q_rows);
+  block.kv = block.qkv.rows(q_rows, rows);
   if (config_.qkv_bias) {
-    const Tensor bias = weights.f32(prefix + "att_proj.bias", {rows});
-    block.q_bias = bias.slice(0, 0, q_rows);
-    block.kv_bias = bias.slice(0, q_rows, rows);
+    block.qkv_bias = weights.f32(prefix + "att_proj.bias", {rows});
+    block.q_bias = block.qkv_bias.slice(0, 0, q_rows);
+    block.kv_bias = block.qkv_bias.slice(0, q_rows, rows);
   }
   if (config_.qk_norm) {
     block.q_norm = weights.f32(prefix + "q_norm.weight", {q_rows});
@@ -79,27 +80,47 @@ DecoderBlockWeights Decoder::load_block(WeightLoader& weights, const std::string
   return block;
 }
 
-Tensor Decoder::embed(Context& context, std::span<const int32_t> ids) const {
-  const auto base_rows = static_cast<int32_t>(config_.vocab_size);
-  const auto all_rows = static_cast<int32_t>(config_.vocab_size + config_.extra_vocab_size);
-  // The two tables are read in turn instead of being joined; row numbers keep the order.
-  std::vector<int32_t> ids_of[2], rows_of[2];
+void Decoder::check_ids(std::span<const int32_t> ids) const {
+  const auto rows = static_cast<int32_t>(config_.vocab_size + config_.extra_vocab_size);
   for (size_t i = 0; i < ids.size(); ++i) {
-    require(ids[i] >= 0 && ids[i] < all_rows, Code::kInvalidArgument, "Token id ", ids[i],
-            " at position ", i, " lies outside the embedding table of ", all_rows, " rows.");
-    const int table = ids[i] < base_rows ? 0 : 1;
-    ids_of[table].push_back(table == 0 ? ids[i] : ids[i] - base_rows);
-    rows_of[table].push_back(static_cast<int32_t>(i));
+    require(ids[i] >= 0 && ids[i] < rows, Code::kInvalidArgument, "Token id ", ids[i],
+            " at position ", i, " lies outside the embedding table of ", rows, " rows.");
   }
-  if (ids_of[1].empty()) return ops::gather_rows(context, embedding_, ids_of[0]);
-  Tensor x = context.zeros({static_cast<int64_t>(ids.size()), config_.width});
-  const Tensor* tables[2] = {&embedding_, &new_embedding_};
-  for (int table = 0; table < 2; ++table) {
-    if (ids_of[table].empty()) continue;
-    ops::scatter_add_rows(context, x, ops::gather_rows(context, *tables[table], ids_of[table]),
-                          rows_of[table]);
+}
+
+Tensor Decoder::embed(Context& context, std::span<const int32_t> ids) const {
+  check_ids(ids);
+  const Shape shape{static_cast<int64_t>(ids.size())};
+  return embed(context, context.to_device(Tensor::borrow(ids.data(), shape, DType::kI32)));
+}
+
+Tensor Decoder::embed(Context& context, const Tensor& ids) const {
+  return ops::embed_tokens(context, embedding_, new_embedding_, ids);
+}
+
+// One product for queries, keys and values: a row of the weight gives the same bits in any of them.
+Tensor Decoder::attend_step(Context& context, int64_t index, const Tensor& y,
+                            const Pass& pass) const {
+  const DecoderBlockWeights& block = blocks_[index];
+  const int64_t m = y.dim(0), d = config_.head_dim(), heads = config_.heads;
+  const int64_t kv_heads = config_.kv_heads;
+  Tensor all =
+      ops::linear(context, y, block.qkv, block.qkv_bias, ops::Activation::kNone, pass.path);
+  if (config_.clip_qkv) all = ops::clamp(context, all, -*config_.clip_qkv, *config_.clip_qkv);
+  const Tensor by_head = all.reshape({m, heads + 2 * kv_heads, d});
+  Tensor q = by_head.slice(1, 0, heads), k = by_head.slice(1, heads, heads + kv_heads);
+  const Tensor v = by_head.slice(1, heads + kv_heads, heads + 2 * kv_heads);
+  if (config_.qk_norm) {
+    const auto normed = [&](int64_t begin, int64_t count, const Tensor& weight) {
+      const Tensor columns = all.slice(1, begin * d, (begin + count) * d);
+      return ops::rms_norm(context, columns, weight, config_.norm_eps).reshape({m, count, d});
+    };
+    q = normed(0, heads, block.q_norm);
+    k = normed(heads, kv_heads, block.k_norm);
   }
-  return x;
+  const Tensor &keys = pass.cache.keys(index), &values = pass.cache.values(index);
+  ops::rope_append(context, q, k, v, rope_, *pass.rows, keys, values);
+  return ops::attention(context, q, keys, values, *pass.rows);
 }
 
 void Decoder::append_keys_values(Context& context, int64_t index, const Tensor& y,
@@ -165,7 +186,7 @@ Tensor Decoder::run_block(Context& context, int64_t index, const Tensor& input, 
   const float eps = config_.norm_eps;
   Tensor x = input;
   Tensor y = config_.norm_after ? x : ops::rms_norm(context, x, block.attention_norm, eps);
-  append_keys_values(context, index, y, pass);
+  if (!pass.rows) append_keys_values(context, index, y, pass);
   if (last) {
     // Behind the last block only the rows that produce logits are of any use.
     y = output_rows(context, y, pass.segments);
@@ -175,7 +196,8 @@ Tensor Decoder::run_block(Context& context, int64_t index, const Tensor& input, 
   const auto linear = [&](const Tensor& rows, const Weight& weight) {
     return ops::linear(context, rows, weight, {}, ops::Activation::kNone, pass.path);
   };
-  const Tensor mixed = attend(context, index, y, pass, last);
+  const Tensor mixed =
+      pass.rows ? attend_step(context, index, y, pass) : attend(context, index, y, pass, last);
   if (config_.norm_after) {
     const Tensor out = linear(mixed, block.attention_out);
     x = ops::add(context, x, ops::rms_norm(context, out, block.attention_norm, eps));
@@ -194,7 +216,7 @@ void Decoder::record_cache(Context& context, int64_t index, const KvCache& cache
                            const Segment& segment) const {
   const int64_t end = cache.length(segment.slot) + segment.rows;
   const auto by_head = [&](const Tensor& rows) {
-    return rows.transpose(0, 1).clone(context.memory());
+    return ops::widened(context, ops::dense_copy(context, rows.transpose(0, 1)));
   };
   context.tap(concat("llm.kv.", index, ".k"), by_head(cache.keys(index, segment.slot, end)));
   context.tap(concat("llm.kv.", index, ".v"), by_head(cache.values(index, segment.slot, end)));
@@ -217,6 +239,13 @@ Tensor Decoder::forward(Context& context, Tensor x, KvCache& cache,
   if (recorded) x = output_rows(context, x, segments);
   for (const Segment& segment : segments) cache.advance(segment.slot, segment.rows);
   if (x.dim(0) == 0) return x;
+  return ops::rms_norm(context, x, final_norm_, config_.norm_eps);
+}
+
+Tensor Decoder::forward(Context& context, Tensor x, KvCache& cache,
+                        const ops::StepRows& rows) const {
+  for (int64_t i = 0; i < config_.blocks; ++i)
+    x = run_block(context, i, x, {cache, {}, ops::RowPath::kStream, &rows}, false);
   return ops::rms_norm(context, x, final_norm_, config_.norm_eps);
 }
 

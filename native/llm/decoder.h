@@ -10,6 +10,7 @@
 #include "native/ops/context.h"
 #include "native/ops/rope.h"
 #include "native/ops/rows.h"
+#include "native/ops/step_rows.h"
 #include "native/ops/weight.h"
 #include "native/weights/weight_source.h"
 
@@ -19,9 +20,10 @@ namespace vmolmo {
 // q_norm and k_norm (Qwen2).
 struct DecoderBlockWeights {
   Tensor attention_norm;  // attn_norm: before attention (Qwen2) or after it (OLMo)
-  Weight q;               // [heads * d, width], the first rows of att_proj
-  Weight kv;              // [2 * kv_heads * d, width], the others
-  Tensor q_bias, kv_bias;
+  Weight qkv;             // att_proj [(heads + 2 * kv_heads) * d, width]
+  Weight q;               // its first rows, [heads * d, width]
+  Weight kv;              // the others
+  Tensor qkv_bias, q_bias, kv_bias;
   Tensor q_norm, k_norm;  // over the full width, before the cut into heads
   Weight attention_out;
   Tensor mlp_norm;  // ff_norm
@@ -52,11 +54,19 @@ class Decoder {
   // Rows of wte.embedding followed by wte.new_embedding: [ids.size(), width]. Ids outside of both
   // throw INVALID_ARGUMENT.
   Tensor embed(Context& context, std::span<const int32_t> ids) const;
+  void check_ids(std::span<const int32_t> ids) const;
+  // The same for ids on the context's device that were checked, I32 [n].
+  Tensor embed(Context& context, const Tensor& ids) const;
 
   // x [sum of rows, width] -> the final-normed output rows of every segment, in order ([0, width]
   // when there is none). Appends to the cache.
   Tensor forward(Context& context, Tensor x, KvCache& cache, std::span<const Segment> segments,
                  ops::RowPath path) const;
+
+  // The same for the rows of a decoding step whose slots and positions lie on the device: x [m,
+  // width] -> [m, width], the bits of kStream. The cache's lengths stay as they are: a captured
+  // graph runs without the host.
+  Tensor forward(Context& context, Tensor x, KvCache& cache, const ops::StepRows& rows) const;
 
   // hidden [n, width] -> [n, vocab_size].
   Tensor logits(Context& context, const Tensor& hidden) const;
@@ -67,10 +77,12 @@ class Decoder {
     KvCache& cache;
     std::span<const Segment> segments;
     ops::RowPath path;
+    const ops::StepRows* rows = nullptr;  // instead of the segments
   };
   // The rows that later stages need, after attention and MLP; `last` keeps output rows only.
   Tensor run_block(Context& context, int64_t index, const Tensor& x, const Pass& pass,
                    bool last) const;
+  Tensor attend_step(Context& context, int64_t index, const Tensor& y, const Pass& pass) const;
   void append_keys_values(Context& context, int64_t index, const Tensor& y, const Pass& pass) const;
   Tensor attend(Context& context, int64_t index, const Tensor& y, const Pass& pass,
                 bool outputs_only) const;

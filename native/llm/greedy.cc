@@ -5,10 +5,11 @@
 #include <optional>
 #include <utility>
 
+#include "native/llm/decode_step.h"
 #include "native/llm/draft.h"
 #include "native/llm/generation_trace.h"
 #include "native/ops/elementwise.h"
-#include "native/ops/gather.h"
+#include "native/ops/tokens.h"
 
 namespace vmolmo {
 namespace {
@@ -241,15 +242,24 @@ class GreedyRun {
       segments.push_back({slot, count, count});
       ids.insert(ids.end(), rows.begin(), rows.end());
     }
-    const Tensor x = decoder_.embed(context_, ids);
-    const Tensor hidden = decoder_.forward(context_, x, cache_, segments, ops::RowPath::kStream);
-    const Tensor logits = decoder_.logits(context_, hidden);
-    const std::vector<int32_t> best = ops::argmax(context_, logits);
+    Tensor logits;
+    const std::vector<int32_t> best = next_ids(ids, segments, logits);
     int64_t row = 0;
     for (const Segment& segment : segments) {
       verify(segment, row, ids, best, logits);
       row += segment.rows;
     }
+  }
+
+  // The id that every row generates. Logits are left only where they come to the host anyway.
+  std::vector<int32_t> next_ids(const std::vector<int32_t>& ids,
+                                const std::vector<Segment>& segments, Tensor& logits) {
+    if (context_.on_cuda() && !context_.recording())
+      return decode_step(context_, decoder_, cache_, ids, segments);
+    const Tensor x = decoder_.embed(context_, ids);
+    const Tensor hidden = decoder_.forward(context_, x, cache_, segments, ops::RowPath::kStream);
+    logits = decoder_.logits(context_, hidden);
+    return ops::argmax(context_, logits);
   }
 
   // Takes the ids that a sequence's rows generate, as long as each row was fed what came out of the
@@ -262,7 +272,7 @@ class GreedyRun {
     stats.drafted += segment.rows - 1;
     int64_t row = first;
     while (true) {
-      accept(slot, best[row], logits.slice(0, row, row + 1));
+      accept(slot, best[row], logits ? logits.slice(0, row, row + 1) : logits);
       if (!slot.request || row + 1 == first + segment.rows || fed[row + 1] != best[row]) break;
       ++row;
     }

@@ -11,9 +11,11 @@ KvCache::KvCache(Context& context, const DecoderConfig& config, int64_t slots, i
   const Shape shape{slots, capacity, config.kv_heads, config.head_dim()};
   // On the CPU it outlives single calls by far, so the heap holds it instead of the pool.
   Allocator& memory = context.on_cuda() ? context.memory() : cpu_heap();
+  const bool rounded = context.on_cuda() && context.products() == Products::kTensorCores;
+  const DType dtype = rounded ? DType::kBF16 : DType::kF32;
   for (int64_t i = 0; i < config.blocks; ++i) {
-    keys_.push_back(Tensor::empty(memory, shape));
-    values_.push_back(Tensor::empty(memory, shape));
+    keys_.push_back(Tensor::empty(memory, shape, dtype));
+    values_.push_back(Tensor::empty(memory, shape, dtype));
   }
 }
 
@@ -59,6 +61,15 @@ void KvCache::copy_prefix(Context& context, int64_t from_slot, int64_t to_slot, 
   }
   lengths_[to_slot] = count;
   prefixes_[to_slot] = {};
+}
+
+StepMemory& KvCache::step_memory(Context& context, int64_t rows) {
+  if (!step_.best || step_.best.dim(0) < rows) {
+    step_.graphs.clear();
+    step_.numbers = context.empty({3 * rows}, DType::kI32);
+    step_.best = context.empty({rows}, DType::kI32);
+  }
+  return step_;
 }
 
 }  // namespace vmolmo

@@ -5,11 +5,20 @@
 
 #include "native/molmo/config.h"
 #include "native/ops/context.h"
+#include "native/ops/graph_cache.h"
 #include "native/ops/rope.h"
 
 namespace vmolmo {
 
-// Keys (after RoPE) and values of several sequences side by side. All memory is taken at
+// What decode_step() keeps at fixed addresses, so that a step can be a graph.
+struct StepMemory {
+  Tensor numbers;  // I32 [3 * rows]: ids, slots and positions of a step, one behind the other
+  Tensor best;     // I32 [rows]: the chosen ids
+  GraphCache graphs{32};
+};
+
+// Keys (after RoPE) and values of several sequences side by side, in bf16 on a GPU whose products
+// round to it, else in f32. All memory is taken at
 // construction: `slots` sequences of up to `capacity` positions. Every block of the decoder appends
 // to a slot, then advance() moves its length, so length() is the number of positions that all
 // blocks hold.
@@ -39,12 +48,17 @@ class KvCache {
   void append(Context& context, int64_t block, int64_t slot, Tensor& k, const Tensor& v,
               const ops::RopeTable& rope);
   void advance(int64_t slot, int64_t rows);
+  // Of one block, all slots: [slots, capacity, kv_heads, head_dim].
+  const Tensor& keys(int64_t block) const { return keys_[block]; }
+  const Tensor& values(int64_t block) const { return values_[block]; }
   // The first `count` positions of one block: [count, kv_heads, head_dim] views.
   Tensor keys(int64_t block, int64_t slot, int64_t count) const;
   Tensor values(int64_t block, int64_t slot, int64_t count) const;
   // Copies the first `count` positions of every block; the target then has that length and no known
   // prefix.
   void copy_prefix(Context& context, int64_t from_slot, int64_t to_slot, int64_t count);
+  // For steps of up to `rows` rows.
+  StepMemory& step_memory(Context& context, int64_t rows);
 
  private:
   int64_t capacity_;
@@ -53,6 +67,7 @@ class KvCache {
   int64_t uses_ = 0;
   std::vector<Tensor> keys_;    // per block [slots, capacity, kv_heads, head_dim]
   std::vector<Tensor> values_;  // the same
+  StepMemory step_;             // behind them: its graphs name their memory
 };
 
 }  // namespace vmolmo

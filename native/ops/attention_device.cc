@@ -60,10 +60,9 @@ std::vector<cuda::SplitSequence> split_views(const AttentionCall& all) {
     view.offset = static_cast<int32_t>(all.offsets[i]);
     const bool several = q.rank() == 4;
     for (int64_t b = 0; b < (several ? q.dim(0) : 1); ++b) {
-      view.q = on_device<float>(q) + b * (several ? q.stride(0) : 0);
-      view.k = on_device<float>(k) + b * (several ? k.stride(0) : 0);
-      view.v = on_device<float>(v) + b * (several ? v.stride(0) : 0);
-      view.out = on_device<float>(out) + b * (several ? out.stride(0) : 0);
+      view.q = on_device<float>(several ? q[b] : q);
+      view.k = on_device_values(several ? k[b] : k), view.v = on_device_values(several ? v[b] : v);
+      view.out = on_device<float>(several ? out[b] : out);
       views.push_back(view);
     }
   }
@@ -72,8 +71,12 @@ std::vector<cuda::SplitSequence> split_views(const AttentionCall& all) {
 
 cuda::SplitAttention split_shape(const AttentionCall& all) {
   const Tensor& q = all.q[0];
-  return {static_cast<int32_t>(q.dim(-2)), static_cast<int32_t>(all.k[0].dim(-2)),
-          static_cast<int32_t>(q.dim(-1)), all.scale, all.causal};
+  return {static_cast<int32_t>(q.dim(-2)),
+          static_cast<int32_t>(all.k[0].dim(-2)),
+          static_cast<int32_t>(q.dim(-1)),
+          all.scale,
+          all.causal,
+          all.k[0].dtype() == DType::kBF16};
 }
 
 void run_split(Context& context, const AttentionCall& all) {
@@ -83,8 +86,8 @@ void run_split(Context& context, const AttentionCall& all) {
   cuda::attention_split(stream(context), shape, views, on_device<uint8_t>(workspace));
 }
 
-bool all_f32(std::span<const Tensor> tensors) {
-  return std::ranges::all_of(tensors, [](const Tensor& x) { return x.dtype() == DType::kF32; });
+bool all_of_type(std::span<const Tensor> tensors, DType dtype) {
+  return std::ranges::all_of(tensors, [&](const Tensor& x) { return x.dtype() == dtype; });
 }
 
 AttentionKernel choose(Context& context, const AttentionCall& all) {
@@ -98,7 +101,9 @@ AttentionKernel choose(Context& context, const AttentionCall& all) {
   shape.d = all.q[0].dim(-1), shape.dv = all.v[0].dim(-1);
   shape.path = all.path;
   shape.products = context.products();
-  shape.split = all_f32(all.q) && all_f32(all.k) && all_f32(all.v) && all_f32(all.out) &&
+  const DType keys = all.k[0].dtype();
+  shape.split = all_of_type(all.q, DType::kF32) && all_of_type(all.out, DType::kF32) &&
+                all_of_type(all.k, keys) && all_of_type(all.v, keys) &&
                 cuda::attention_split_supports(split_shape(all), split_views(all));
   return choose_attention(shape);
 }

@@ -1,6 +1,7 @@
 #include "native/ops/context.h"
 
 #include <chrono>
+#include <cstring>
 
 #include "native/kernels/cuda/cublaslt_gemm.h"
 #include "native/ops/on_cuda.h"
@@ -52,6 +53,18 @@ Tensor Context::to_device(const Tensor& tensor) {
 
 Tensor Context::to_host(const Tensor& tensor) {
   return !tensor || tensor.device().kind == Device::Kind::kCpu ? tensor : tensor.clone(cpu_heap());
+}
+
+void Context::write(const Tensor& to, const Tensor& from) {
+  require(to.bytes() == from.bytes() && to.is_contiguous() && from.is_contiguous() &&
+              to.device() == device_ && from.device().kind == Device::Kind::kCpu,
+          Code::kInternal, "Context: ", from.dtype(), " ", from.shape(), " on ",
+          to_string(from.device()), " cannot be written to ", to.dtype(), " ", to.shape(), " on ",
+          to_string(to.device()), ".");
+  if constexpr (kBuiltWithCuda) {
+    if (pool_) return pool_->upload(to.raw(), from.raw(), to.bytes());
+  }
+  std::memcpy(to.raw(), from.raw(), to.bytes());
 }
 
 Tensor Context::keep(const Tensor& tensor) {

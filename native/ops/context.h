@@ -61,6 +61,9 @@ class Context {
   Tensor to_device(const Tensor& tensor);
   // The tensor in the CPU's memory; waits for the device. Itself if it lies there already.
   Tensor to_host(const Tensor& tensor);
+  // The bytes of a contiguous tensor in the CPU's memory, to one of this context's device that
+  // stays where it is.
+  void write(const Tensor& to, const Tensor& from);
   // A copy that may outlive the call and holds on to nothing but its own bytes.
   Tensor keep(const Tensor& tensor);
 

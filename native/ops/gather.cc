@@ -81,27 +81,6 @@ void scatter_add_rows(Context& context, Tensor& x, const Tensor& rows,
   }
 }
 
-std::vector<int32_t> argmax(Context& context, const Tensor& x) {
-  const Tensor input = dense_f32(context, x, "argmax");
-  const int64_t n = x.dim(-1);
-  require(n > 0, Code::kInternal, "argmax: the last axis is empty.");
-  std::vector<int32_t> best(static_cast<size_t>(input.numel() / n));
-  ON_CUDA(context) {
-    const auto rows = static_cast<int64_t>(best.size());
-    if (rows == 0) return best;
-    Tensor found = context.empty({rows}, DType::kI32);
-    cuda::argmax(stream(context), on_device<float>(input), on_device<int32_t>(found), rows, n);
-    const Tensor host = context.to_host(found);
-    std::copy_n(host.data<int32_t>(), rows, best.data());
-    return best;
-  }
-  for (size_t r = 0; r < best.size(); ++r) {
-    const float* row = input.data<float>() + static_cast<int64_t>(r) * n;
-    best[r] = static_cast<int32_t>(std::max_element(row, row + n) - row);
-  }
-  return best;
-}
-
 Tensor softmax(Context& context, const Tensor& x) {
   const Tensor input = dense_f32(context, x, "softmax");
   const int64_t n = x.dim(-1);

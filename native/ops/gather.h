@@ -12,9 +12,6 @@ Tensor gather_rows(Context& context, const Tensor& table, std::span<const int32_
 void scatter_add_rows(Context& context, Tensor& x, const Tensor& rows,
                       std::span<const int32_t> index);
 
-// Index of the largest value of each row of x [..., N]; ties: the lowest index.
-std::vector<int32_t> argmax(Context& context, const Tensor& x);
-
 Tensor softmax(Context& context, const Tensor& x);  // over the last axis
 
 }  // namespace vmolmo::ops

@@ -40,6 +40,12 @@ inline uint16_t* on_device_words(const Tensor& x) {
   return reinterpret_cast<uint16_t*>(on_device<BFloat16>(x));
 }
 
+// An F32 or BF16 tensor's values.
+inline void* on_device_values(const Tensor& x) {
+  return x.dtype() == DType::kBF16 ? static_cast<void*>(on_device<BFloat16>(x))
+                                   : on_device<float>(x);
+}
+
 // Bytes that a kernel needs while it runs.
 inline Tensor scratch(Context& context, size_t bytes) {
   return context.empty({static_cast<int64_t>(bytes > 0 ? bytes : 1)}, DType::kU8);

@@ -81,7 +81,8 @@ void rope_append(Context& context, Tensor& k, const Tensor& v, const RopeTable& 
   ON_CUDA(context) {
     cuda::RopeAppend call;
     call.k = on_device<float>(k), call.v = on_device<float>(v);
-    call.cache_k = on_device<float>(keys), call.cache_v = on_device<float>(values);
+    call.cache_k = on_device_values(keys), call.cache_v = on_device_values(values);
+    call.bf16 = keys.dtype() == DType::kBF16;
     call.cos = on_device<float>(table.cos), call.sin = on_device<float>(table.sin);
     call.k_row = k.stride(0), call.v_row = v.stride(0);
     call.rows = k.dim(0), call.kv_heads = k.dim(1), call.d = k.dim(2);

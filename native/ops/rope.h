@@ -18,7 +18,8 @@ RopeTable make_rope_table(int64_t begin, int64_t end, int64_t head_dim, double t
 void rope_rotate_half(Context& context, Tensor& x, const RopeTable& table, int64_t table_offset);
 
 // Rows n of k, turned by table row `position` + n, and of v become rows `position` + n of keys and
-// values [capacity, H, D]. k, v [N, H, D] with heads side by side; k may be turned in place.
+// values [capacity, H, D], on a GPU f32 or bf16. k, v [N, H, D] with heads side by side; k may be
+// turned in place.
 void rope_append(Context& context, Tensor& k, const Tensor& v, const RopeTable& table,
                  int64_t position, const Tensor& keys, const Tensor& values);
 

@@ -27,6 +27,7 @@ inline DecoderConfig tiny_decoder(bool olmo) {
 inline Decoder make_decoder(const DecoderConfig& config, Context& context,
                             WeightDType dtype = WeightDType::kStored) {
   WeightLoader weights(hash_weights());
+  if (context.on_cuda()) weights.set_memory(&context.memory());
   weights.narrow(dtype == WeightDType::kBF16);
   weights.set_formats(layer_formats(dtype, 64), context.threads());
   return Decoder(config, weights, "model.transformer.");

@@ -2,6 +2,7 @@
 #include "native/kernels/cpu/reference.h"
 #include "native/ops/activation.h"
 #include "native/ops/gather.h"
+#include "native/ops/tokens.h"
 #include "test/native/harness.h"
 
 namespace vmolmo::test {

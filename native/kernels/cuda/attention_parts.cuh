@@ -11,18 +11,27 @@ constexpr int kMaxSequences = 16;  // per launch; they travel as kernel argument
 
 // Row r of a sequence and key head is head r % group of query r / group, group = heads / kv_heads.
 struct AttentionParts {
-  float* data = nullptr;  // [sequence, kv head, split, max_rows, dv + 2]; null: not split
+  float* data = nullptr;  // [sequence, kv head, split, max_rows, pitch()]; null: not split
   int32_t splits = 1, max_rows = 0;
   int32_t heads = 1, kv_heads = 1, dv = 0;
   bool bf16 = false;              // what out is; else f32
   bool batched = false;           // the first sequence alone, as many times as there are
   void* out[kMaxSequences] = {};  // [nq, heads, dv]
   int32_t nq[kMaxSequences] = {};
+  // Where every sequence ends, in device memory: at the key positions[sequence]. A part has
+  // part_keys keys then, and the parts behind the last key are not written. Null: all are.
+  const int32_t* positions = nullptr;
+  int32_t part_keys = 0;
 
+  // Sums, maximum and weight of a row, each row at a multiple of 16 bytes.
+  __host__ __device__ int pitch() const { return (dv + 3) / 4 * 4 + 4; }
+  __device__ int parts_of(int sequence) const {
+    return positions ? min(splits, positions[sequence] / part_keys + 1) : splits;
+  }
   size_t bytes(size_t sequences) const {
     return splits > 1
                ? sequences * static_cast<size_t>(kv_heads) * static_cast<size_t>(splits) *
-                     static_cast<size_t>(max_rows) * static_cast<size_t>(dv + 2) * sizeof(float)
+                     static_cast<size_t>(max_rows) * static_cast<size_t>(pitch()) * sizeof(float)
                : 0;
   }
   __device__ int rows(int sequence) const {
@@ -31,7 +40,7 @@ struct AttentionParts {
   // Where a split leaves its row: dv sums, the maximum, the sum of weights.
   __device__ float* part(int sequence, int kv_head, int split, int row) const {
     const int64_t slot = (int64_t{sequence} * kv_heads + kv_head) * splits + split;
-    return data + (slot * max_rows + row) * (dv + 2);
+    return data + (slot * max_rows + row) * pitch();
   }
   template <typename T = float>
   __device__ T* result(int sequence, int kv_head, int row) const {

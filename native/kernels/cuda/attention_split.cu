@@ -2,103 +2,27 @@
 
 #include <algorithm>
 
+#include "native/kernels/cuda/attention_keys.cuh"
 #include "native/kernels/cuda/attention_parts.cuh"
 
 // A block has eight rows (heads of queries that share a key head) and a range of keys; its four
-// warps take four keys at a time, every lane 4 or 8 elements of them. The 32 products of rows and
-// keys are summed over the lanes so that each lane ends up with one of them. Blocks begin at fixed
-// keys, and a hidden key adds zeros, so that a row's sums never depend on what is behind it.
+// warps take four keys at a time. Blocks begin at fixed keys, and a hidden key adds zeros, so that
+// a row's sums never depend on what is behind it.
 namespace vmolmo::cuda {
 namespace {
 
 constexpr int kWarps = 4;
 constexpr int kThreads = kWarps * kWarpSize;
-constexpr int kRows = 8;
-constexpr int kKeys = 4;
 constexpr int kPartKeys = 64;  // of a block: four rounds
 constexpr float kLog2E = 1.4426950408889634f;
 
 struct Arguments {
   SplitAttention shape;
   SplitSequence sequences[kMaxSequences];
+  SplitRows rows;  // instead of the sequences, where it has any
   AttentionParts parts;
   int32_t row_blocks;
 };
-
-__device__ __forceinline__ float dot(const float4& a, const float4& b) {
-  return a.x * b.x + a.y * b.y + a.z * b.z + a.w * b.w;
-}
-__device__ __forceinline__ void add_scaled(float4& sum, const float4& v, float weight) {
-  sum.x += weight * v.x, sum.y += weight * v.y, sum.z += weight * v.z, sum.w += weight * v.w;
-}
-__device__ __forceinline__ void scale_by(float4& v, float factor) {
-  v.x *= factor, v.y *= factor, v.z *= factor, v.w *= factor;
-}
-
-// Lane l gets the sum over all lanes of values[l]: every step halves the values a lane holds.
-template <int BITS = kWarpSize / 2>
-__device__ __forceinline__ float sum_transposed(float (&values)[kWarpSize], int lane) {
-  const bool upper = lane & BITS;
-#pragma unroll
-  for (int i = 0; i < BITS; ++i) {
-    const float keep = upper ? values[i + BITS] : values[i];
-    const float send = upper ? values[i] : values[i + BITS];
-    values[i] = keep + __shfl_xor_sync(kAllLanes, send, BITS);
-  }
-  if constexpr (BITS > 1) return sum_transposed<BITS / 2>(values, lane);
-  return values[0];
-}
-
-// Elements 128 i + 4 lane .. + 3 of a row, zero behind d.
-template <int QUADS>
-__device__ __forceinline__ void load_row(float4 (&row)[QUADS], const float* from, bool there, int d,
-                                         int lane) {
-#pragma unroll
-  for (int i = 0; i < QUADS; ++i) {
-    const int at = i * kWarpSize * 4 + lane * 4;
-    row[i] = there && at < d ? *reinterpret_cast<const float4*>(from + at)
-                             : make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-  }
-}
-
-// What a warp has of its rows. maximum and weight belong to row lane / 4.
-template <int QUADS>
-struct Running {
-  float4 sums[kRows][QUADS];
-  float maximum = -INFINITY, weight = 0.0f;
-};
-
-// One score per lane: row lane / 4, key `key` + lane % 4.
-template <int QUADS>
-__device__ __forceinline__ void take_keys(Running<QUADS>& state, float score, const float* values,
-                                          int64_t v_row, int key, int end, int d, int lane) {
-  float top = fmaxf(score, __shfl_xor_sync(kAllLanes, score, 1));
-  top = fmaxf(top, __shfl_xor_sync(kAllLanes, top, 2));
-  top = fmaxf(top, state.maximum);
-  const float reference = top == -INFINITY ? 0.0f : top;
-  const float keep = exp2f(state.maximum - reference), weight = exp2f(score - reference);
-  state.maximum = top;
-  float total = weight + __shfl_xor_sync(kAllLanes, weight, 1);
-  total += __shfl_xor_sync(kAllLanes, total, 2);
-  state.weight = state.weight * keep + total;
-  float4 v[kKeys][QUADS];
-#pragma unroll
-  for (int j = 0; j < kKeys; ++j)
-    load_row(v[j], values + (key + j) * v_row, key + j < end, d, lane);
-#pragma unroll
-  for (int r = 0; r < kRows; ++r) {
-    const float kept = __shfl_sync(kAllLanes, keep, r * 4);
-    float w[kKeys];
-#pragma unroll
-    for (int j = 0; j < kKeys; ++j) w[j] = __shfl_sync(kAllLanes, weight, r * 4 + j);
-#pragma unroll
-    for (int i = 0; i < QUADS; ++i) {
-      scale_by(state.sums[r][i], kept);
-#pragma unroll
-      for (int j = 0; j < kKeys; ++j) add_scaled(state.sums[r][i], v[j][i], w[j]);
-    }
-  }
-}
 
 // The warps' states joined in shared memory [warps, rows, d + 2] and written.
 template <int QUADS>
@@ -148,22 +72,40 @@ __device__ __forceinline__ void store(const Arguments& arguments, const Running<
   }
 }
 
+// Row `row` of a decoding step as a sequence of one query.
+template <typename T>
+__device__ __forceinline__ SplitSequence sequence_of(const SplitAttention& shape,
+                                                     const SplitRows& rows, int row) {
+  SplitSequence s;
+  const int64_t slot = rows.slots[row] * rows.slot_step;
+  s.q = rows.q + row * rows.q_row;
+  s.k = static_cast<const T*>(rows.k) + slot;
+  s.v = static_cast<const T*>(rows.v) + slot;
+  s.q_head = s.k_head = s.v_head = shape.d;
+  s.k_row = s.v_row = int64_t{shape.kv_heads} * shape.d;
+  s.nq = 1;
+  s.nk = rows.positions[row] + 1;
+  return s;
+}
+
 // grid: splits, key heads, sequences * blocks of rows.
-template <int QUADS>
+template <typename T, int QUADS>
 __global__ void __launch_bounds__(kThreads) attention_split_kernel(const Arguments arguments) {
   const SplitAttention& shape = arguments.shape;
   const int sequence = static_cast<int>(blockIdx.z) / arguments.row_blocks;
   const int row0 = static_cast<int>(blockIdx.z) % arguments.row_blocks * kRows;
   const int kv_head = static_cast<int>(blockIdx.y), split = static_cast<int>(blockIdx.x);
-  const SplitSequence& s = arguments.sequences[sequence];
+  const bool of_step = arguments.rows.positions != nullptr;
+  const SplitSequence s =
+      of_step ? sequence_of<T>(shape, arguments.rows, sequence) : arguments.sequences[sequence];
   const int group = shape.heads / shape.kv_heads, rows = s.nq * group;
-  if (row0 >= rows) return;  // of the whole block
-  const int nk = s.past ? *s.past + s.nq : s.nk, offset = s.past ? *s.past : s.offset;
+  const int begin = min(split * kPartKeys, s.nk), end = min(begin + kPartKeys, s.nk);
+  // Both of the whole block; nobody reads the parts behind a step's last key.
+  if (row0 >= rows || (of_step && begin == end)) return;
   const int lane = static_cast<int>(threadIdx.x) % kWarpSize;
   const int warp = static_cast<int>(threadIdx.x) / kWarpSize;
-  const int begin = min(split * kPartKeys, nk), end = min(begin + kPartKeys, nk);
-  const float* keys = s.k + kv_head * s.k_head;
-  const float* values = s.v + kv_head * s.v_head;
+  const T* keys = static_cast<const T*>(s.k) + kv_head * s.k_head;
+  const T* values = static_cast<const T*>(s.v) + kv_head * s.v_head;
 
   float4 q[kRows][QUADS];
 #pragma unroll
@@ -175,26 +117,14 @@ __global__ void __launch_bounds__(kThreads) attention_split_kernel(const Argumen
     for (int i = 0; i < QUADS; ++i) scale_by(q[r][i], shape.scale * kLog2E);
   }
   const int own_query = (row0 + lane / 4) / group;
-  const int limit = shape.causal ? min(end, offset + own_query + 1) : end;
+  const int limit = shape.causal && !of_step ? min(end, s.offset + own_query + 1) : end;
   Running<QUADS> state{};
   for (int key = begin + warp * kKeys; key < end; key += kWarps * kKeys) {
-    float4 k[kKeys][QUADS];
-#pragma unroll
-    for (int j = 0; j < kKeys; ++j)
-      load_row(k[j], keys + (key + j) * s.k_row, key + j < end, shape.d, lane);
-    float products[kWarpSize];
-#pragma unroll
-    for (int r = 0; r < kRows; ++r) {
-#pragma unroll
-      for (int j = 0; j < kKeys; ++j) {
-        products[r * kKeys + j] = 0.0f;
-#pragma unroll
-        for (int i = 0; i < QUADS; ++i) products[r * kKeys + j] += dot(q[r][i], k[j][i]);
-      }
-    }
-    const float sum = sum_transposed(products, lane);
-    const float score = key + lane % 4 < limit ? sum : -INFINITY;
-    take_keys(state, score, values, s.v_row, key, end, shape.d, lane);
+    KeyRows<T, QUADS> k, v;  // under way together
+    k.load(keys, s.k_row, key, end, shape.d, lane);
+    v.load(values, s.v_row, key, end, shape.d, lane);
+    const float sum = score_keys(q, k, lane);
+    take_keys(state, key + lane % 4 < limit ? sum : -INFINITY, v);
   }
   store(arguments, state, sequence, kv_head, split, row0, rows, warp, lane);
 }
@@ -212,26 +142,57 @@ AttentionParts make_parts(const SplitAttention& shape, std::span<const SplitSequ
   return parts;
 }
 
-template <int QUADS>
+AttentionParts make_parts(const SplitAttention& shape, const SplitRows& rows) {
+  AttentionParts parts;
+  parts.heads = shape.heads, parts.kv_heads = shape.kv_heads, parts.dv = shape.d;
+  parts.max_rows = shape.heads / shape.kv_heads;
+  parts.splits = static_cast<int>(ceil_div(std::max(rows.longest, 1), kPartKeys));
+  parts.positions = rows.positions;
+  parts.part_keys = kPartKeys;
+  return parts;
+}
+
+template <typename T, int QUADS>
 void launch_kernel(Stream stream, const Arguments& arguments, int count) {
   constexpr size_t kBytes = size_t{kWarps} * kRows * (QUADS * kWarpSize * 4 + 4) * sizeof(float);
   const dim3 grid(static_cast<unsigned>(arguments.parts.splits),
                   static_cast<unsigned>(arguments.shape.kv_heads),
                   static_cast<unsigned>(count * arguments.row_blocks));
-  launch(attention_split_kernel<QUADS>, {grid, kThreads, kBytes, stream}, arguments);
+  launch(attention_split_kernel<T, QUADS>, {grid, kThreads, kBytes, stream}, arguments);
 }
 
-bool aligned(const float* data, int64_t row, int64_t head) {
-  return reinterpret_cast<uintptr_t>(data) % 16 == 0 && row % 4 == 0 && head % 4 == 0;
+template <typename T>
+void launch_type(Stream stream, const Arguments& arguments, int count) {
+  if (arguments.shape.d <= 128)
+    launch_kernel<T, 1>(stream, arguments, count);
+  else
+    launch_kernel<T, 2>(stream, arguments, count);
+}
+
+void run(Stream stream, Arguments& arguments, void* workspace, int count) {
+  AttentionParts& parts = arguments.parts;
+  parts.data = parts.splits > 1 ? static_cast<float*>(workspace) : nullptr;
+  arguments.row_blocks = static_cast<int32_t>(ceil_div(parts.max_rows, kRows));
+  if (arguments.shape.bf16)
+    launch_type<__nv_bfloat16>(stream, arguments, count);
+  else
+    launch_type<float>(stream, arguments, count);
+  if (parts.data) join_parts(stream, parts, count);
+}
+
+// Rows and heads at whole quads.
+bool aligned(const void* data, int64_t row, int64_t head, size_t element) {
+  return reinterpret_cast<uintptr_t>(data) % (4 * element) == 0 && row % 4 == 0 && head % 4 == 0;
 }
 
 }  // namespace
 
 bool attention_split_supports(const SplitAttention& shape,
                               std::span<const SplitSequence> sequences) {
-  const auto fits = [](const SplitSequence& s) {
-    return aligned(s.q, s.q_row, s.q_head) && aligned(s.k, s.k_row, s.k_head) &&
-           aligned(s.v, s.v_row, s.v_head);
+  const size_t element = shape.bf16 ? 2 : 4;
+  const auto fits = [&](const SplitSequence& s) {
+    return aligned(s.q, s.q_row, s.q_head, 4) && aligned(s.k, s.k_row, s.k_head, element) &&
+           aligned(s.v, s.v_row, s.v_head, element);
   };
   return shape.d > 0 && shape.d % 4 == 0 && shape.d <= 256 &&
          std::all_of(sequences.begin(), sequences.end(), fits);
@@ -248,8 +209,6 @@ void attention_split(Stream stream, const SplitAttention& shape,
   Arguments arguments{};
   arguments.shape = shape;
   arguments.parts = make_parts(shape, sequences);
-  arguments.parts.data = arguments.parts.splits > 1 ? static_cast<float*>(workspace) : nullptr;
-  arguments.row_blocks = static_cast<int32_t>(ceil_div(arguments.parts.max_rows, kRows));
   for (size_t begin = 0; begin < sequences.size(); begin += kMaxSequences) {
     const size_t count = std::min<size_t>(sequences.size() - begin, kMaxSequences);
     for (size_t i = 0; i < count; ++i) {
@@ -257,12 +216,24 @@ void attention_split(Stream stream, const SplitAttention& shape,
       arguments.parts.out[i] = sequences[begin + i].out;
       arguments.parts.nq[i] = sequences[begin + i].nq;
     }
-    if (shape.d <= 128)
-      launch_kernel<1>(stream, arguments, static_cast<int>(count));
-    else
-      launch_kernel<2>(stream, arguments, static_cast<int>(count));
-    if (arguments.parts.data) join_parts(stream, arguments.parts, static_cast<int>(count));
+    run(stream, arguments, workspace, static_cast<int>(count));
   }
+}
+
+size_t attention_split_workspace_bytes(const SplitAttention& shape, const SplitRows& rows) {
+  return make_parts(shape, rows).bytes(static_cast<size_t>(rows.rows));
+}
+
+void attention_split(Stream stream, const SplitAttention& shape, const SplitRows& rows,
+                     void* workspace) {
+  Arguments arguments{};
+  arguments.shape = shape;
+  arguments.rows = rows;
+  arguments.parts = make_parts(shape, rows);
+  arguments.parts.batched = true;
+  arguments.parts.out[0] = rows.out;
+  arguments.parts.nq[0] = 1;
+  run(stream, arguments, workspace, rows.rows);
 }
 
 }  // namespace vmolmo::cuda

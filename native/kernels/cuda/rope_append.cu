@@ -7,29 +7,53 @@ namespace {
 
 constexpr int kThreads = 256;
 
-// A thread per pair of channels i, i + d / 2 of a head; the heads of k, then those of v.
+__device__ __forceinline__ void store(float* to, float value) { *to = value; }
+__device__ __forceinline__ void store(__nv_bfloat16* to, float value) {
+  *to = __float2bfloat16(value);
+}
+
+// The pair of channels `at`, `at` + half of a row, turned; c = 1 and s = 0 leave it as it is.
+template <typename T>
+__device__ __forceinline__ void turn(const float* from, T* to, int64_t at, int64_t half, float c,
+                                     float s) {
+  const float low = from[at], high = from[at + half];
+  store(to + at, low * c - high * s);
+  store(to + at + half, high * c + low * s);
+}
+
+// A thread per pair of channels i, i + d / 2 of a head; the heads of q, then of k, then of v.
+template <typename T>
 __global__ void rope_append_kernel(const RopeAppend p) {
-  const int64_t half = p.d / 2, width = p.kv_heads * p.d;
-  for (int64_t at = first_item(); at < p.rows * width; at += item_step()) {
-    const int64_t row = at / width, i = at % half;
-    const int64_t head = at / half % (2 * p.kv_heads), place = p.position + row;
-    const bool turn = head < p.kv_heads;
-    const int64_t low_at = (turn ? head : head - p.kv_heads) * p.d + i, high_at = low_at + half;
-    const float* from = turn ? p.k + row * p.k_row : p.v + row * p.v_row;
-    float* to = (turn ? p.cache_k : p.cache_v) + place * width;
-    const float low = from[low_at], high = from[high_at];
-    const float c = turn ? p.cos[place * half + i] : 1.0f;
-    const float s = turn ? p.sin[place * half + i] : 0.0f;
-    to[low_at] = turn ? low * c - high * s : low;
-    to[high_at] = turn ? high * c + low * s : high;
+  const int64_t half = p.d / 2, heads = p.heads + 2 * p.kv_heads;
+  for (int64_t item = first_item(); item < p.rows * heads * half; item += item_step()) {
+    const int64_t row = item / (heads * half), i = item % half, head = item / half % heads;
+    const int64_t place = p.positions ? p.positions[row] : p.position + row;
+    const float c = p.cos[place * half + i], s = p.sin[place * half + i];
+    if (head < p.heads) {
+      float* q = p.q + row * p.q_row;
+      turn(q, q, head * p.d + i, half, c, s);
+      continue;
+    }
+    const int64_t offset = (p.slots ? p.slots[row] * p.slot_step : 0) + place * p.kv_heads * p.d;
+    const int64_t own = head - p.heads;
+    if (own < p.kv_heads) {
+      turn(p.k + row * p.k_row, static_cast<T*>(p.cache_k) + offset, own * p.d + i, half, c, s);
+    } else {
+      turn(p.v + row * p.v_row, static_cast<T*>(p.cache_v) + offset, (own - p.kv_heads) * p.d + i,
+           half, 1.0f, 0.0f);
+    }
   }
 }
 
 }  // namespace
 
 void rope_append(Stream stream, const RopeAppend& p) {
-  const int64_t pairs = p.rows * p.kv_heads * p.d;
-  launch(rope_append_kernel, {grid_for(pairs, kThreads), kThreads, 0, stream}, p);
+  const int64_t pairs = p.rows * (p.heads + 2 * p.kv_heads) * p.d / 2;
+  const LaunchShape shape{grid_for(pairs, kThreads), kThreads, 0, stream};
+  if (p.bf16)
+    launch(rope_append_kernel<__nv_bfloat16>, shape, p);
+  else
+    launch(rope_append_kernel<float>, shape, p);
 }
 
 }  // namespace vmolmo::cuda

@@ -20,33 +20,6 @@ __global__ void softmax_kernel(const float* x, float* y, int64_t n) {
   for (int64_t i = threadIdx.x; i < n; i += kThreads) y[i] = expf(x[i] - top) / sum;
 }
 
-__device__ __forceinline__ void keep_best(float& value, int64_t& index, float other,
-                                          int64_t other_index) {
-  if (other > value || (other == value && other_index < index)) {
-    value = other;
-    index = other_index;
-  }
-}
-
-__global__ void argmax_kernel(const float* x, int32_t* best, int64_t n) {
-  __shared__ float values[kThreads];
-  __shared__ int64_t indices[kThreads];
-  const float* row = x + blockIdx.x * n;
-  const int t = static_cast<int>(threadIdx.x);
-  float value = -INFINITY;
-  int64_t index = n;
-  for (int64_t i = t; i < n; i += kThreads) keep_best(value, index, row[i], i);
-  values[t] = value;
-  indices[t] = index;
-  __syncthreads();
-  for (int half = kThreads / 2; half > 0; half /= 2) {
-    if (t < half) keep_best(values[t], indices[t], values[t + half], indices[t + half]);
-    __syncthreads();
-  }
-  // A row of NaN has no best value; index 0 is as good as any and lies inside.
-  if (t == 0) best[blockIdx.x] = static_cast<int32_t>(indices[0] < n ? indices[0] : 0);
-}
-
 template <typename Word>
 __global__ void gather_kernel(const Word* table, const int32_t* ids, float* out, int64_t count,
                               int64_t width) {
@@ -93,10 +66,6 @@ __global__ void rope_axial_kernel(float* x, int64_t batch_stride, int64_t row_st
 
 void softmax(Stream stream, const float* x, float* y, int64_t rows, int64_t n) {
   launch(softmax_kernel, {static_cast<unsigned>(rows), kThreads, 0, stream}, x, y, n);
-}
-
-void argmax(Stream stream, const float* x, int32_t* best, int64_t rows, int64_t n) {
-  launch(argmax_kernel, {static_cast<unsigned>(rows), kThreads, 0, stream}, x, best, n);
 }
 
 void gather_rows(Stream stream, const float* table, const int32_t* ids, float* out, int64_t count,

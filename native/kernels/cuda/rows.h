@@ -4,13 +4,11 @@
 
 #include "native/kernels/cuda/stream.h"
 
-// Softmax, argmax, gathering and scattering of rows, RoPE.
+// Softmax, gathering and scattering of rows, RoPE.
 namespace vmolmo::cuda {
 
 // x, y [rows, n].
 void softmax(Stream stream, const float* x, float* y, int64_t rows, int64_t n);
-// best[row] = the lowest index of the row's largest value.
-void argmax(Stream stream, const float* x, int32_t* best, int64_t rows, int64_t n);
 
 // out [count, width] = table[ids[i]]; the table is f32, or bf16 words.
 void gather_rows(Stream stream, const float* table, const int32_t* ids, float* out, int64_t count,

@@ -1,3 +1,5 @@
+#include <cuda_bf16.h>
+
 #include "native/kernels/cuda/attention_split.h"
 
 #include "native/kernels/cpu/reference.h"
@@ -13,16 +15,32 @@ struct Problem {
   int32_t heads, kv_heads, d;
   std::vector<Lengths> sequences;
   bool causal = false;
-  bool past_on_device = false;
+  bool bf16 = false;
 };
 
-// One sequence: values on both sides. Keys and values of a head lie in rows with a gap behind them,
-// as in a cache.
+std::vector<float> rounded(std::vector<float> values) {
+  for (float& v : values) v = static_cast<float>(BFloat16(v));
+  return values;
+}
+
+// Keys or values on the device, as f32 or bf16.
+struct DeviceKeys {
+  DeviceArray<float> wide;
+  DeviceArray<__nv_bfloat16> narrow;
+
+  explicit DeviceKeys(const std::vector<float>& values)
+      : wide(values), narrow(std::vector<__nv_bfloat16>(values.begin(), values.end())) {}
+  const void* get(bool bf16) const {
+    return bf16 ? static_cast<const void*>(narrow.get()) : wide.get();
+  }
+};
+
+// One sequence: values on both sides.
 struct Sequence {
   Lengths lengths;
   std::vector<float> q, k, v;
-  DeviceArray<float> device_q, device_k, device_v, out;
-  DeviceArray<int32_t> past;
+  DeviceArray<float> device_q, out;
+  DeviceKeys device_k, device_v;
 
   Sequence(Random& random, const Problem& p, Lengths s)
       : lengths(s),
@@ -30,22 +48,19 @@ struct Sequence {
         k(random.normal(s.nk * p.kv_heads * p.d)),
         v(random.normal(s.nk * p.kv_heads * p.d)),
         device_q(q),
-        device_k(k),
-        device_v(v),
         out(static_cast<size_t>(s.nq * p.heads * p.d)),
-        past(std::vector<int32_t>{s.nk - s.nq}) {}
+        device_k(k),
+        device_v(v) {
+    if (p.bf16) k = rounded(k), v = rounded(v);
+  }
 
   cuda::SplitSequence view(const Problem& p) const {
     cuda::SplitSequence t;
-    t.q = device_q.get(), t.k = device_k.get(), t.v = device_v.get(), t.out = out.get();
+    t.q = device_q.get(), t.out = out.get();
+    t.k = device_k.get(p.bf16), t.v = device_v.get(p.bf16);
     t.q_row = p.heads * p.d, t.k_row = t.v_row = p.kv_heads * p.d;
     t.q_head = t.k_head = t.v_head = p.d;
     t.nq = lengths.nq, t.nk = lengths.nk, t.offset = lengths.offset;
-    if (p.past_on_device) {
-      t.past = past.get();
-      t.nk = 10 * lengths.nk;
-      t.offset = 0;
-    }
     return t;
   }
 
@@ -79,7 +94,7 @@ void run(const Problem& p) {
     sequences.push_back(std::make_unique<Sequence>(random, p, s));
     views.push_back(sequences.back()->view(p));
   }
-  const cuda::SplitAttention shape{p.heads, p.kv_heads, p.d, 0.125f, p.causal};
+  const cuda::SplitAttention shape{p.heads, p.kv_heads, p.d, 0.125f, p.causal, p.bf16};
   check(cuda::attention_split_supports(shape, views), "refused");
   const DeviceArray<std::byte> workspace(cuda::attention_split_workspace_bytes(shape, views) + 1);
   cuda::attention_split(nullptr, shape, views, workspace.get());
@@ -109,13 +124,77 @@ TEST_CASE("cuda split attention: keys in parts, causal, several lengths") {
   });
 }
 
-TEST_CASE("cuda split attention: the length is read on the device") {
-  run({.heads = 4,
-       .kv_heads = 2,
-       .d = 64,
-       .sequences = {{1, 30, 29}, {3, 7, 4}},
-       .causal = true,
-       .past_on_device = true});
+TEST_CASE("cuda split attention: keys and values in bf16") {
+  for_each_order([] {
+    run({.heads = 7,
+         .kv_heads = 1,
+         .d = 128,
+         .sequences = {{4, 100, 96}, {1, 3, 2}},
+         .causal = true,
+         .bf16 = true});
+    run({.heads = 2, .kv_heads = 2, .d = 204, .sequences = {{2, 67}}, .bf16 = true});
+  });
+}
+
+// The rows of a step over a cache of three slots, in any order, against each row as a sequence.
+void run_step(const Problem& p, const std::vector<int32_t>& slots,
+              const std::vector<int32_t>& positions, int32_t longest) {
+  constexpr int32_t kSlots = 3, kCapacity = 210;
+  Random random(static_cast<uint32_t>(p.d + p.heads));
+  const auto m = static_cast<int32_t>(slots.size());
+  const int64_t row = p.heads * p.d, step = int64_t{kCapacity} * p.kv_heads * p.d;
+  // What lies behind a row's last position is not to be read.
+  std::vector<float> k = random.normal(kSlots * step), v = random.normal(kSlots * step);
+  for (int32_t slot = 0; slot < kSlots; ++slot) {
+    int32_t end = 0;
+    for (int32_t i = 0; i < m; ++i)
+      if (slots[size_t(i)] == slot) end = std::max(end, positions[size_t(i)] + 1);
+    for (auto* x : {&k, &v})
+      std::fill(x->begin() + slot * step + end * p.kv_heads * p.d, x->begin() + (slot + 1) * step,
+                NAN);
+  }
+  const DeviceKeys device_k(k), device_v(v);
+  const DeviceArray<float> q(random.normal(m * row, 3.0f)), out(static_cast<size_t>(m * row)),
+      one(static_cast<size_t>(row));
+  out.poison();
+  const DeviceArray<int32_t> device_slots(slots), device_positions(positions);
+  const cuda::SplitAttention shape{p.heads, p.kv_heads, p.d, 0.125f, true, p.bf16};
+  cuda::SplitRows rows;
+  rows.q = q.get(), rows.k = device_k.get(p.bf16), rows.v = device_v.get(p.bf16);
+  rows.out = out.get(), rows.q_row = row, rows.slot_step = step;
+  rows.positions = device_positions.get(), rows.slots = device_slots.get();
+  rows.rows = m, rows.longest = longest;
+  const DeviceArray<std::byte> workspace(cuda::attention_split_workspace_bytes(shape, rows) + 1);
+  workspace.poison();
+  cuda::attention_split(nullptr, shape, rows, workspace.get());
+  const std::vector<float> all = out.read();
+  for (int32_t i = 0; i < m; ++i) {
+    cuda::SplitSequence s;
+    const size_t slot = size_t(slots[size_t(i)] * step) * (p.bf16 ? 2 : 4);
+    s.q = q.get() + i * row, s.out = one.get();
+    s.k = static_cast<const std::byte*>(rows.k) + slot;
+    s.v = static_cast<const std::byte*>(rows.v) + slot;
+    s.q_head = s.k_head = s.v_head = p.d;
+    s.k_row = s.v_row = p.kv_heads * p.d;
+    s.nq = 1, s.nk = positions[size_t(i)] + 1, s.offset = positions[size_t(i)];
+    const DeviceArray<std::byte> space(cuda::attention_split_workspace_bytes(shape, {&s, 1}) + 1);
+    cuda::attention_split(nullptr, shape, {&s, 1}, space.get());
+    const std::vector<float> expected = one.read();
+    check(std::equal(expected.begin(), expected.end(), all.begin() + i * row), "row ", i, " at ",
+          positions[size_t(i)], " differs");
+  }
+}
+
+TEST_CASE("cuda split attention: a step's places are read on the device") {
+  for_each_order([] {
+    for (const bool bf16 : {false, true}) {
+      run_step({.heads = 7, .kv_heads = 1, .d = 128, .sequences = {}, .bf16 = bf16}, {2, 2, 0, 1},
+               {0, 1, 63, 64}, 210);
+      run_step({.heads = 4, .kv_heads = 2, .d = 12, .sequences = {}, .bf16 = bf16}, {1, 0},
+               {205, 128}, 206);
+    }
+    run_step({.heads = 9, .kv_heads = 1, .d = 64, .sequences = {}}, {0, 1}, {5, 40}, 41);
+  });
 }
 
 TEST_CASE("cuda split attention: a query's result does not depend on what else is in the call") {

@@ -15,6 +15,8 @@
 #include "native/ops/resize.h"
 #include "native/ops/rope.h"
 #include "native/ops/select.h"
+#include "native/ops/step_rows.h"
+#include "native/ops/tokens.h"
 #include "native/ops/window_attention.h"
 #include "native/ops/window_partition.h"
 #include "native/weights/quantize.h"
@@ -128,6 +130,14 @@ TEST_CASE("cuda ops: rows") {
   p.compare("gather bf16", 0.0, [&](Context& c, auto to) {
     return ops::gather_rows(c, ops::narrowed(c, to(table)), ids);
   });
+  const Tensor more = p.normal({3, 33}),
+               any = Tensor::from(std::vector<int32_t>{11, 3, 13, 10}, {4});
+  p.compare("embed", 0.0, [&](Context& c, auto to) {
+    return ops::embed_tokens(c, to(table), to(more), to(any));
+  });
+  p.compare("embed bf16", 0.0, [&](Context& c, auto to) {
+    return ops::embed_tokens(c, ops::narrowed(c, to(table)), to(more), to(any));
+  });
   const Tensor rows = p.normal({4, 33});
   const std::vector<int32_t> index{2, -1, 5, 2};
   p.compare("scatter_add", 1e-6, [&](Context& c, auto to) {
@@ -137,8 +147,9 @@ TEST_CASE("cuda ops: rows") {
   });
   check_throws(Code::kInvalidArgument,
                [&] { ops::gather_rows(p.gpu, p.up(table), std::vector<int32_t>{11}); });
-  Tensor ties = p.normal({3, 300});
-  for (int64_t i : {17, 200, 299}) ties.data<float>()[300 + i] = 9.0f;
+  Tensor ties = p.normal({3, 5003});
+  for (int64_t i : {17, 200, 1041, 5002}) ties.data<float>()[5003 + i] = 9.0f;
+  ties.data<float>()[5002] = 9.0f;
   for_each_order([&] {
     check(ops::argmax(p.gpu, p.up(ties)) == ops::argmax(p.cpu, ties), "argmax differs");
     check(ops::argmax(p.gpu, p.up(ties))[1] == 17, "argmax of equal values is not the first");
