@@ -4,12 +4,39 @@
 
 #include "native/kernels/cpu/components.h"
 #include "native/kernels/cpu/distance.h"
+#include "native/kernels/cuda/components.h"
 #include "native/kernels/cuda/elementwise.h"
 #include "native/kernels/cuda/mask.h"
+#include "native/kernels/cuda/mask_fusion.h"
+#include "native/kernels/cuda/mask_render.h"
 #include "native/ops/checks.h"
 #include "native/ops/on_cuda.h"
+#include "native/ops/resize.h"
 
 namespace vmolmo::ops {
+namespace {
+
+// Foreground is the mask or, without one, target <= limit.
+void replace_small_on_device(Context& context, const Tensor& target, const Tensor& mask,
+                             float limit, int64_t max_area, float value) {
+  const Tensor parents = context.empty({target.numel()}, DType::kI32);
+  const Tensor areas = context.empty({target.numel()}, DType::kI32);
+  cuda::SmallComponents call;
+  call.target = on_device<float>(target);
+  call.mask = mask ? on_device<uint8_t>(mask) : nullptr;
+  call.limit = limit;
+  call.h = target.dim(-2), call.w = target.dim(-1);
+  call.masks = target.numel() / (call.h * call.w);
+  call.max_area = max_area;
+  call.value = value;
+  call.parents = on_device<int32_t>(parents);
+  call.areas = on_device<int32_t>(areas);
+  require(call.h * call.w <= INT32_MAX, Code::kInternal, "replace_small_inplace: masks of ", call.w,
+          " x ", call.h, " have too many pixels.");
+  cuda::replace_small(stream(context), call);
+}
+
+}  // namespace
 
 Tensor threshold(Context& context, const Tensor& logits, float threshold) {
   const Tensor input = dense_f32(context, logits, "threshold");
@@ -52,15 +79,7 @@ void replace_small_inplace(Context& context, Tensor& target, const Tensor& mask,
   const int64_t h = target.dim(-2), w = target.dim(-1), count = target.numel();
   const Tensor input = dense_mask(context, mask.reshape({-1, w}), "replace_small_inplace");
   if (count == 0) return;
-  require(count <= INT32_MAX, Code::kInternal, "replace_small_inplace: ", target.shape(),
-          " has too many pixels.");
-  ON_CUDA(context) {
-    const Tensor parents = context.empty({count}, DType::kI32);
-    const Tensor areas = context.empty({count}, DType::kI32);
-    return cuda::replace_small(stream(context), on_device<float>(target), on_device<uint8_t>(input),
-                               count / (h * w), h, w, max_area, value, on_device<int32_t>(parents),
-                               on_device<int32_t>(areas));
-  }
+  ON_CUDA(context) return replace_small_on_device(context, target, input, 0.0f, max_area, value);
   for (int64_t row = 0; row < count / w; row += h) {
     const Components components = connected_components(context, input.slice(0, row, row + h), 8);
     const int32_t* label = components.labels.data<int32_t>();
@@ -76,12 +95,9 @@ void fill_holes_inplace(Context& context, Tensor& logits, int64_t max_area, floa
   require_f32(logits, "fill_holes_inplace");
   require(logits.is_contiguous(), Code::kInternal,
           "fill_holes_inplace: logits must be contiguous.");
+  if (logits.numel() == 0) return;
+  ON_CUDA(context) return replace_small_on_device(context, logits, {}, threshold, max_area, value);
   Tensor holes = context.empty(logits.shape(), DType::kU8);
-  ON_CUDA(context) {
-    cuda::at_most(stream(context), on_device<float>(logits), threshold, on_device<uint8_t>(holes),
-                  logits.numel());
-    return replace_small_inplace(context, logits, holes, max_area, value);
-  }
   const float* data = logits.data<float>();
   uint8_t* hole = holes.data<uint8_t>();
   for (int64_t i = 0; i < logits.numel(); ++i) hole[i] = data[i] <= threshold;
@@ -138,6 +154,29 @@ void suppress_overlap_inplace(Context& context, Tensor& logits, float limit) {
   });
 }
 
+Tensor render_masks(Context& context, const Tensor& logits, int64_t out_h, int64_t out_w,
+                    float threshold, std::optional<float> overlap_limit) {
+  require_rank(logits, 3, "render_masks");
+  const Tensor input = dense_f32(context, logits, "render_masks");
+  const int64_t count = logits.dim(0), h = logits.dim(1), w = logits.dim(2);
+  require(out_h > 0 && out_w > 0 && h > 0 && w > 0, Code::kInvalidArgument,
+          "render_masks: masks of ", out_w, " x ", out_h, " cannot be made of logits ",
+          logits.shape(), ".");
+  if (count == 0) return context.empty({0, out_h, out_w}, DType::kU8);
+  ON_CUDA(context) {
+    Tensor masks = context.empty({count, out_h, out_w}, DType::kU8);
+    cuda::render_masks(
+        stream(context),
+        {on_device<float>(input), on_device<uint8_t>(masks), count, h, w, out_h, out_w, threshold,
+         overlap_limit.has_value() && count > 1, overlap_limit.value_or(0.0f)});
+    return masks;
+  }
+  Tensor resized = resize_bilinear(context, input.reshape({count, h, w, 1}), out_h, out_w)
+                       .reshape({count, out_h, out_w});
+  if (overlap_limit) suppress_overlap_inplace(context, resized, *overlap_limit);
+  return ops::threshold(context, resized, threshold);
+}
+
 Tensor rim_distances(Context& context, const Tensor& mask) {
   const Tensor input = dense_mask(context, context.to_host(mask), "rim_distances");
   constexpr int64_t kMaxSide = 32768;
@@ -155,12 +194,13 @@ Overlap mask_overlap(Context& context, const Tensor& a, const Tensor& b) {
           " and ", b.shape(), ", have no overlap.");
   Overlap overlap;
   ON_CUDA(context) {
-    const Tensor counters = context.zeros({2}, DType::kI64);
-    cuda::count_overlap(stream(context), on_device<uint8_t>(left), on_device<uint8_t>(right),
+    const Tensor counters = context.zeros({3}, DType::kI64);
+    cuda::count_overlap(stream(context), on_device<uint8_t>(left), on_device<uint8_t>(right), 1,
                         a.numel(),
                         reinterpret_cast<unsigned long long*>(on_device<int64_t>(counters)));
     const Tensor host = context.to_host(counters);
-    return {host.data<int64_t>()[0], host.data<int64_t>()[1]};
+    const int64_t* n = host.data<int64_t>();
+    return {n[2], n[0] + n[1] - n[2]};
   }
   cpu::count_overlap(left.data<uint8_t>(), right.data<uint8_t>(), a.numel(), overlap.intersection,
                      overlap.union_);

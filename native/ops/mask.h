@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "native/ops/context.h"
 
 namespace vmolmo::ops {
@@ -36,6 +38,12 @@ Tensor mask_to_f32(Context& context, const Tensor& mask);
 // Every pixel keeps its largest logit of all objects (the first of equal ones); the others become
 // at most `limit`. logits f32 [objects, ...], in place.
 void suppress_overlap_inplace(Context& context, Tensor& logits, float limit);
+
+// Masks [objects, out_h, out_w] of logits [objects, h, w] f32: threshold() of what
+// resize_bilinear() makes of them, with overlap_limit after suppress_overlap_inplace(). On a GPU in
+// one pass, without logits of the masks' size.
+Tensor render_masks(Context& context, const Tensor& logits, int64_t out_h, int64_t out_w,
+                    float threshold, std::optional<float> overlap_limit = {});
 
 struct Overlap {
   int64_t intersection = 0;

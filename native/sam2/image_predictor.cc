@@ -41,7 +41,7 @@ PlacedPrompt place(const Model& model, const ImageFeatures& features, const Imag
   return placed;
 }
 
-// Small holes up, then small specks of the original mask down.
+// Small holes up, then small specks of the original masks down.
 void clean_up(Context& context, Tensor& logits, const SegmentOptions& options) {
   const float threshold = options.mask_threshold;
   const Tensor original = logits.clone(context.memory());
@@ -61,16 +61,17 @@ ImageMasks finish(Context& context, const ImageFeatures& features, const Tensor&
   result.ious.assign(ious.begin(), ious.end());
   Tensor low = candidates;
   result.low_res = context.to_host(ops::clamp(context, candidates, -kLogitLimit, kLogitLimit));
-  for (int64_t i = 0; i < count; ++i) {
-    Tensor cleaned = low[i];
-    if (options.max_hole_area > 0 || options.max_sprinkle_area > 0)
-      clean_up(context, cleaned, options);
+  if (options.max_hole_area > 0 || options.max_sprinkle_area > 0) clean_up(context, low, options);
+  if (!options.logits) {
+    result.masks = context.to_host(
+        ops::render_masks(context, low, features.height, features.width, options.mask_threshold));
+    return result;
   }
   const Tensor logits = ops::resize_bilinear(context, low.reshape({count, side, side, 1}),
                                              features.height, features.width)
                             .reshape({count, features.height, features.width});
   result.masks = context.to_host(ops::threshold(context, logits, options.mask_threshold));
-  if (options.logits) result.logits = context.to_host(logits);
+  result.logits = context.to_host(logits);
   return result;
 }
 

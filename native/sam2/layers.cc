@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "native/ops/conv.h"
 #include "native/ops/copy.h"
 #include "native/ops/elementwise.h"
 #include "native/ops/linear.h"
@@ -42,6 +43,12 @@ Norm load_norm(WeightLoader& loader, const std::string& prefix, int64_t channels
 
 Conv load_conv(WeightLoader& loader, const std::string& prefix, Shape weight, int64_t bias) {
   return {loader.f32(prefix + "weight", weight), loader.f32(prefix + "bias", {bias})};
+}
+
+Tensor conv_norm_gelu(Context& context, const Tensor& x, const Conv& conv, int64_t stride,
+                      int64_t padding, const Norm& norm) {
+  return ops::conv2d_norm(context, x, conv.weight, conv.bias, stride, padding,
+                          {norm.weight, norm.bias, norm.eps}, ops::Activation::kGelu);
 }
 
 Tensor Mlp::operator()(Context& context, const Tensor& x) const {

@@ -51,6 +51,9 @@ struct Conv {
 };
 
 Conv load_conv(WeightLoader& loader, const std::string& prefix, Shape weight, int64_t bias);
+// GELU of the layer norm, over the channels, of the convolution.
+Tensor conv_norm_gelu(Context& context, const Tensor& x, const Conv& conv, int64_t stride,
+                      int64_t padding, const Norm& norm);
 
 // Linear layers with ReLU between, none after the last ("layers.0", "layers.1", ...).
 struct Mlp {

@@ -152,14 +152,16 @@ Tensor MaskDecoder::upscale(Context& context, const DecoderState& state,
                             const ImageFeatures& features) const {
   const int64_t batch = state.keys.dim(0), side = features.high1.dim(1) / 2;
   const Tensor keys = state.keys.reshape({batch, side, side, width_});
-  Tensor x = ops::conv_transpose_2x2(context, keys, upscale1_.weight, upscale1_.bias);
-  tap_entries_nchw(context, "dec.upscale.dc1", x);
-  ops::add_inplace(context, x, features.high1[0]);
+  if (context.recording()) {
+    tap_entries_nchw(context, "dec.upscale.dc1",
+                     ops::conv_transpose_2x2(context, keys, upscale1_.weight, upscale1_.bias));
+  }
+  Tensor x =
+      ops::conv_transpose_2x2(context, keys, upscale1_.weight, upscale1_.bias, features.high1);
   x = ops::activate(context, upscale_norm_(context, x), ops::Activation::kGelu);
   tap_entries_nchw(context, "dec.upscale.act1", x);
-  x = ops::conv_transpose_2x2(context, x, upscale2_.weight, upscale2_.bias);
-  ops::add_inplace(context, x, features.high0[0]);
-  x = ops::activate(context, x, ops::Activation::kGelu);
+  x = ops::conv_transpose_2x2(context, x, upscale2_.weight, upscale2_.bias, features.high0,
+                              ops::Activation::kGelu);
   tap_entries_nchw(context, "dec.upscale.out", x);
   return x.reshape({batch, -1, width_ / 8});
 }

@@ -117,8 +117,7 @@ Tensor MemoryEncoder::mask_features(Context& context, const Request& request) co
 
 Tensor MemoryEncoder::downsample(Context& context, Tensor x) const {
   for (size_t i = 0; i < convs_.size(); ++i) {
-    x = ops::conv2d(context, x, convs_[i].weight, convs_[i].bias, 2, 1);
-    x = ops::activate(context, norms_[i](context, x), ops::Activation::kGelu);
+    x = conv_norm_gelu(context, x, convs_[i], 2, 1, norms_[i]);
     tap_entries_nchw(context, concat("memenc.mask_downsampler.", 3 * i + 2), x);
   }
   x = mask_proj_(context, x);

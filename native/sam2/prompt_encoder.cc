@@ -84,10 +84,8 @@ Tensor PromptEncoder::sparse(Context& context, std::span<const ModelPoint> point
 Tensor PromptEncoder::dense(Context& context, const Tensor& logits) const {
   const int64_t batch = logits.dim(0), side = logits.dim(1);
   Tensor x = logits.reshape({batch, side, side, 1});
-  x = norm1_(context, ops::conv2d(context, x, conv1_.weight, conv1_.bias, 2, 0));
-  x = ops::activate(context, x, ops::Activation::kGelu);
-  x = norm2_(context, ops::conv2d(context, x, conv2_.weight, conv2_.bias, 2, 0));
-  x = ops::activate(context, x, ops::Activation::kGelu);
+  x = conv_norm_gelu(context, x, conv1_, 2, 0, norm1_);
+  x = conv_norm_gelu(context, x, conv2_, 2, 0, norm2_);
   return conv3_(context, x).reshape({batch, side * side / 16, width_});
 }
 

@@ -78,11 +78,15 @@ Trunk::Block Trunk::load_block(WeightLoader& loader, size_t index, const BlockPl
 }
 
 std::array<Tensor, 4> Trunk::forward(Context& context, const Tensor& pixels) const {
-  Tensor x = ops::conv2d(context, pixels, patch_embed_.weight, patch_embed_.bias, 4, 3);
-  if (context.recording())
-    context.tap("trunk.pos_embed", positions_.reshape({1, x.dim(1), x.dim(2), x.dim(3)}));
-  context.tap("trunk.patch_embed", x);
-  ops::add_inplace(context, x, positions_);
+  const int64_t side = positions_.dim(0);
+  const Tensor positions = positions_.reshape({1, side, side, positions_.dim(2)});
+  if (context.recording()) {
+    context.tap("trunk.pos_embed", positions);
+    context.tap("trunk.patch_embed",
+                ops::conv2d(context, pixels, patch_embed_.weight, patch_embed_.bias, 4, 3));
+  }
+  Tensor x =
+      ops::conv2d_add(context, pixels, patch_embed_.weight, patch_embed_.bias, 4, 3, positions);
   std::array<Tensor, 4> stages;
   size_t stage = 0;
   for (size_t i = 0; i < blocks_.size(); ++i) {

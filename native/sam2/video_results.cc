@@ -66,12 +66,20 @@ FrameMasks VideoPredictor::render(Context& context, int64_t frame,
     return result;
   }
   const Gathered all = gather(context, outputs, side);
-  Tensor logits = ops::resize_bilinear(context, all.low_res.reshape({count, side, side, 1}),
-                                       options_.height, options_.width)
-                      .reshape(size);
-  if (options_.non_overlap_masks) apply_non_overlap(context, logits);
+  Tensor masks, logits;
+  if (call.logits) {
+    logits = ops::resize_bilinear(context, all.low_res.reshape({count, side, side, 1}),
+                                  options_.height, options_.width)
+                 .reshape(size);
+    if (options_.non_overlap_masks) apply_non_overlap(context, logits);
+    masks = ops::threshold(context, logits, 0.0f);
+  } else {
+    masks = ops::render_masks(
+        context, all.low_res, options_.height, options_.width, 0.0f,
+        options_.non_overlap_masks ? std::optional<float>(kOverlapLogit) : std::nullopt);
+  }
   // Everything has been started; now the host waits, for the first time in the frame.
-  result.masks = context.to_host(ops::threshold(context, logits, 0.0f));
+  result.masks = context.to_host(masks);
   result.low_res = context.to_host(all.low_res);
   if (call.logits) result.logits = context.to_host(logits);
   const std::vector<float> values = all.values.to_vector();

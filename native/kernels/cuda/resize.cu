@@ -1,6 +1,8 @@
 #include "native/kernels/cuda/resize.h"
 
-#include "native/kernels/cuda/launch.cuh"
+#include <algorithm>
+
+#include "native/kernels/cuda/bilinear.cuh"
 
 namespace vmolmo::cuda {
 namespace {
@@ -65,36 +67,24 @@ void resize(Stream stream, const typename Kind::Sample* x, int64_t stride, typen
          out, inner, count);
 }
 
-// Where output i of an axis lies in the input. Rounded step by step: a fused product would put
-// samples on other sides of a pixel than the CPU does.
-__device__ __forceinline__ float source_of(int64_t i, int64_t in, int64_t out) {
-  const float scale = __fdiv_rn(static_cast<float>(in), static_cast<float>(out));
-  return __fadd_rn(__fmul_rn(scale, __fadd_rn(static_cast<float>(i), 0.5f)), -0.5f);
-}
-
-struct LinearTap {
-  int64_t low, high;
-  float weight;
-  __device__ LinearTap(int64_t i, int64_t in, int64_t out) {
-    const float source = fmaxf(source_of(i, in, out), 0.0f);
-    low = static_cast<int64_t>(source);
-    if (low > in - 1) low = in - 1;
-    high = low + 1 < in ? low + 1 : in - 1;
-    weight = source - static_cast<float>(low);
-  }
-};
-
-__global__ void bilinear_kernel(const float* x, float* y, int64_t h, int64_t w, int64_t c,
-                                int64_t out_h, int64_t out_w, int64_t count) {
-  for (int64_t i = first_item(); i < count; i += item_step()) {
-    const int64_t channel = i % c, column = i / c % out_w, row = i / c / out_w % out_h;
-    const float* image = x + i / c / out_w / out_h * h * w * c + channel;
-    const LinearTap ty(row, h, out_h), tx(column, w, out_w);
-    const float x1 = tx.weight, x0 = 1.0f - x1, y1 = ty.weight, y0 = 1.0f - y1;
-    const float* top = image + ty.low * w * c;
-    const float* bottom = image + ty.high * w * c;
-    y[i] = y0 * (x0 * top[tx.low * c] + x1 * top[tx.high * c]) +
-           y1 * (x0 * bottom[tx.low * c] + x1 * bottom[tx.high * c]);
+// A block's threads go along an output line of out_w * c elements; blocks further on take its rest.
+__global__ void bilinear_kernel(const float* x, float* y, int64_t lines, int64_t h, int64_t w,
+                                int64_t c, int64_t out_h, int64_t out_w, float scale_y,
+                                float scale_x) {
+  const int64_t row = out_w * c;
+  for (int64_t line = blockIdx.y; line < lines; line += gridDim.y) {
+    const int64_t image = line / out_h;
+    const LinearTap down(static_cast<int>(line - image * out_h), static_cast<int>(h), scale_y);
+    const float* top = x + (image * h + down.low) * w * c;
+    const float* bottom = x + (image * h + down.high) * w * c;
+    for (int64_t i = first_item(); i < row; i += item_step()) {
+      const auto column = static_cast<uint32_t>(i) / static_cast<uint32_t>(c);
+      const int64_t channel = i - column * c;
+      const LinearTap across(static_cast<int>(column), static_cast<int>(w), scale_x);
+      const int64_t low = across.low * c + channel, high = across.high * c + channel;
+      y[line * row + i] =
+          down.mix(across.mix(top[low], top[high]), across.mix(bottom[low], bottom[high]));
+    }
   }
 }
 
@@ -109,8 +99,8 @@ struct CubicTap {
     constexpr float a = -0.75f;
     return ((a * x - 5.0f * a) * x + 8.0f * a) * x - 4.0f * a;
   }
-  __device__ CubicTap(int64_t i, int64_t in, int64_t out) {
-    const float source = source_of(i, in, out);
+  __device__ CubicTap(int64_t i, int64_t in, float scale) {
+    const float source = source_of(static_cast<int>(i), scale);
     const float base = floorf(source), t = source - base;
     for (int64_t j = 0; j < 4; ++j) {
       const int64_t at = static_cast<int64_t>(base) - 1 + j;
@@ -124,10 +114,10 @@ struct CubicTap {
 };
 
 __global__ void bicubic_kernel(const float* x, float* y, int64_t h, int64_t w, int64_t c,
-                               int64_t out_h, int64_t out_w, int64_t count) {
+                               int64_t out_w, float scale_y, float scale_x, int64_t count) {
   for (int64_t i = first_item(); i < count; i += item_step()) {
     const int64_t channel = i % c, column = i / c % out_w, row = i / c / out_w;
-    const CubicTap ty(row, h, out_h), tx(column, w, out_w);
+    const CubicTap ty(row, h, scale_y), tx(column, w, scale_x);
     float sum = 0.0f;
     for (int j = 0; j < 4; ++j) {
       const float* line = x + ty.index[j] * w * c + channel;
@@ -148,6 +138,8 @@ __global__ void nearest_kernel(const float* x, float* y, int64_t h, int64_t w, i
   }
 }
 
+float scale_of(int64_t in, int64_t out) { return static_cast<float>(in) / static_cast<float>(out); }
+
 }  // namespace
 
 void resize_axis(Stream stream, const float* x, int64_t stride, float* y, const Taps<float>& taps,
@@ -167,16 +159,18 @@ void resize_axis_pillow(Stream stream, const uint8_t* x, int64_t stride, uint8_t
 
 void resize_bilinear(Stream stream, const float* x, float* y, int64_t batch, int64_t h, int64_t w,
                      int64_t c, int64_t out_h, int64_t out_w) {
-  const int64_t count = batch * out_h * out_w * c;
-  launch(bilinear_kernel, {grid_for(count, kThreads), kThreads, 0, stream}, x, y, h, w, c, out_h,
-         out_w, count);
+  constexpr int64_t kMostRows = 65535;
+  const int64_t lines = batch * out_h;
+  const dim3 grid(grid_for(out_w * c, kThreads), static_cast<unsigned>(std::min(lines, kMostRows)));
+  launch(bilinear_kernel, {grid, kThreads, 0, stream}, x, y, lines, h, w, c, out_h, out_w,
+         scale_of(h, out_h), scale_of(w, out_w));
 }
 
 void resize_bicubic(Stream stream, const float* x, float* y, int64_t h, int64_t w, int64_t c,
                     int64_t out_h, int64_t out_w) {
   const int64_t count = out_h * out_w * c;
-  launch(bicubic_kernel, {grid_for(count, kThreads), kThreads, 0, stream}, x, y, h, w, c, out_h,
-         out_w, count);
+  launch(bicubic_kernel, {grid_for(count, kThreads), kThreads, 0, stream}, x, y, h, w, c, out_w,
+         scale_of(h, out_h), scale_of(w, out_w), count);
 }
 
 void upsample_nearest_2x(Stream stream, const float* x, float* y, int64_t batch, int64_t h,
