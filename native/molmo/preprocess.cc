@@ -1,6 +1,6 @@
 #include "native/molmo/preprocess.h"
 
-#include "native/ops/pixels.h"
+#include "native/ops/preprocess.h"
 
 namespace vmolmo {
 namespace {
@@ -11,11 +11,10 @@ int64_t patch_values(const MolmoConfig& config) {
   return config.vit.patch_size * config.vit.patch_size * kChannels;
 }
 
-// Fills `crops` [rows * columns, ...] from one canvas tiled `rows` x `columns`: the scaled picture,
+// `crops` [rows * columns, ...] from one canvas tiled `rows` x `columns`: the scaled picture,
 // centred on black padding.
-void cut_canvas(Context& context, const MolmoConfig& config, const ops::ImageView& image,
-                const FitBox& box, int64_t rows, int64_t columns, const Tensor& crops) {
-  const Tensor scaled = ops::resize_antialias(context, image, box.scaled_h, box.scaled_w);
+ops::ScaledCut canvas_cut(const MolmoConfig& config, const FitBox& box, int64_t rows,
+                          int64_t columns, const Tensor& crops) {
   const PreprocessConfig& pre = config.preprocess;
   ops::CropCut cut;
   cut.top = box.top;
@@ -27,7 +26,7 @@ void cut_canvas(Context& context, const MolmoConfig& config, const ops::ImageVie
   cut.step = (cut.grid - pre.margin_before - pre.margin_after) * cut.patch;
   cut.mean = pre.mean;
   cut.std = pre.std;
-  ops::cut_crops(context, scaled, cut, crops);
+  return {box.scaled_h, box.scaled_w, cut, crops};
 }
 
 }  // namespace
@@ -37,11 +36,12 @@ Tensor make_crops(Context& context, const MolmoConfig& config, const ImageLayout
   const int64_t grid = config.vit.grid();
   const int64_t count = layout.single_tile() && !all_crops ? 1 : layout.crops;
   Tensor crops = context.empty({count, grid * grid, patch_values(config)});
-  cut_canvas(context, config, image, layout.global, 1, 1, crops.slice(0, 0, 1));
+  std::vector<ops::ScaledCut> cuts{canvas_cut(config, layout.global, 1, 1, crops.slice(0, 0, 1))};
   if (count > 1) {
-    cut_canvas(context, config, image, layout.high_res, layout.rows, layout.columns,
-               crops.slice(0, 1, count));
+    cuts.push_back(
+        canvas_cut(config, layout.high_res, layout.rows, layout.columns, crops.slice(0, 1, count)));
   }
+  ops::resize_and_cut(context, image, cuts);
   return crops;
 }
 

@@ -1,9 +1,10 @@
 #include "native/ops/resize_device.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
-#include "native/kernels/cuda/resize.h"
+#include "native/kernels/cuda/preprocess.h"
 #include "native/ops/copy.h"
 #include "native/ops/on_cuda.h"
 #include "native/ops/resize_taps.h"
@@ -38,6 +39,13 @@ template <typename Value>
 cuda::Taps<Value> taps_of(const Tensor& table, int64_t out) {
   const int32_t* words = on_device<int32_t>(table);
   return {words, words + out, words + 2 * out, reinterpret_cast<const Value*>(words + 3 * out)};
+}
+// None where the axis keeps its length.
+cuda::Taps<float> triangle_taps_of(Context& context, int64_t in, int64_t out) {
+  return in == out ? cuda::Taps<float>{} : taps_of<float>(triangle_table(context, in, out), out);
+}
+cuda::Taps<int32_t> pillow_taps_of(Context& context, int64_t in, int64_t out) {
+  return in == out ? cuda::Taps<int32_t>{} : taps_of<int32_t>(pillow_table(context, in, out), out);
 }
 
 // x [in_h, out_w, c] -> [out_h, out_w, c].
@@ -77,40 +85,89 @@ Tensor resize_antialias_on_device(Context& context, const Tensor& x, int64_t out
   return resize_down(context, wide, out_h);
 }
 
+namespace {
+
+// The pass across: the picture's bytes on the device -> [height, out_w, channels].
+Tensor triangle_across(Context& context, const ImageView& image, const Tensor& bytes,
+                       int64_t out_w) {
+  const int64_t c = image.channels;
+  Tensor wide = context.empty({image.height, out_w, c});
+  cuda::resize_axis_bytes(stream(context), on_device<uint8_t>(bytes), image.width * c,
+                          on_device<float>(wide), triangle_taps_of(context, image.width, out_w),
+                          image.height, out_w, c);
+  return wide;
+}
+Tensor pillow_across(Context& context, const ImageView& image, const Tensor& bytes, int64_t out_w) {
+  if (image.width == out_w) return bytes;
+  const int64_t c = image.channels;
+  Tensor wide = context.empty({image.height, out_w * c}, DType::kU8);
+  cuda::resize_axis_pillow(stream(context), on_device<uint8_t>(bytes), image.width * c,
+                           on_device<uint8_t>(wide), pillow_taps_of(context, image.width, out_w),
+                           image.height, out_w, c);
+  return wide;
+}
+
+cuda::CropCut for_device(const ScaledCut& each) {
+  const CropCut& cut = each.cut;
+  cuda::CropCut out{each.scaled_h, each.scaled_w, cut.top,  cut.left, cut.rows,
+                    cut.columns,   cut.step,      cut.grid, cut.patch};
+  std::ranges::copy(cut.mean, out.mean);
+  std::ranges::copy(cut.std, out.std);
+  return out;
+}
+
+}  // namespace
+
 Tensor resize_antialias_on_device(Context& context, const ImageView& image, int64_t out_h,
                                   int64_t out_w) {
   const Tensor bytes = image_on_device(context, image);
-  const int64_t c = image.channels;
-  Tensor table;
-  cuda::Taps<float> taps;
-  if (image.width != out_w) {
-    table = triangle_table(context, image.width, out_w);
-    taps = taps_of<float>(table, out_w);
-  }
-  Tensor wide = context.empty({image.height, out_w, c});
-  cuda::resize_axis_bytes(stream(context), on_device<uint8_t>(bytes), image.width * c,
-                          on_device<float>(wide), taps, image.height, out_w, c);
-  return resize_down(context, wide, out_h);
+  return resize_down(context, triangle_across(context, image, bytes, out_w), out_h);
 }
 
 Tensor resize_pillow_on_device(Context& context, const ImageView& image, int64_t out_h,
                                int64_t out_w) {
   const int64_t c = image.channels, row = out_w * c;
-  Tensor x = image_on_device(context, image);
-  if (image.width != out_w) {
-    const Tensor table = pillow_table(context, image.width, out_w);
-    Tensor wide = context.empty({image.height, row}, DType::kU8);
-    cuda::resize_axis_pillow(stream(context), on_device<uint8_t>(x), image.width * c,
-                             on_device<uint8_t>(wide), taps_of<int32_t>(table, out_w), image.height,
-                             out_w, c);
-    x = wide;
-  }
-  if (image.height == out_h) return x.reshape({out_h, out_w, c});
-  const Tensor table = pillow_table(context, image.height, out_h);
+  const Tensor wide = pillow_across(context, image, image_on_device(context, image), out_w);
+  if (image.height == out_h) return wide.reshape({out_h, out_w, c});
   Tensor y = context.empty({out_h, out_w, c}, DType::kU8);
-  cuda::resize_axis_pillow(stream(context), on_device<uint8_t>(x), image.height * row,
-                           on_device<uint8_t>(y), taps_of<int32_t>(table, out_h), 1, out_h, row);
+  cuda::resize_axis_pillow(stream(context), on_device<uint8_t>(wide), image.height * row,
+                           on_device<uint8_t>(y), pillow_taps_of(context, image.height, out_h), 1,
+                           out_h, row);
   return y;
+}
+
+Tensor resize_normalized_on_device(Context& context, const ImageView& image, int64_t out_h,
+                                   int64_t out_w, ResizeFilter filter,
+                                   const std::array<float, 3>& mean,
+                                   const std::array<float, 3>& std) {
+  const Tensor bytes = image_on_device(context, image);
+  Tensor y = context.empty({out_h, out_w, image.channels});
+  cuda::Normalization normalization;
+  std::ranges::copy(mean, normalization.mean);
+  std::ranges::copy(std, normalization.std);
+  if (filter == ResizeFilter::kTriangle) {
+    const Tensor wide = triangle_across(context, image, bytes, out_w);
+    cuda::resize_down_normalized(stream(context), on_device<float>(wide),
+                                 triangle_taps_of(context, image.height, out_h),
+                                 on_device<float>(y), out_h, out_w, normalization);
+  } else {
+    const Tensor wide = pillow_across(context, image, bytes, out_w);
+    cuda::resize_down_normalized(stream(context), on_device<uint8_t>(wide),
+                                 pillow_taps_of(context, image.height, out_h), on_device<float>(y),
+                                 out_h, out_w, normalization);
+  }
+  return y;
+}
+
+void resize_and_cut_on_device(Context& context, const ImageView& image,
+                              std::span<const ScaledCut> cuts) {
+  const Tensor bytes = image_on_device(context, image);
+  for (const ScaledCut& each : cuts) {
+    const Tensor wide = triangle_across(context, image, bytes, each.scaled_w);
+    cuda::resize_down_cut(stream(context), on_device<float>(wide),
+                          triangle_taps_of(context, image.height, each.scaled_h),
+                          on_device<float>(each.crops), for_device(each));
+  }
 }
 
 }  // namespace vmolmo::ops

@@ -3,68 +3,34 @@
 #include <algorithm>
 
 #include "native/kernels/cuda/bilinear.cuh"
+#include "native/kernels/cuda/resize_axis.cuh"
 
 namespace vmolmo::cuda {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int kPillowBits = 22;
+constexpr int64_t kMostRows = 65535;  // of a grid
 
-struct FromFloat {
-  using Sample = float;
-  using Value = float;
-  using Out = float;
-  __device__ static float start() { return 0.0f; }
-  __device__ static float sample(float x) { return x; }
-  __device__ static float finish(float sum) { return sum; }
-};
-struct FromByte {
-  using Sample = uint8_t;
-  using Value = float;
-  using Out = float;
-  __device__ static float start() { return 0.0f; }
-  __device__ static float sample(uint8_t x) { return static_cast<float>(x) / 255.0f; }
-  __device__ static float finish(float sum) { return sum; }
-};
-struct Pillow {
-  using Sample = uint8_t;
-  using Value = int32_t;
-  using Out = uint8_t;
-  __device__ static int32_t start() { return 1 << (kPillowBits - 1); }
-  __device__ static int32_t sample(uint8_t x) { return x; }
-  __device__ static uint8_t finish(int32_t sum) {
-    const int32_t value = sum >> kPillowBits;
-    return static_cast<uint8_t>(value < 0 ? 0 : value > 255 ? 255 : value);
-  }
-};
-
+// Rows of blocks take rows of x.
 template <typename Kind>
 __global__ void axis_kernel(const typename Kind::Sample* x, int64_t stride, typename Kind::Out* y,
-                            Taps<typename Kind::Value> taps, int64_t out, int64_t inner,
-                            int64_t count) {
-  for (int64_t i = first_item(); i < count; i += item_step()) {
-    const int64_t c = i % inner, at = i / inner % out, row = i / inner / out;
-    const typename Kind::Sample* source = x + row * stride + c;
-    if (!taps.first) {
-      y[i] = static_cast<typename Kind::Out>(Kind::sample(source[at * inner]));
-      continue;
+                            Taps<typename Kind::Value> taps, int64_t outer, int64_t row,
+                            int64_t inner) {
+  for (int64_t line = blockIdx.y; line < outer; line += gridDim.y) {
+    for (int64_t i = first_item(); i < row; i += item_step()) {
+      const uint32_t at = static_cast<uint32_t>(i) / static_cast<uint32_t>(inner);
+      y[line * row + i] = weigh<Kind>(x + line * stride + (i - at * inner), inner, taps, at);
     }
-    source += taps.first[at] * inner;
-    const typename Kind::Value* weight = taps.weights + taps.offset[at];
-    auto sum = Kind::start();
-    for (int32_t t = 0; t < taps.count[at]; ++t) {
-      sum += weight[t] * Kind::sample(source[t * inner]);
-    }
-    y[i] = Kind::finish(sum);
   }
 }
 
 template <typename Kind>
 void resize(Stream stream, const typename Kind::Sample* x, int64_t stride, typename Kind::Out* y,
             const Taps<typename Kind::Value>& taps, int64_t outer, int64_t out, int64_t inner) {
-  const int64_t count = outer * out * inner;
-  launch(axis_kernel<Kind>, {grid_for(count, kThreads), kThreads, 0, stream}, x, stride, y, taps,
-         out, inner, count);
+  const dim3 grid(grid_for(out * inner, kThreads),
+                  static_cast<unsigned>(std::min(outer, kMostRows)));
+  launch(axis_kernel<Kind>, {grid, kThreads, 0, stream}, x, stride, y, taps, outer, out * inner,
+         inner);
 }
 
 // A block's threads go along an output line of out_w * c elements; blocks further on take its rest.
@@ -159,7 +125,6 @@ void resize_axis_pillow(Stream stream, const uint8_t* x, int64_t stride, uint8_t
 
 void resize_bilinear(Stream stream, const float* x, float* y, int64_t batch, int64_t h, int64_t w,
                      int64_t c, int64_t out_h, int64_t out_w) {
-  constexpr int64_t kMostRows = 65535;
   const int64_t lines = batch * out_h;
   const dim3 grid(grid_for(out_w * c, kThreads), static_cast<unsigned>(std::min(lines, kMostRows)));
   launch(bilinear_kernel, {grid, kThreads, 0, stream}, x, y, lines, h, w, c, out_h, out_w,

@@ -16,7 +16,8 @@ struct Taps {
   const Value* weights = nullptr;
 };
 
-// x [outer, in, inner] -> y [outer, out, inner]; rows of x lie `stride` elements apart.
+// x [outer, in, inner] -> y [outer, out, inner]; rows of x lie `stride` elements apart. out * inner
+// fits into 32 bits.
 void resize_axis(Stream stream, const float* x, int64_t stride, float* y, const Taps<float>& taps,
                  int64_t outer, int64_t out, int64_t inner);
 // The same from bytes, as byte / 255. Without taps (all null) the axis keeps its length.
