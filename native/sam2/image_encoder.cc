@@ -1,5 +1,7 @@
 #include "native/sam2/image_encoder.h"
 
+#include "native/ops/copy.h"
+
 namespace vmolmo::sam2 {
 
 ImageEncoder::ImageEncoder(const Sam2Config& config, WeightLoader& loader, Context& context)
@@ -7,11 +9,21 @@ ImageEncoder::ImageEncoder(const Sam2Config& config, WeightLoader& loader, Conte
 
 std::shared_ptr<ImageFeatures> ImageEncoder::forward(Context& context, const Tensor& pixels) const {
   StageTimer timer(context, "imageEncoder");
-  const NeckOutput neck = neck_.forward(context, trunk_.forward(context, pixels));
+  const Tensor* input = &pixels;
+  if (context.on_cuda() && !context.recording()) {
+    if (!pixels_) pixels_ = context.empty(pixels.shape());
+    ops::copy_into(context, pixels, pixels_);
+    input = &pixels_;
+  }
+  const std::vector<Tensor> maps = graph_.run(context, [&] {
+    const NeckOutput neck = neck_.forward(context, trunk_.forward(context, *input));
+    return std::vector<Tensor>{neck.vision.reshape({-1, neck.vision.dim(-1)}), neck.high0,
+                               neck.high1};
+  });
   auto features = std::make_shared<ImageFeatures>();
-  features->vision = neck.vision.reshape({-1, neck.vision.dim(-1)});
-  features->high0 = neck.high0;
-  features->high1 = neck.high1;
+  features->vision = maps[0];
+  features->high0 = maps[1];
+  features->high1 = maps[2];
   return features;
 }
 

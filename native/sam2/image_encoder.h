@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "native/sam2/frame_graph.h"
 #include "native/sam2/neck.h"
 #include "native/sam2/preprocess.h"
 #include "native/sam2/trunk.h"
@@ -27,12 +28,16 @@ class ImageEncoder {
  public:
   ImageEncoder(const Sam2Config& config, WeightLoader& loader, Context& context);
 
-  // pixels [1, S, S, 3], preprocessed.
+  // pixels [1, S, S, 3], preprocessed. One graph on a GPU.
   std::shared_ptr<ImageFeatures> forward(Context& context, const Tensor& pixels) const;
+
+  const FrameGraph& graph() const { return graph_; }
 
  private:
   Trunk trunk_;
   Neck neck_;
+  mutable Tensor pixels_;  // of the frame in work, in place for the graph
+  mutable FrameGraph graph_;
 };
 
 }  // namespace vmolmo::sam2

@@ -69,17 +69,19 @@ Mlp load_mlp(WeightLoader& loader, const std::string& prefix, const std::vector<
   return mlp;
 }
 
-Tensor feed_forward_inplace(Context& context, Tensor x, const Norm& norm, const Linear& first,
-                            const Linear& second, ops::Activation activation) {
-  constexpr int64_t kHiddenFloats = 4 << 20;  // 16 MiB of hidden activations at a time
+Tensor feed_forward(Context& context, Tensor x, const Norm& norm, const Linear& first,
+                    const Linear& second, ops::Activation activation) {
+  // Of hidden activations at a time: on a GPU, rows enough to fill it.
+  const int64_t hidden_floats = int64_t{1} << (context.on_cuda() ? 25 : 22);
   const int64_t channels = x.dim(-1);
   const Tensor rows = x.reshape({-1, channels});
   const int64_t count = rows.dim(0);
-  const int64_t chunk = std::max<int64_t>(64, kHiddenFloats / first.weight.out_features());
+  const int64_t chunk = std::max<int64_t>(64, hidden_floats / first.weight.out_features());
   for (int64_t begin = 0; begin < count; begin += chunk) {
     const Tensor part = rows.slice(0, begin, std::min(count, begin + chunk));
     const Tensor hidden = first(context, norm(context, part), activation);
     const Tensor sum = second.add_to(context, part, hidden);
+    if (chunk >= count) return sum.reshape(x.shape());
     ops::copy_into(context, sum, part);
   }
   return x;

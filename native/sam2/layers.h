@@ -66,9 +66,9 @@ struct Mlp {
 Mlp load_mlp(WeightLoader& loader, const std::string& prefix, const std::vector<int64_t>& widths);
 
 // x + second(act(first(norm(x)))), the shape of x being kept. Rows go through in chunks so that the
-// hidden activations stay small. x is overwritten and returned.
-Tensor feed_forward_inplace(Context& context, Tensor x, const Norm& norm, const Linear& first,
-                            const Linear& second, ops::Activation activation);
+// hidden activations stay small. x may be overwritten.
+Tensor feed_forward(Context& context, Tensor x, const Norm& norm, const Linear& first,
+                    const Linear& second, ops::Activation activation);
 
 // first, then second, with nothing between, as one layer (products and sums in double).
 Linear fold(const WeightLoader& loader, const Linear& first, const Linear& second);

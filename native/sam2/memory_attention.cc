@@ -1,8 +1,12 @@
 #include "native/sam2/memory_attention.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "native/ops/attention.h"
 #include "native/ops/copy.h"
 #include "native/ops/elementwise.h"
+#include "native/ops/stack.h"
 #include "native/sam2/position.h"
 
 namespace vmolmo::sam2 {
@@ -51,10 +55,10 @@ MemoryAttention::MemoryAttention(const Sam2Config& config, WeightLoader& loader)
 }
 
 Tensor MemoryAttention::forward(Context& context, ImageFeatures& features,
-                                const std::vector<MemorySequence>& objects,
+                                const MemorySequences& sequences,
                                 const std::vector<std::string>& labels) const {
   StageTimer timer(context, "memoryAttention");
-  const auto batch = static_cast<int64_t>(objects.size());
+  const auto batch = static_cast<int64_t>(sequences.parts.size());
   const Tensor& start = first_self_attention(context, features);
   Tensor x = context.empty({batch, start.dim(0), width_});
   ops::copy_into(context, start.reshape({1, start.dim(0), width_}), x);
@@ -70,20 +74,12 @@ Tensor MemoryAttention::forward(Context& context, ImageFeatures& features,
     }
     Tensor query = layer.query(context, layer.norm2(context, x));
     ops::rope_axial(context, query, rope_);
-    // One object's keys at a time: they are the largest temporary (28,736 x 256 with a full
-    // memory).
-    std::vector<Tensor> averages;
-    for (size_t b = 0; b < objects.size(); ++b) {
-      const auto at = static_cast<int64_t>(b);
-      context.check_cancelled();
-      averages.push_back(cross_attention(context, layer, query.slice(0, at, at + 1), objects[b]));
-    }
-    const Tensor average = averages.size() == 1 ? averages[0] : ops::concat(context, averages, 0);
+    const Tensor average = cross_attention(context, layer, query, sequences);
     if (context.recording())
       tap_objects(context, labels, stage + ".cross_attn", layer.value_out(context, average));
     x = layer.value_out.add_to(context, x, average);
-    x = feed_forward_inplace(context, std::move(x), layer.norm3, layer.mlp_in, layer.mlp_out,
-                             ops::Activation::kRelu);
+    x = feed_forward(context, std::move(x), layer.norm3, layer.mlp_in, layer.mlp_out,
+                     ops::Activation::kRelu);
     tap_objects(context, labels, stage, x);
   }
   return norm_(context, x);
@@ -101,14 +97,41 @@ Tensor MemoryAttention::self_attention(Context& context, const Layer& layer,
 }
 
 Tensor MemoryAttention::cross_attention(Context& context, const Layer& layer, const Tensor& query,
-                                        const MemorySequence& object) const {
-  const int64_t tokens = object.placed.dim(0);
-  const Tensor key = layer.key(context, object.placed);
-  Tensor placed = key.slice(0, 0, tokens - object.pointer_tokens);
-  ops::rope_axial(context, placed, rope_);
-  const int64_t m = object.memory.dim(1);
-  return ops::attention(context, one_head(query), key.reshape({1, tokens, 1, width_}),
-                        object.memory.reshape({1, tokens, 1, m}));
+                                        const MemorySequences& sequences) const {
+  // Keys of a few objects at a time: they are the largest temporary (28,736 x 256 for one with a
+  // full memory).
+  const int64_t batch = query.dim(0), at_once = objects_at_once(context);
+  std::vector<Tensor> averages;
+  for (int64_t begin = 0; begin < batch; begin += at_once) {
+    context.check_cancelled();
+    std::vector<Tensor> some =
+        attend_some(context, layer, query, sequences, begin, std::min(batch, begin + at_once));
+    std::ranges::move(some, std::back_inserter(averages));
+  }
+  if (batch == 1) return averages[0].reshape({1, query.dim(1), averages[0].dim(1)});
+  return ops::stacked(context, averages);
+}
+
+std::vector<Tensor> MemoryAttention::attend_some(Context& context, const Layer& layer,
+                                                 const Tensor& query,
+                                                 const MemorySequences& sequences, int64_t begin,
+                                                 int64_t end) const {
+  const int64_t m = sequences.memory.dim(1);
+  const int64_t first = sequences.parts[static_cast<size_t>(begin)].begin;
+  const int64_t last = sequences.parts[static_cast<size_t>(end - 1)].end;
+  const Tensor keys = layer.key(context, sequences.placed.slice(0, first, last));
+  std::vector<Tensor> q, k, v;
+  for (int64_t b = begin; b < end; ++b) {
+    const MemorySequences::Part& part = sequences.parts[static_cast<size_t>(b)];
+    const Tensor key = keys.slice(0, part.begin - first, part.end - first);
+    Tensor placed = key.slice(0, 0, key.dim(0) - part.pointer_tokens);
+    ops::rope_axial(context, placed, rope_);
+    q.push_back(query[b].reshape({query.dim(1), 1, width_}));
+    k.push_back(key.reshape({key.dim(0), 1, width_}));
+    v.push_back(sequences.memory.slice(0, part.begin, part.end).reshape({key.dim(0), 1, m}));
+  }
+  const std::vector<ops::AttentionOptions> options(q.size());
+  return ops::attention_varlen(context, q, k, v, options);
 }
 
 const Tensor& MemoryAttention::first_self_attention(Context& context,

@@ -8,11 +8,17 @@
 
 namespace vmolmo::sam2 {
 
-// What one object remembers, as one token sequence: memory frames first, pointers last.
-struct MemorySequence {
-  Tensor memory;               // [n, M]: stored features and pointer quarters, the values
-  Tensor placed;               // [n, M]: the same plus spatial and temporal position, for the keys
-  int64_t pointer_tokens = 0;  // trailing tokens without a place in the picture
+// What the objects of a batch remember, as token sequences one behind another: of each object its
+// memory frames first, its pointers last.
+struct MemorySequences {
+  struct Part {
+    int64_t begin = 0, end = 0;  // rows
+    int64_t pointer_tokens = 0;  // trailing tokens without a place in the picture
+  };
+
+  Tensor memory;            // [n, M]: stored features and pointer quarters, the values
+  Tensor placed;            // [n, M]: the same plus spatial and temporal position, for the keys
+  std::vector<Part> parts;  // per object
 };
 
 // Four pre-norm layers that condition a frame's features on an object's memory. Self attention of
@@ -23,9 +29,10 @@ class MemoryAttention {
 
   // One sequence per object; all objects run as one batch. Returns [B, g^2, C]. `labels` name the
   // objects in recorded tensors (may be empty).
-  Tensor forward(Context& context, ImageFeatures& features,
-                 const std::vector<MemorySequence>& objects,
+  Tensor forward(Context& context, ImageFeatures& features, const MemorySequences& sequences,
                  const std::vector<std::string>& labels = {}) const;
+  // x after layer 0's self attention, [g^2, C]; made once per frame.
+  const Tensor& first_self_attention(Context& context, ImageFeatures& features) const;
 
  private:
   struct Layer {
@@ -40,10 +47,13 @@ class MemoryAttention {
   };
 
   Tensor self_attention(Context& context, const Layer& layer, const Tensor& x) const;
-  // Object `index` of x [B, g^2, C] against its memory: the average, [1, g^2, M].
+  // Every object of x [B, g^2, C] against its memory: the averages, [B, g^2, M].
   Tensor cross_attention(Context& context, const Layer& layer, const Tensor& query,
-                         const MemorySequence& object) const;
-  const Tensor& first_self_attention(Context& context, ImageFeatures& features) const;
+                         const MemorySequences& sequences) const;
+  // Objects [begin, end) alone: their averages, [g^2, M] each.
+  std::vector<Tensor> attend_some(Context& context, const Layer& layer, const Tensor& query,
+                                  const MemorySequences& sequences, int64_t begin,
+                                  int64_t end) const;
   void tap_objects(Context& context, const std::vector<std::string>& labels,
                    const std::string& name, const Tensor& x) const;
 

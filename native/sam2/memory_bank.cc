@@ -1,13 +1,8 @@
 #include "native/sam2/memory_bank.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdlib>
 #include <set>
-
-#include "native/ops/copy.h"
-#include "native/ops/elementwise.h"
-#include "native/sam2/position.h"
 
 namespace vmolmo::sam2 {
 
@@ -104,68 +99,6 @@ MemorySelection select_memory(const MemoryBank& bank, int64_t frame, bool revers
     if (const FrameOutput* output = output_at(t)) selection.pointers.push_back({output, distance});
   }
   return selection;
-}
-
-MemoryAssembler::MemoryAssembler(const Sam2Config& config, WeightLoader& loader,
-                                 const Tensor& positions)
-    : width_(config.hidden_size), channels_(config.memory_encoder.channels) {
-  const Tensor temporal =
-      loader.host_f32("maskmem_tpos_enc", {config.max_memory_frames, 1, 1, channels_});
-  for (int64_t i = 0; i < config.max_memory_frames; ++i) {
-    Tensor placed = positions.clone(cpu_heap());
-    float* out = placed.data<float>();
-    const float* code = temporal.data<float>() + i * channels_;
-    for (int64_t k = 0; k < placed.numel(); ++k) out[k] += code[k % channels_];
-    placed_.push_back(loader.place(placed));
-  }
-  if (config.pointer_temporal_encoding)
-    temporal_proj_ = load_linear(loader, "obj_ptr_tpos_proj.", width_, channels_);
-}
-
-Tensor MemoryAssembler::pointer_positions(Context& context,
-                                          std::span<const float> distances) const {
-  const auto count = static_cast<int64_t>(distances.size());
-  if (!temporal_proj_.weight || count == 0) return context.zeros({count, channels_});
-  return temporal_proj_(context, context.to_device(sine_code_1d(distances, width_)));
-}
-
-MemorySequence MemoryAssembler::assemble(Context& context, const MemorySelection& selection,
-                                         int64_t pointer_frames) const {
-  const int64_t per_frame = placed_[0].dim(0);
-  const auto frames = static_cast<int64_t>(selection.memories.size());
-  const auto pointers = static_cast<int64_t>(selection.pointers.size());
-  const int64_t quarters = width_ / channels_;
-  MemorySequence sequence;
-  sequence.pointer_tokens = pointers * quarters;
-  const int64_t tokens = frames * per_frame + sequence.pointer_tokens;
-  sequence.memory = context.empty({tokens, channels_});
-  sequence.placed = context.empty({tokens, channels_});
-  const auto put = [&](int64_t begin, const Tensor& values, const Tensor& positions) {
-    const int64_t end = begin + values.dim(0);
-    ops::copy_into(context, values, sequence.memory.slice(0, begin, end));
-    ops::copy_into(context, ops::add(context, values, positions),
-                   sequence.placed.slice(0, begin, end));
-  };
-  for (int64_t f = 0; f < frames; ++f) {
-    const auto& entry = selection.memories[static_cast<size_t>(f)];
-    put(f * per_frame, ops::widened(context, entry.output->memory),
-        placed_[static_cast<size_t>(entry.temporal_index)]);
-  }
-  if (pointers == 0) return sequence;
-  std::vector<float> distances;
-  std::vector<Tensor> values;
-  const auto span = static_cast<float>(std::max<int64_t>(pointer_frames - 1, 1));
-  for (const auto& pointer : selection.pointers) {
-    distances.push_back(static_cast<float>(pointer.distance) / span);
-    values.push_back(pointer.output->pointer.reshape({1, quarters, channels_}));
-  }
-  // Every quarter of a pointer gets the pointer's code.
-  const Tensor codes = pointer_positions(context, distances);
-  Tensor repeated = context.empty({pointers, quarters, channels_});
-  ops::copy_into(context, codes.reshape({pointers, 1, channels_}), repeated);
-  put(frames * per_frame, ops::concat(context, values, 0).reshape({-1, channels_}),
-      repeated.reshape({-1, channels_}));
-  return sequence;
 }
 
 }  // namespace vmolmo::sam2

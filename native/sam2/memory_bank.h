@@ -2,6 +2,8 @@
 
 #include <map>
 #include <memory>
+#include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -73,18 +75,41 @@ struct MemorySelection {
 MemorySelection select_memory(const MemoryBank& bank, int64_t frame, bool reverse,
                               const BankLimits& limits);
 
-// Lays a selection out as the token sequence that memory attention reads.
+// What a batch of objects looks at on one frame, in the order of the objects.
+struct MemoryBatch {
+  struct Object {
+    std::vector<int64_t> temporal;  // the temporal index of every memory frame
+    int64_t pointers = 0;
+  };
+
+  std::vector<Object> objects;
+  std::vector<Tensor> memories;  // bf16 [g^2, M]: all objects' frames
+  std::vector<Tensor> pointers;  // [C]: all objects' pointers
+  Tensor codes;                  // sine codes of the pointers' distances, [pointers, C]
+
+  // The same for batches that are laid out alike.
+  std::string pattern() const;
+};
+
+// Lays memories out as the token sequences that memory attention reads.
 class MemoryAssembler {
  public:
   // `positions`: the memory encoder's sine code.
   MemoryAssembler(const Sam2Config& config, WeightLoader& loader, const Tensor& positions);
 
-  MemorySequence assemble(Context& context, const MemorySelection& selection,
-                          int64_t pointer_frames) const;
+  // Copies nothing but the codes to the device.
+  MemoryBatch collect(Context& context, std::span<const MemorySelection> selections,
+                      int64_t pointer_frames) const;
+  // Objects [begin, end) of a batch.
+  MemorySequences assemble(Context& context, const MemoryBatch& batch, int64_t begin,
+                           int64_t end) const;
   // Temporal codes of pointers, one row per distance / (P - 1): [n, M]; zeros in 2.0.
   Tensor pointer_positions(Context& context, std::span<const float> distances) const;
 
  private:
+  // The codes of pointers [begin, end), of objects that are laid out together.
+  Tensor projected(Context& context, const MemoryBatch& batch, int64_t begin, int64_t end) const;
+
   int64_t width_;
   int64_t channels_;
   std::vector<Tensor> placed_;  // sine code + temporal code, per temporal index: [g^2, M]

@@ -21,6 +21,8 @@ class MemoryEncoder {
   // [B, g^2, M] f32, already rounded to bfloat16 values unless `round` is false.
   Tensor encode(Context& context, ImageFeatures& features, const Request& request,
                 bool round = true) const;
+  // The projection of F2, [1, g, g, C]; made once per frame.
+  const Tensor& pixel_features(Context& context, ImageFeatures& features) const;
   // Sine code of the memory grid: [g^2, M].
   const Tensor& positions() const { return positions_; }
 
@@ -37,7 +39,6 @@ class MemoryEncoder {
   Tensor mask_features(Context& context, const Request& request) const;
   // Some objects of a request.
   Tensor encode_part(Context& context, ImageFeatures& features, const Request& request) const;
-  const Tensor& pixel_features(Context& context, ImageFeatures& features) const;
   Tensor fuse(Context& context, const Fuser& fuser, const Tensor& x) const;
 
   int64_t image_size_;

@@ -32,6 +32,7 @@ Model::Model(const Sam2Config& config, WeightLoader& loader, Context& context)
       memory_encoder_(config, loader),
       memory_attention_(config, loader),
       assembler_(config, loader, memory_encoder_.positions()),
+      step_(config, context, heads_, memory_encoder_, memory_attention_, assembler_),
       no_memory_(loader.f32("no_mem_embed", {1, 1, config.hidden_size})[0][0]) {
   if (loader.has("no_mem_pos_enc")) loader.drop("no_mem_pos_enc");
   loader.finish();

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "native/sam2/frame_step.h"
 #include "native/sam2/memory_bank.h"
 #include "native/sam2/tracker_heads.h"
 
@@ -33,12 +34,14 @@ class Model {
   std::vector<ModelPoint> place_prompt(const PointPrompt& prompt, int64_t width,
                                        int64_t height) const;
 
+  const ImageEncoder& encoder() const { return encoder_; }
   const PromptEncoder& prompts() const { return prompts_; }
   const MaskDecoder& decoder() const { return decoder_; }
   const TrackerHeads& heads() const { return heads_; }
   const MemoryEncoder& memory_encoder() const { return memory_encoder_; }
   const MemoryAttention& memory_attention() const { return memory_attention_; }
   const MemoryAssembler& assembler() const { return assembler_; }
+  const FrameStep& step() const { return step_; }
 
  private:
   Sam2Config config_;
@@ -50,6 +53,7 @@ class Model {
   MemoryEncoder memory_encoder_;
   MemoryAttention memory_attention_;
   MemoryAssembler assembler_;
+  FrameStep step_;
   Tensor no_memory_;  // [C]
 };
 

@@ -159,15 +159,16 @@ NamedTensors run_memory_attention(const Stage& stage) {
   const Tensor memory = stage.device_input("memory");
   const Tensor position = stage.device_input("memory_pos");
   const Shape rows{-1, stage.model.config().memory_encoder.channels};
-  MemorySequence sequence;
-  sequence.memory = memory.reshape(rows);
-  sequence.placed = ops::add(context, sequence.memory, position.reshape(rows));
-  sequence.pointer_tokens = static_cast<int64_t>(stage.attribute("pointerTokens", 0.0));
-  require(sequence.pointer_tokens >= 0 && sequence.pointer_tokens <= sequence.memory.dim(0),
-          Code::kInvalidArgument, "pointerTokens: got ", sequence.pointer_tokens, " of ",
-          sequence.memory.dim(0), " tokens.");
+  const auto pointers = static_cast<int64_t>(stage.attribute("pointerTokens", 0.0));
+  MemorySequences sequences;
+  sequences.memory = memory.reshape(rows);
+  sequences.placed = ops::add(context, sequences.memory, position.reshape(rows));
+  const int64_t tokens = sequences.memory.dim(0);
+  require(pointers >= 0 && pointers <= tokens, Code::kInvalidArgument, "pointerTokens: got ",
+          pointers, " of ", tokens, " tokens.");
+  sequences.parts = {{0, tokens, pointers}};
   Collector collector(context, "memattn.");
-  const Tensor out = stage.model.memory_attention().forward(context, stage.features, {sequence});
+  const Tensor out = stage.model.memory_attention().forward(context, stage.features, sequences);
   NamedTensors tensors = std::move(collector.tensors);
   tensors["out"] = out.reshape({out.dim(1), 1, out.dim(2)});
   return tensors;

@@ -121,8 +121,8 @@ Tensor Trunk::run_block(Context& context, const Block& block, const Tensor& x, s
   }
   // The projection works token by token, so the padding need not go through it.
   Tensor sum = block.proj.add_to(context, residual, attended);
-  return feed_forward_inplace(context, std::move(sum), block.norm2, block.mlp_in, block.mlp_out,
-                              ops::Activation::kGelu);
+  return feed_forward(context, std::move(sum), block.norm2, block.mlp_in, block.mlp_out,
+                      ops::Activation::kGelu);
 }
 
 Tensor Trunk::attend(Context& context, const Block& block, const Tensor& windows) const {

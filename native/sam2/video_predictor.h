@@ -89,20 +89,9 @@ class VideoPredictor {
   FrameOutputPtr latest(const Object& object, int64_t frame, bool conditioning) const;
   BankLimits limits() const;
 
-  Tensor conditioned(Context& context, ImageFeatures& features,
-                     const std::vector<ObjectPtr>& objects, int64_t frame, bool reverse) const;
-  // One tracked frame of a batch of objects. Nothing in it waits for the device.
-  std::vector<std::shared_ptr<FrameOutput>> step(Context& context, int64_t frame,
-                                                 ImageFeatures& features,
-                                                 const std::vector<ObjectPtr>& objects,
-                                                 bool reverse) const;
-  // Hole filling and bookkeeping of a batch of head results.
-  std::vector<std::shared_ptr<FrameOutput>> finish(Context& context, const HeadResult& result,
-                                                   const std::vector<std::string>& labels) const;
-  // bf16 [B, g^2, M].
-  Tensor encode_memory(Context& context, ImageFeatures& features,
-                       const MemoryEncoder::Request& request,
-                       const std::vector<std::string>& labels) const;
+  // What the objects look at on a frame.
+  MemoryBatch remember(Context& context, const std::vector<ObjectPtr>& objects, int64_t frame,
+                       bool reverse) const;
   void store_pending(const ObjectPtr& object, int64_t frame, bool conditioning,
                      FrameOutputPtr output);
   void forget_locked(int64_t first, int64_t last);

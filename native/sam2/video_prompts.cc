@@ -42,10 +42,14 @@ FrameMasks VideoPredictor::add_points(Context& context, int64_t frame, ImageFeat
   const PromptPlace place = place_of(*object, frame);
   const int64_t side = model_->config().mask_side();
   HeadRequest request;
-  const Tensor image = place.initial
-                           ? model_->image_embedding(context, features)
-                           : conditioned(context, features, {object}, frame, place.reverse)[0];
-  request.image = image.reshape({1, image.dim(0), image.dim(1)});
+  const std::vector<std::string> labels{label_of(frame, id)};
+  if (place.initial) {
+    const Tensor image = model_->image_embedding(context, features);
+    request.image = image.reshape({1, image.dim(0), image.dim(1)});
+  } else {
+    const MemoryBatch memories = remember(context, {object}, frame, place.reverse);
+    request.image = model_->step().condition(context, features, memories, labels);
+  }
   const Tensor sparse = model_->prompts().sparse(context, points);
   request.sparse = sparse.reshape({1, sparse.dim(0), sparse.dim(1)});
   request.multimask = points.size() <= 1;
@@ -54,7 +58,8 @@ FrameMasks VideoPredictor::add_points(Context& context, int64_t frame, ImageFeat
     request.dense = model_->prompts().dense(context, logits.reshape({1, side, side}));
   }
   const HeadResult result = model_->heads().run(context, request, features);
-  const FrameOutputPtr output = finish(context, result, {label_of(frame, id)})[0];
+  const FrameOutputPtr output =
+      outputs_of(model_->step().finish(context, result, options_.fill_hole_area, labels))[0];
 
   {
     std::lock_guard lock(mutex_);
@@ -77,7 +82,9 @@ FrameMasks VideoPredictor::add_mask(Context& context, int64_t frame, ImageFeatur
   const PromptPlace place = place_of(*object, frame);
   const Tensor square = place_mask(context, mask, model_->config().image_size);
   const HeadResult result = model_->heads().mask_as_output(context, square, features);
-  const FrameOutputPtr output = finish(context, result, {label_of(frame, id)})[0];
+  const std::vector<std::string> labels{label_of(frame, id)};
+  const FrameOutputPtr output =
+      outputs_of(model_->step().finish(context, result, options_.fill_hole_area, labels))[0];
 
   {
     std::lock_guard lock(mutex_);

@@ -1,9 +1,11 @@
 // The masks of a frame as the caller gets them.
 
-#include "native/ops/copy.h"
+#include <algorithm>
+
 #include "native/ops/elementwise.h"
 #include "native/ops/mask.h"
 #include "native/ops/resize.h"
+#include "native/ops/stack.h"
 #include "native/sam2/video_predictor.h"
 
 namespace vmolmo::sam2 {
@@ -19,21 +21,24 @@ struct Gathered {
 // Outputs that are not there count as absent objects of IoU 0.
 Gathered gather(Context& context, const std::vector<FrameOutputPtr>& outputs, int64_t side) {
   const auto count = static_cast<int64_t>(outputs.size());
-  Gathered all{context.empty({count, side, side}), context.empty({2, count})};
-  for (int64_t i = 0; i < count; ++i) {
-    const FrameOutputPtr& output = outputs[static_cast<size_t>(i)];
-    Tensor low = all.low_res[i], score = all.values[0].slice(0, i, i + 1);
-    Tensor iou = all.values[1].slice(0, i, i + 1);
-    if (output) {
-      ops::copy_into(context, output->low_res, low);
-      ops::copy_into(context, output->score, score);
-      ops::copy_into(context, output->iou, iou);
-    } else {
-      ops::fill_inplace(context, low, kAbsentLogit);
-      ops::fill_inplace(context, score, kAbsentLogit);
-      ops::fill_inplace(context, iou, 0.0f);
-    }
+  FrameOutput missing;
+  if (std::ranges::count(outputs, nullptr) > 0) {
+    missing.low_res = context.empty({side, side});
+    missing.score = context.empty({1});
+    missing.iou = context.zeros({1});
+    ops::fill_inplace(context, missing.low_res, kAbsentLogit);
+    ops::fill_inplace(context, missing.score, kAbsentLogit);
   }
+  std::vector<Tensor> low_res, scores, ious;
+  for (const FrameOutputPtr& output : outputs) {
+    const FrameOutput& one = output ? *output : missing;
+    low_res.push_back(one.low_res);
+    scores.push_back(one.score);
+    ious.push_back(one.iou);
+  }
+  Gathered all{ops::stacked(context, low_res), context.empty({2, count})};
+  ops::stack_into(context, scores, all.values[0]);
+  ops::stack_into(context, ious, all.values[1]);
   return all;
 }
 

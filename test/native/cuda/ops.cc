@@ -15,6 +15,7 @@
 #include "native/ops/resize.h"
 #include "native/ops/rope.h"
 #include "native/ops/select.h"
+#include "native/ops/stack.h"
 #include "native/ops/step_rows.h"
 #include "native/ops/tokens.h"
 #include "native/ops/window_attention.h"
@@ -394,6 +395,47 @@ TEST_CASE("cuda ops: an unstable entry takes its fallback") {
   const std::vector<int32_t> expected{0, 0, 3, 0, 1};
   check(choices(p.cpu) == expected, "the CPU chooses otherwise");
   for_each_order([&] { check(choices(p.gpu) == expected, "the device chooses otherwise"); });
+}
+
+TEST_CASE("cuda ops: many tensors become one") {
+  Pair p;
+  for (const int64_t length : {5, 8, 37}) {  // of bytes: words of 1, 4 and 16 bytes, and more
+    std::vector<Tensor> parts, bytes;
+    for (int i = 0; i < 70; ++i) {
+      parts.push_back(p.normal({3, length}));
+      bytes.push_back(p.bytes({length, 3}, 0, 255));
+    }
+    for (const auto& some : {parts, bytes}) {
+      p.compare("stacked", 0.0, [&](Context& c, auto to) {
+        std::vector<Tensor> there;
+        for (const Tensor& part : some) there.push_back(to(part));
+        return ops::stacked(c, there);
+      });
+    }
+  }
+}
+
+TEST_CASE("cuda ops: tokens are placed") {
+  Pair p;
+  constexpr int64_t kWidth = 5, kBlocks = 70;
+  const Tensor narrow = ops::narrowed(p.cpu, p.normal({3, kWidth})), wide = p.normal({2, kWidth});
+  const Tensor positions = p.normal({3, kWidth}), repeated = p.normal({kWidth});
+  for (const bool placed_too : {false, true}) {
+    p.compare("place_tokens", 0.0, [&](Context& c, auto to) {
+      std::vector<ops::TokenBlock> blocks;
+      int64_t row = 0;
+      for (int64_t i = 0; i < kBlocks; ++i) {
+        const bool is_narrow = i % 3 == 0;
+        blocks.push_back({to(is_narrow ? narrow : wide),
+                          i % 4 == 0 ? Tensor() : to(is_narrow ? positions : repeated), row});
+        row += is_narrow ? 3 : 2;
+      }
+      std::swap(blocks[0], blocks[kBlocks - 1]);
+      const Tensor values = c.empty({row, kWidth}), placed = c.empty({row, kWidth});
+      ops::place_tokens(c, blocks, values, placed);
+      return placed_too ? placed : values;
+    });
+  }
 }
 
 TEST_CASE("cuda ops: tensors in the CPU's memory are refused, and device tensors by the host") {

@@ -5,6 +5,7 @@
 
 #include "native/kernels/cuda/pool.h"
 #include "native/ops/context.h"
+#include "native/sam2/model.h"
 #include "native/weights/weight_source.h"
 #include "test/native/cuda/support.h"
 #include "videomolmo/segmenter.h"
@@ -37,6 +38,9 @@ struct Fixture {
     config.memory_attention.mlp_width = 48;
     config.memory_encoder.channels = 16;
     config.memory_encoder.fuser_width = 64;
+    // Full after four frames.
+    config.max_memory_frames = 3;
+    config.max_object_pointers = 4;
     model = Segmenter::load(options,
                             hash_weights({{"sam_mask_decoder.pred_obj_score_head.layers.2.bias",
                                            {.mul = 1.0, .add = score_shift}}}));
@@ -166,6 +170,69 @@ TEST_CASE("cuda tracking: a frame comes to the host once, at its end") {
   }
 }
 
+// A live session of two objects, long enough that the memory is full; the last frames' numbers.
+std::vector<float> live(const Fixture& clip, int64_t frames, int64_t kept,
+                        Recorder* recorder = nullptr) {
+  CallOptions call;
+  call.recorder = recorder;
+  const auto video = clip.open(true);
+  video->add_points(0, clip.at(0), 1, click(8, 31));
+  video->add_points(0, clip.at(0), 2, click(38, 13));
+  commit(*video, clip);
+  std::vector<float> out;
+  for (int64_t frame = 1; frame < frames; ++frame) {
+    const FrameMasks masks = video->track(frame, clip.at(frame % 3), false, call);
+    if (frame >= frames - kept) keep(out, masks);
+  }
+  return out;
+}
+
+TEST_CASE("cuda tracking: frames with a full memory are one graph, and the same to the bit") {
+  const Fixture clip(kGpu, 3, kMixedScores);
+  struct Silent : Recorder {
+    void record(const std::string&, const Tensor&) override {}
+  } recorder;
+  // From frame 4 on nothing changes any more. The second frame of a pattern is the first in its
+  // place, the third settles, the fourth is captured.
+  constexpr int64_t kFrames = 10;
+  const std::vector<float> launched = live(clip, kFrames, 3);
+  const sam2::FrameStep& step = clip.model->model()->step();
+  check(step.graphs().size() == 1, "graphs: ", step.graphs().size());
+  const GraphCache::Use& use = step.graphs()[0]->use();
+  check(use.plain == 1 && use.captured == 1 && use.launched == 3 && use.failed == 0, "plain ",
+        use.plain, ", captured ", use.captured, ", launched ", use.launched, ", failed ",
+        use.failed, ": ", step.graphs()[0]->failure());
+  check(live(clip, kFrames, 3) == launched, "a second session differs");
+  check(use.captured == 1 && use.launched > 6, "the second session launched ", use.launched);
+  // A recorder keeps frames from being graphs.
+  const int64_t before = use.launched;
+  check(live(clip, kFrames, 3, &recorder) == launched, "plain frames differ");
+  check(use.launched == before, "a recorded frame was a graph");
+}
+
+TEST_CASE("cuda tracking: a picture's features are one graph, and the same to the bit") {
+  const Fixture clip(kGpu, 5, 0.0);
+  const GraphCache::Use& use = clip.model->model()->encoder().graph().use();
+  check(use.captured == 1 && use.launched == 3 && use.failed == 0, "captured ", use.captured,
+        ", launched ", use.launched, ", failed ", use.failed, ": ",
+        clip.model->model()->encoder().graph().failure());
+  const Fixture two(kGpu, 2, 0.0);
+  check(two.model->model()->encoder().graph().use().launched == 0, "launched too early");
+  Random random(5);
+  std::vector<uint8_t> bytes(3 * kWidth * kHeight);
+  for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random.integer(0, 255));
+  const RgbImage image{bytes.data(), kWidth, kHeight, 0};
+  const FrameFeatures graph = clip.model->encode(image);
+  struct Silent : Recorder {
+    void record(const std::string&, const Tensor&) override {}
+  } recorder;
+  const FrameFeatures plain = clip.model->encode(image, ResizeMode::kVideo, {nullptr, &recorder});
+  check(graph->vision.to_vector() == plain->vision.to_vector() &&
+            graph->high0.to_vector() == plain->high0.to_vector() &&
+            graph->high1.to_vector() == plain->high1.to_vector(),
+        "features differ");
+}
+
 TEST_CASE("cuda tracking: a live stream's memory on the device does not grow") {
   const Fixture clip(kGpu, 3, kMixedScores);
   const auto video = clip.open(true);
@@ -176,9 +243,9 @@ TEST_CASE("cuda tracking: a live stream's memory on the device does not grow") {
     return std::pair{use.taken, use.taken - use.idle};
   };
   // Frames further back than memory and pointers reach are forgotten.
-  for (int64_t frame = 1; frame < 20; ++frame) video->track(frame, clip.at(frame % 3));
+  for (int64_t frame = 1; frame < 12; ++frame) video->track(frame, clip.at(frame % 3));
   const auto steady = held();
-  for (int64_t frame = 20; frame < 26; ++frame) video->track(frame, clip.at(frame % 3));
+  for (int64_t frame = 12; frame < 20; ++frame) video->track(frame, clip.at(frame % 3));
   check(held() == steady, "taken and held: ", held().first, " and ", held().second, " bytes, were ",
         steady.first, " and ", steady.second);
 }
