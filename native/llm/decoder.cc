@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
-#include "native/ops/attention.h"
 #include "native/ops/copy.h"
 #include "native/ops/elementwise.h"
 #include "native/ops/linear.h"
 #include "native/ops/norm.h"
+#include "native/ops/normed_linear.h"
 #include "native/ops/tokens.h"
 
 namespace vmolmo {
@@ -98,118 +98,39 @@ Tensor Decoder::embed(Context& context, const Tensor& ids) const {
   return ops::embed_tokens(context, embedding_, new_embedding_, ids);
 }
 
-// One product for queries, keys and values: a row of the weight gives the same bits in any of them.
-Tensor Decoder::attend_step(Context& context, int64_t index, const Tensor& y,
-                            const Pass& pass) const {
-  const DecoderBlockWeights& block = blocks_[index];
-  const int64_t m = y.dim(0), d = config_.head_dim(), heads = config_.heads;
-  const int64_t kv_heads = config_.kv_heads;
-  Tensor all =
-      ops::linear(context, y, block.qkv, block.qkv_bias, ops::Activation::kNone, pass.path);
-  if (config_.clip_qkv) all = ops::clamp(context, all, -*config_.clip_qkv, *config_.clip_qkv);
-  const Tensor by_head = all.reshape({m, heads + 2 * kv_heads, d});
-  Tensor q = by_head.slice(1, 0, heads), k = by_head.slice(1, heads, heads + kv_heads);
-  const Tensor v = by_head.slice(1, heads + kv_heads, heads + 2 * kv_heads);
-  if (config_.qk_norm) {
-    const auto normed = [&](int64_t begin, int64_t count, const Tensor& weight) {
-      const Tensor columns = all.slice(1, begin * d, (begin + count) * d);
-      return ops::rms_norm(context, columns, weight, config_.norm_eps).reshape({m, count, d});
-    };
-    q = normed(0, heads, block.q_norm);
-    k = normed(heads, kv_heads, block.k_norm);
-  }
-  const Tensor &keys = pass.cache.keys(index), &values = pass.cache.values(index);
-  ops::rope_append(context, q, k, v, rope_, *pass.rows, keys, values);
-  return ops::attention(context, q, keys, values, *pass.rows);
-}
-
-void Decoder::append_keys_values(Context& context, int64_t index, const Tensor& y,
-                                 const Pass& pass) const {
-  KvCache& cache = pass.cache;
-  const DecoderBlockWeights& block = blocks_[index];
-  const int64_t kv_heads = config_.kv_heads;
-  const int64_t d = config_.head_dim();
-  Tensor kv = ops::linear(context, y, block.kv, block.kv_bias, ops::Activation::kNone, pass.path);
-  if (config_.clip_qkv) kv = ops::clamp(context, kv, -*config_.clip_qkv, *config_.clip_qkv);
-  const Tensor by_head = kv.reshape({kv.dim(0), 2 * kv_heads, d});
-  Tensor k = by_head.slice(1, 0, kv_heads);
-  const Tensor v = by_head.slice(1, kv_heads, 2 * kv_heads);
-  if (config_.qk_norm) {
-    k = ops::rms_norm(context, kv.slice(1, 0, kv_heads * d), block.k_norm, config_.norm_eps)
-            .reshape({kv.dim(0), kv_heads, d});
-  }
-  int64_t row = 0;
-  for (const Segment& segment : pass.segments) {
-    Tensor rows = k.slice(0, row, row + segment.rows);
-    cache.append(context, index, segment.slot, rows, v.slice(0, row, row + segment.rows), rope_);
-    row += segment.rows;
-  }
-}
-
-Tensor Decoder::attend(Context& context, int64_t index, const Tensor& y, const Pass& pass,
-                       bool outputs_only) const {
-  const KvCache& cache = pass.cache;
-  const DecoderBlockWeights& block = blocks_[index];
-  const int64_t d = config_.head_dim();
-  Tensor flat = ops::linear(context, y, block.q, block.q_bias, ops::Activation::kNone, pass.path);
-  if (config_.clip_qkv) flat = ops::clamp(context, flat, -*config_.clip_qkv, *config_.clip_qkv);
-  if (config_.qk_norm) flat = ops::rms_norm(context, flat, block.q_norm, config_.norm_eps);
-  const Tensor q = flat.reshape({y.dim(0), config_.heads, d});
-
-  std::vector<Tensor> queries, keys, values;
-  std::vector<ops::AttentionOptions> options;
-  int64_t row = 0;
-  for (const Segment& segment : pass.segments) {
-    const int64_t rows = outputs_only ? segment.outputs : segment.rows;
-    if (rows == 0) continue;
-    const int64_t begin = cache.length(segment.slot);
-    const int64_t end = begin + segment.rows;
-    Tensor part = q.slice(0, row, row + rows);
-    ops::rope_rotate_half(context, part, rope_, end - rows);
-    queries.push_back(part);
-    keys.push_back(cache.keys(index, segment.slot, end));
-    values.push_back(cache.values(index, segment.slot, end));
-    ops::AttentionOptions option;
-    option.causal = true;
-    option.query_offset = end - rows;
-    option.path = pass.path;
-    options.push_back(option);
-    row += rows;
-  }
-  const std::vector<Tensor> mixed = ops::attention_varlen(context, queries, keys, values, options);
-  return mixed.size() == 1 ? mixed[0] : ops::concat(context, mixed, 0);
-}
-
 Tensor Decoder::run_block(Context& context, int64_t index, const Tensor& input, const Pass& pass,
                           bool last) const {
   const DecoderBlockWeights& block = blocks_[index];
   const float eps = config_.norm_eps;
-  Tensor x = input;
-  Tensor y = config_.norm_after ? x : ops::rms_norm(context, x, block.attention_norm, eps);
-  if (!pass.rows) append_keys_values(context, index, y, pass);
-  if (last) {
-    // Behind the last block only the rows that produce logits are of any use.
-    y = output_rows(context, y, pass.segments);
-    x = output_rows(context, x, pass.segments);
-    if (x.dim(0) == 0) return x;
+  const bool streamed = pass.path == ops::RowPath::kStream;
+  Tensor x = input, mixed;
+  if (streamed) {
+    mixed = attend_streamed(context, index, x, pass);
+    if (last) mixed = output_rows(context, mixed, pass.segments);
+  } else {
+    Tensor y = config_.norm_after ? x : ops::rms_norm(context, x, block.attention_norm, eps);
+    append_keys_values(context, index, y, pass);
+    if (last) y = output_rows(context, y, pass.segments);
+    if (y.dim(0) > 0) mixed = attend(context, index, y, pass, last);
   }
+  // Behind the last block only the rows that produce logits are of any use.
+  if (last) x = output_rows(context, x, pass.segments);
+  if (x.dim(0) == 0) return x;
   const auto linear = [&](const Tensor& rows, const Weight& weight) {
     return ops::linear(context, rows, weight, {}, ops::Activation::kNone, pass.path);
   };
-  const Tensor mixed =
-      pass.rows ? attend_step(context, index, y, pass) : attend(context, index, y, pass, last);
   if (config_.norm_after) {
-    const Tensor out = linear(mixed, block.attention_out);
+    Tensor out = linear(mixed, block.attention_out);
     x = ops::add(context, x, ops::rms_norm(context, out, block.attention_norm, eps));
-  } else {
-    x = ops::linear_add(context, mixed, block.attention_out, {}, x, pass.path);
+    out = linear(ops::linear_swiglu(context, x, block.mlp_in, pass.path), block.mlp_out);
+    return ops::add(context, x, ops::rms_norm(context, out, block.mlp_norm, eps));
   }
-
-  y = config_.norm_after ? x : ops::rms_norm(context, x, block.mlp_norm, eps);
-  const Tensor gated = ops::linear_swiglu(context, y, block.mlp_in, pass.path);
-  if (!config_.norm_after) return ops::linear_add(context, gated, block.mlp_out, {}, x, pass.path);
-  const Tensor out = linear(gated, block.mlp_out);
-  return ops::add(context, x, ops::rms_norm(context, out, block.mlp_norm, eps));
+  x = ops::linear_add(context, mixed, block.attention_out, {}, x, pass.path);
+  const Tensor gated =
+      streamed ? ops::normed_swiglu(context, x, {block.mlp_norm, eps}, block.mlp_in, pass.path)
+               : ops::linear_swiglu(context, ops::rms_norm(context, x, block.mlp_norm, eps),
+                                    block.mlp_in, pass.path);
+  return ops::linear_add(context, gated, block.mlp_out, {}, x, pass.path);
 }
 
 void Decoder::record_cache(Context& context, int64_t index, const KvCache& cache,

@@ -82,10 +82,16 @@ class Decoder {
   // The rows that later stages need, after attention and MLP; `last` keeps output rows only.
   Tensor run_block(Context& context, int64_t index, const Tensor& x, const Pass& pass,
                    bool last) const;
-  Tensor attend_step(Context& context, int64_t index, const Tensor& y, const Pass& pass) const;
+  // Prompts: keys and values of all rows, then queries of those rows that go on.
   void append_keys_values(Context& context, int64_t index, const Tensor& y, const Pass& pass) const;
   Tensor attend(Context& context, int64_t index, const Tensor& y, const Pass& pass,
                 bool outputs_only) const;
+  // Steps: both for all rows, x being not normed yet.
+  Tensor attend_streamed(Context& context, int64_t index, const Tensor& x, const Pass& pass) const;
+  void append_segments(Context& context, int64_t index, const Tensor& k, const Tensor& v,
+                       const Pass& pass) const;
+  Tensor attend_segments(Context& context, int64_t index, const Tensor& q, const Pass& pass,
+                         bool outputs_only) const;
   void record_cache(Context& context, int64_t index, const KvCache& cache,
                     const Segment& segment) const;
 

@@ -8,6 +8,7 @@
 #include "native/ops/copy.h"
 #include "native/ops/kernel_choice.h"
 #include "native/ops/linear_product.h"
+#include "native/ops/normed_linear.h"
 #include "native/ops/on_cuda.h"
 
 namespace vmolmo::ops {
@@ -66,6 +67,10 @@ cuda::Gemv describe_gemv(const DeviceLinear& layer, const Tensor& y) {
   call.format = weight.format;
   call.activation = layer.activation;
   call.swiglu = layer.swiglu;
+  if (layer.norm) {
+    call.norm = on_device<float>(layer.norm->weight);
+    call.norm_eps = layer.norm->eps;
+  }
   return call;
 }
 
@@ -114,7 +119,7 @@ void run_widened(Context& context, LinearKernel kernel, const DeviceLinear& laye
   const Tensor x = widened(context, layer.x);
   DeviceLinear wide{x,          layer.x_stride, layer.weight,
                     layer.bias, layer.residual, layer.activation,
-                    layer.path, layer.swiglu};
+                    layer.path, layer.swiglu,   layer.norm};
   if (layer.x.dtype() != DType::kF32) wide.x_stride = x.dim(-1);
   if (y.dtype() == DType::kF32) return run_f32(context, kernel, wide, y);
   const Tensor result = context.empty(y.shape());
@@ -140,6 +145,12 @@ bool swiglu_on_device(Context& context, const Tensor& x, int64_t x_stride, const
   const DeviceLinear layer{x, x_stride, weight, none, none, Activation::kNone, path, true};
   if (choose(context, layer, y) == LinearKernel::kSimple) return false;
   linear_on_device(context, layer, y);
+  return true;
+}
+
+bool normed_on_device(Context& context, const DeviceLinear& layer, const Tensor& y) {
+  if (y.numel() == 0 || choose(context, layer, y) != LinearKernel::kGemv) return false;
+  run_gemv(context, layer, y);
   return true;
 }
 

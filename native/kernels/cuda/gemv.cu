@@ -17,9 +17,11 @@ namespace {
 
 constexpr int kWarps = 8;
 constexpr int kThreads = kWarps * kWarpSize;
-constexpr int kTileRows = 16;          // of w per block
-constexpr int kSteps = 4;              // whose loads are under way together
-constexpr int kSharedForX = 64 << 10;  // bytes
+constexpr int kTileRows = 16;  // of w per block
+constexpr int kSteps = 4;      // whose loads are under way together
+// Rounds of all warps whose columns of x lie in shared memory at a time: few, so that a block takes
+// little of it, starts soon, and reads x while its weights are on their way.
+constexpr int kStageRounds = 2;
 
 struct Arguments {
   Gemv p;
@@ -123,40 +125,43 @@ __device__ __forceinline__ void multiply_run(float (&sums)[TILES][4], const Run<
   }
 }
 
-// 1 / root mean square of every row of x, or 1 without a norm, to `inverse`.
-__device__ __forceinline__ void measure_rows(const Gemv& p, float* inverse, float* partial) {
+// Columns [begin, begin + count) of x in the format's order: the values of all rows, then the
+// remainders; zero behind the end. With a norm they are weighted by it, and the sums of the squares
+// of x go to `partial` [rows, warps]. Stages are the same for any number of rows.
+template <typename Format>
+__device__ __forceinline__ void stage_x(const Gemv& p, uint16_t* x, int pitch, int64_t begin,
+                                        int count, float* partial) {
   for (int row = 0; row < p.m; ++row) {
+    const float* from = p.x + row * p.ldx;
     float square = 0.0f;
-    if (p.norm) {
-      for (int64_t i = threadIdx.x; i < p.k; i += kThreads) {
-        const float v = p.x[row * p.ldx + i];
+#pragma unroll 4
+    for (int place = static_cast<int>(threadIdx.x); place < count; place += kThreads) {
+      const int64_t k = begin + Format::source_of(place);
+      float v = k < p.k ? from[k] : 0.0f;
+      if (p.norm) {
         square += v * v;
+        v *= k < p.k ? p.norm[k] : 0.0f;
       }
-      square = block_reduce(square, partial, Sum{});
+      const __nv_bfloat16 value = __float2bfloat16(v);
+      const __nv_bfloat16 remainder = __float2bfloat16(v - __bfloat162float(value));
+      x[row * pitch + place] = __bfloat16_as_ushort(value);
+      x[(p.m + row) * pitch + place] = __bfloat16_as_ushort(remainder);
     }
-    if (threadIdx.x == 0)
-      inverse[row] = p.norm ? 1.0f / sqrtf(square / static_cast<float>(p.k) + p.norm_eps) : 1.0f;
+    if (!p.norm) continue;
+    square = warp_reduce(square, Sum{});
+    if (threadIdx.x % kWarpSize != 0) continue;
+    float& sum = partial[row * kWarps + static_cast<int>(threadIdx.x) / kWarpSize];
+    sum = begin > 0 ? sum + square : square;
   }
 }
 
-// Columns [begin, begin + count) of x in the format's order: the values of all rows, then the
-// remainders. Zero behind the end.
-template <typename Format>
-__device__ __forceinline__ void stage_x(const Gemv& p, uint16_t* x, int pitch, int64_t begin,
-                                        int count, const float* inverse) {
-  for (int at = static_cast<int>(threadIdx.x); at < p.m * count; at += kThreads) {
-    const int row = at / count, place = at % count;
-    const int64_t k = begin + Format::source_of(place);
-    float v = 0.0f;
-    if (k < p.k) {
-      v = p.x[row * p.ldx + k];
-      if (p.norm) v = p.norm[k] * (v * inverse[row]);
-    }
-    const __nv_bfloat16 value = __float2bfloat16(v);
-    const __nv_bfloat16 remainder = __float2bfloat16(v - __bfloat162float(value));
-    x[row * pitch + place] = __bfloat16_as_ushort(value);
-    x[(p.m + row) * pitch + place] = __bfloat16_as_ushort(remainder);
-  }
+// 1 / root mean square of a row, or 1 without a norm: what the row's sums are multiplied with, as
+// the norm is linear but for it.
+__device__ __forceinline__ float inverse_of(const Gemv& p, const float* partial, int row) {
+  if (!p.norm) return 1.0f;
+  float square = 0.0f;
+  for (int warp = 0; warp < kWarps; ++warp) square += partial[row * kWarps + warp];
+  return 1.0f / sqrtf(square / static_cast<float>(p.k) + p.norm_eps);
 }
 
 // What the warps have for row `row` of the tile and row `m` of x, values and remainders together.
@@ -171,16 +176,17 @@ __device__ __forceinline__ float gather(const float* shared, int row, int m) {
 }
 
 template <typename Format, int TILES>
-__device__ __forceinline__ void finish(const Gemv& p, const float* shared) {
+__device__ __forceinline__ void finish(const Gemv& p, const float* shared, const float* partial) {
   const int tile_columns = p.swiglu ? 8 : kTileRows;
   for (int at = static_cast<int>(threadIdx.x); at < p.m * tile_columns; at += kThreads) {
     const int row = at / tile_columns, in_tile = at % tile_columns;
     const int64_t column = int64_t{blockIdx.x} * tile_columns + in_tile;
     if (column >= p.n) continue;
-    float v = gather<TILES>(shared, in_tile, row);
+    const float inverse = inverse_of(p, partial, row);
+    float v = gather<TILES>(shared, in_tile, row) * inverse;
     if (Format::kRowScale) v *= p.scales[column];
     if (p.swiglu) {
-      float gate = gather<TILES>(shared, in_tile + 8, row);
+      float gate = gather<TILES>(shared, in_tile + 8, row) * inverse;
       if (Format::kRowScale) gate *= p.scales[p.n + column];
       v *= activate(gate, ops::Activation::kSilu);
     } else {
@@ -192,15 +198,20 @@ __device__ __forceinline__ void finish(const Gemv& p, const float* shared) {
   }
 }
 
+// Blocks that share a multiprocessor, so that one streams weights while another reads x: as many as
+// there are registers for.
 template <typename Format, int TILES>
-__global__ void __launch_bounds__(kThreads) gemv_kernel(const Arguments arguments) {
+constexpr int kResident = Format::kGrouped || TILES * Format::kWords > 8 ? 2 : 3;
+
+template <typename Format, int TILES>
+__global__ void __launch_bounds__(kThreads, kResident<Format, TILES>)
+    gemv_kernel(const Arguments arguments) {
   constexpr int kRun = kSteps * Format::kStep;
   const Gemv& p = arguments.p;
   const int lane = static_cast<int>(threadIdx.x) % kWarpSize;
   const int warp = static_cast<int>(threadIdx.x) / kWarpSize;
-  auto* inverse = dynamic_shared<float>();
-  float* partial = inverse + kGemvRows;
-  auto* x = reinterpret_cast<uint16_t*>(partial + kWarpSize + 8);
+  auto* partial = dynamic_shared<float>();
+  auto* x = reinterpret_cast<uint16_t*>(partial + kGemvRows * kWarps);
   const int pitch = arguments.k_stage + Format::kPad;
   const RowPair rows = rows_of(p, lane);
   const int rounds = static_cast<int>((p.k + kWarps * kRun - 1) / (kWarps * kRun));
@@ -209,12 +220,11 @@ __global__ void __launch_bounds__(kThreads) gemv_kernel(const Arguments argument
   // The first weights are on their way while x is prepared.
   Run<Format> run;
   load_run(run, p, rows, int64_t{warp} * kRun, lane);
-  measure_rows(p, inverse, partial);
   float sums[TILES][4] = {};
   for (int round = 0; round < rounds; ++round) {
     if (round % rounds_per_stage == 0) {
       __syncthreads();
-      stage_x<Format>(p, x, pitch, int64_t{round} * kWarps * kRun, arguments.k_stage, inverse);
+      stage_x<Format>(p, x, pitch, int64_t{round} * kWarps * kRun, arguments.k_stage, partial);
       __syncthreads();
     }
     Run<Format> next;
@@ -234,7 +244,7 @@ __global__ void __launch_bounds__(kThreads) gemv_kernel(const Arguments argument
     }
   }
   __syncthreads();
-  finish<Format, TILES>(p, shared);
+  finish<Format, TILES>(p, shared, partial);
 }
 
 template <typename Format, int TILES>
@@ -242,11 +252,11 @@ void launch_kernel(Stream stream, const Gemv& p) {
   constexpr int64_t kRound = int64_t{kWarps} * kSteps * Format::kStep;
   Arguments arguments{};
   arguments.p = p;
-  const int64_t room = kSharedForX / (2 * p.m * int64_t{sizeof(uint16_t)}) / kRound * kRound;
-  arguments.k_stage = static_cast<int32_t>(std::min(room, ceil_div(p.k, kRound) * kRound));
+  arguments.k_stage =
+      static_cast<int32_t>(std::min<int64_t>(kStageRounds, ceil_div(p.k, kRound)) * kRound);
   const size_t x_bytes = static_cast<size_t>(2 * p.m * (arguments.k_stage + Format::kPad)) * 2;
   constexpr size_t kSumBytes = size_t{kWarps} * kTileRows * TILES * 8 * sizeof(float);
-  const size_t bytes = (kGemvRows + kWarpSize + 8) * sizeof(float) + std::max(x_bytes, kSumBytes);
+  const size_t bytes = kGemvRows * kWarps * sizeof(float) + std::max(x_bytes, kSumBytes);
   const auto blocks = static_cast<unsigned>(ceil_div(p.n, p.swiglu ? 8 : kTileRows));
   launch(gemv_kernel<Format, TILES>, {dim3(blocks), kThreads, bytes, stream}, arguments);
 }

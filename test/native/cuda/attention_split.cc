@@ -136,6 +136,46 @@ TEST_CASE("cuda split attention: keys and values in bf16") {
   });
 }
 
+// docs/cuda.md: with u = 2^-8 and a the largest sum of |q k| scale over the channels of a key,
+// every channel of the result moves by at most (u + (1 + u) (exp(2 u a) - 1)) times the mean of
+// |v|.
+TEST_CASE("cuda split attention: keys and values in bf16 stay within the stated bound") {
+  constexpr double kUnit = 1.0 / 256;
+  const Problem p{.heads = 3, .kv_heads = 1, .d = 64, .sequences = {}};
+  Random random(17);
+  const Sequence wide(random, p, {2, 90});
+  Problem narrow = p;
+  narrow.bf16 = true;
+  const cuda::SplitAttention shape{p.heads, p.kv_heads, p.d, 0.125f, false, true};
+  const cuda::SplitSequence view = wide.view(narrow);
+  const DeviceArray<std::byte> workspace(cuda::attention_split_workspace_bytes(shape, {&view, 1}) +
+                                         1);
+  cuda::attention_split(nullptr, shape, {&view, 1}, workspace.get());
+  const std::vector<float> found = wide.out.read(), exact = wide.expected(p);
+  Random again(17);
+  Sequence positive(again, p, {2, 90});
+  for (float& v : positive.v) v = std::abs(v);
+  const std::vector<float> mean = positive.expected(p);
+  double largest = 0.0;
+  for (size_t row = 0; row < found.size() / 64; ++row) {
+    double a = 0.0;
+    for (size_t key = 0; key < 90; ++key) {
+      double sum = 0.0;
+      for (size_t c = 0; c < 64; ++c)
+        sum += 0.125 * std::abs(double(wide.q[row * 64 + c]) * wide.k[key * 64 + c]);
+      a = std::max(a, sum);
+    }
+    const double factor = kUnit + (1 + kUnit) * (std::exp(2 * kUnit * a) - 1);
+    for (size_t i = row * 64; i < (row + 1) * 64; ++i) {
+      const double moved = std::abs(double(found[i]) - exact[i]);
+      check(moved <= factor * mean[i] + 1e-5, "channel ", i, " moves by ", moved, ", bound ",
+            factor * mean[i]);
+      largest = std::max(largest, moved);
+    }
+  }
+  check(largest > 1e-4, "nothing was rounded");
+}
+
 // The rows of a step over a cache of three slots, in any order, against each row as a sequence.
 void run_step(const Problem& p, const std::vector<int32_t>& slots,
               const std::vector<int32_t>& positions, int32_t longest) {

@@ -5,6 +5,7 @@
 #include "native/ops/copy.h"
 #include "native/ops/elementwise.h"
 #include "native/ops/linear.h"
+#include "native/ops/normed_linear.h"
 #include "native/weights/quantize.h"
 #include "test/native/cuda/support.h"
 
@@ -94,6 +95,39 @@ TEST_CASE("cuda fast ops: streamed rows are the same to the bit one by one; SwiG
     p.close(ops::linear_swiglu(p.gpu, x, moved, RowPath::kStream),
             ops::linear_swiglu(p.cpu, p.gpu.to_host(x), w), 1e-5, format_name(w.format));
   }
+}
+
+TEST_CASE(
+    "cuda fast ops: streamed rows are normed by their product, the same to the bit one by one") {
+  Pair p;
+  const Tensor x = p.normal({11, 128}, 5.0f), norm = p.normal({128}), b = p.normal({66});
+  const Tensor moved_norm = p.gpu.to_device(norm), moved_b = p.gpu.to_device(b);
+  const ops::RowNorm cpu{norm, 1e-5f}, gpu{moved_norm, 1e-5f};
+  for (const Weight& w : every_format(p.normal({66, 128}))) {
+    const Weight moved = p.moved(w);
+    const emulation::Counters before = counted();
+    const Tensor all =
+        ops::normed_linear(p.gpu, p.gpu.to_device(x), gpu, moved, moved_b, RowPath::kStream);
+    check(!kEmulated || counted().launches - before.launches == 2,
+          "launches for eleven rows: ", counted().launches - before.launches);
+    p.close(all, ops::normed_linear(p.cpu, x, cpu, w, b, RowPath::kStream), 1e-5,
+            format_name(w.format));
+    const std::vector<float> rows = p.gpu.to_host(all).to_vector();
+    for (int64_t row = 0; row < 11; ++row) {
+      const Tensor alone = ops::normed_linear(p.gpu, p.gpu.to_device(x.slice(0, row, row + 1)), gpu,
+                                              moved, moved_b, RowPath::kStream);
+      const std::vector<float> one = p.gpu.to_host(alone).to_vector();
+      check(std::equal(one.begin(), one.end(), rows.begin() + row * 66), format_name(w.format),
+            ": row ", row, " differs");
+    }
+    p.close(ops::normed_swiglu(p.gpu, p.gpu.to_device(x), gpu, moved, RowPath::kStream),
+            ops::normed_swiglu(p.cpu, x, cpu, w, RowPath::kStream), 1e-5, format_name(w.format));
+  }
+  // Weights that gemv does not read.
+  const Tensor plain = p.normal({66, 128});
+  p.close(ops::normed_linear(p.gpu, p.gpu.to_device(x), gpu, p.gpu.to_device(plain), moved_b,
+                             RowPath::kStream),
+          ops::normed_linear(p.cpu, x, cpu, plain, b, RowPath::kStream), 1e-6, "f32");
 }
 
 TEST_CASE("cuda fast ops: linear layers between bf16 tensors, in every format") {

@@ -127,6 +127,13 @@ TEST_CASE("cuda gemv: norm, bias, activation and residual in one pass") {
   }
 }
 
+TEST_CASE("cuda gemv: a norm over several stages") {
+  for_each_order([] {
+    run({.m = 2, .n = 5, .k = 2 * 2048 + 24, .norm = true});
+    run({.m = 6, .n = 3, .k = 4096 + 64, .format = Format::kInt4, .norm = true, .swiglu = true});
+  });
+}
+
 TEST_CASE("cuda gemv: SwiGLU of two matrices") {
   for_each_order([] {
     for (const Format format : kFormats)
@@ -141,13 +148,14 @@ TEST_CASE("cuda gemv: a row's result does not depend on the rows beside it") {
   const Weight weight = make_weight(random, p);
   const auto* bytes = reinterpret_cast<const uint8_t*>(weight.data.raw());
   const DeviceArray<uint8_t> data(std::vector<uint8_t>(bytes, bytes + weight.data.bytes()));
-  const DeviceArray<float> x(random.normal(p.m * k));
+  const DeviceArray<float> x(random.normal(p.m * k)), norm(random.normal(k));
   const auto rows_of = [&](int64_t first, int64_t count) {
     const DeviceArray<float> y(static_cast<size_t>(count * n));
     cuda::Gemv gemv;
     gemv.x = x.get() + first * k, gemv.w = data.get(), gemv.y = y.get();
     gemv.m = count, gemv.n = gemv.ldy = n, gemv.k = gemv.ldx = k;
     gemv.row_bytes = 2 * k;
+    gemv.norm = norm.get(), gemv.norm_eps = 1e-6f;
     cuda::gemv(nullptr, gemv);
     return y.read();
   };
