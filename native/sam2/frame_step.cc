@@ -12,9 +12,10 @@ namespace vmolmo::sam2 {
 namespace {
 
 constexpr float kHoleValue = 0.1f;
-// Patterns that are kept in place. Passes in both directions over clips with and without late
-// objects take few at a time; each holds 3.6 MiB per object with a full memory, and its graph.
-constexpr size_t kSlots = 4;
+// Patterns that have a graph: those of a window while the memory fills, in both directions. Each
+// holds its results, 0.8 MiB per object.
+constexpr size_t kSlots = 32;
+constexpr size_t kSeen = 256;
 
 void tap_memory(Context& context, const MemorySequences& sequences, size_t index,
                 const std::string& label) {
@@ -71,7 +72,9 @@ FrameStep::FrameStep(const Sam2Config& config, Context& context, const TrackerHe
       assembler_(assembler),
       grid_(config.grid()),
       width_(config.hidden_size),
-      channels_(config.memory_encoder.channels) {
+      channels_(config.memory_encoder.channels),
+      memory_frames_(config.max_memory_frames),
+      pointer_frames_(config.max_object_pointers) {
   // Without a prompt the reference feeds one padding point, beside the one that is always there.
   const ModelPoint none{0.0f, 0.0f, -1};
   no_prompt_ = heads.prompts().sparse(context, {&none, 1});
@@ -167,11 +170,9 @@ FrameStep::Slot* FrameStep::find_slot(Context& context, const MemoryBatch& memor
     found->second->used = ++calls_;
     return found->second.get();
   }
-  // While the memory fills, every frame has a pattern of its own.
-  if (pattern != last_pattern_) {
-    last_pattern_ = pattern;
-    return nullptr;
-  }
+  // A pattern that comes once is not worth a graph.
+  if (seen_.size() >= kSeen) seen_.clear();
+  if (seen_.insert(pattern).second) return nullptr;
   if (slots_.size() == kSlots) {
     slots_.erase(std::min_element(slots_.begin(), slots_.end(), [](const auto& a, const auto& b) {
       return a.second->used < b.second->used;
@@ -182,25 +183,41 @@ FrameStep::Slot* FrameStep::find_slot(Context& context, const MemoryBatch& memor
   return &slot;
 }
 
+void FrameStep::reserve(Context& context, const MemoryBatch& memories) const {
+  const auto batch = static_cast<int64_t>(memories.objects.size());
+  const auto frames = static_cast<int64_t>(memories.memories.size());
+  const auto pointers = static_cast<int64_t>(memories.pointers.size());
+  if (!memories_ || frames > memories_.dim(0)) {
+    slots_.clear();
+    memories_ = context.empty({std::max(frames, batch * memory_frames_), grid_ * grid_, channels_},
+                              DType::kBF16);
+  }
+  if (!pointers_ || pointers > pointers_.dim(0)) {
+    slots_.clear();
+    pointers_ = context.empty({std::max(pointers, batch * pointer_frames_), width_});
+    codes_ = context.empty(pointers_.shape());
+  }
+}
+
 std::unique_ptr<FrameStep::Slot> FrameStep::make_slot(Context& context,
                                                       const MemoryBatch& memories) const {
+  reserve(context, memories);
   auto slot = std::make_unique<Slot>();
   const auto frames = static_cast<int64_t>(memories.memories.size());
   const auto pointers = static_cast<int64_t>(memories.pointers.size());
-  const int64_t tokens = grid_ * grid_;
-  slot->memories = context.empty({frames, tokens, channels_}, DType::kBF16);
-  slot->pointers = context.empty({pointers, width_});
   slot->inputs.objects = memories.objects;
-  for (int64_t i = 0; i < frames; ++i) slot->inputs.memories.push_back(slot->memories[i]);
-  for (int64_t i = 0; i < pointers; ++i) slot->inputs.pointers.push_back(slot->pointers[i]);
-  if (memories.codes) slot->inputs.codes = context.empty(memories.codes.shape());
+  for (int64_t i = 0; i < frames; ++i) slot->inputs.memories.push_back(memories_[i]);
+  for (int64_t i = 0; i < pointers; ++i) slot->inputs.pointers.push_back(pointers_[i]);
+  if (memories.codes) slot->inputs.codes = codes_.slice(0, 0, pointers);
   return slot;
 }
 
 void FrameStep::fill_slot(Context& context, ImageFeatures& features, const MemoryBatch& memories,
                           Slot& slot) const {
-  ops::stack_into(context, memories.memories, slot.memories);
-  ops::stack_into(context, memories.pointers, slot.pointers);
+  const auto frames = static_cast<int64_t>(memories.memories.size());
+  const auto pointers = static_cast<int64_t>(memories.pointers.size());
+  ops::stack_into(context, memories.memories, memories_.slice(0, 0, frames));
+  ops::stack_into(context, memories.pointers, pointers_.slice(0, 0, pointers));
   if (memories.codes) ops::copy_into(context, memories.codes, slot.inputs.codes);
   // What the tracker derives from the frame alone is made before, as other calls need it too.
   memory_attention_.first_self_attention(context, features);

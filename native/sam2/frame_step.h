@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,8 +26,8 @@ struct StepResult {
 std::vector<FrameOutputPtr> outputs_of(const StepResult& result);
 
 // The way of a batch of objects through one frame. On a GPU nothing in it waits for the device, and
-// a tracked frame whose memories are laid out like those of an earlier one (every frame, once the
-// memory is full) is launched as one graph.
+// a tracked frame whose memories are laid out like those of earlier ones (every frame, once the
+// memory is full; the same frame of the next window, before) is launched as one graph.
 //
 // Belongs to a model and is used on the engine thread of the model's context, by all sessions.
 class FrameStep {
@@ -55,11 +56,9 @@ class FrameStep {
   std::vector<const FrameGraph*> graphs() const;
 
  private:
-  // What stays in place for the frames of one pattern, and their graph.
+  // The frames of one pattern.
   struct Slot {
-    Tensor memories;     // bf16 [frames, g^2, M]
-    Tensor pointers;     // [pointers, C]
-    MemoryBatch inputs;  // views of these
+    MemoryBatch inputs;  // views of memories_ and pointers_, and the codes
     FrameGraph graph;
     int64_t used = 0;
   };
@@ -69,6 +68,8 @@ class FrameStep {
   // Null for a pattern that has not come before.
   Slot* find_slot(Context& context, const MemoryBatch& memories, int64_t fill_hole_area) const;
   std::unique_ptr<Slot> make_slot(Context& context, const MemoryBatch& memories) const;
+  // Makes room in place; the slots that look at a smaller one go.
+  void reserve(Context& context, const MemoryBatch& memories) const;
   void fill_slot(Context& context, ImageFeatures& features, const MemoryBatch& memories,
                  Slot& slot) const;
 
@@ -76,10 +77,14 @@ class FrameStep {
   const MemoryEncoder& memory_encoder_;
   const MemoryAttention& memory_attention_;
   const MemoryAssembler& assembler_;
-  int64_t grid_, width_, channels_;
-  Tensor no_prompt_;                // the sparse tokens of a frame without prompts, [2, C]
-  mutable ImageFeatures features_;  // of the frame in work, in place for the graphs
-  mutable std::string last_pattern_;
+  int64_t grid_, width_, channels_, memory_frames_, pointer_frames_;
+  Tensor no_prompt_;  // the sparse tokens of a frame without prompts, [2, C]
+  // Of the frame in work, in place for the graphs.
+  mutable ImageFeatures features_;
+  mutable Tensor memories_;             // bf16 [frames, g^2, M]
+  mutable Tensor pointers_;             // [pointers, C]
+  mutable Tensor codes_;                // [pointers, C]
+  mutable std::set<std::string> seen_;  // patterns
   mutable std::map<std::string, std::unique_ptr<Slot>> slots_;
   mutable int64_t calls_ = 0;
 };

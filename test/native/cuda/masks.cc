@@ -1,5 +1,7 @@
 // Rendering, components, fusion and run lengths of masks on the device, against the CPU's.
 
+#include <cstring>
+
 #include "native/fusion/batch.h"
 #include "native/fusion/rle.h"
 #include "native/ops/mask.h"
