@@ -149,8 +149,18 @@ Tensor conv2d_norm(Context& context, const Tensor& x, const Tensor& weight, cons
     return conv2d_norm_on_device(
         context, for_device(context, x, weight, bias, shape, activation, "conv2d_norm"), dense);
   }
-  const Tensor y = conv2d(context, x, weight, bias, stride, padding);
-  return activate(context, layer_norm(context, y, dense.weight, dense.bias, dense.eps), activation);
+  return channel_norm(context, conv2d(context, x, weight, bias, stride, padding), dense,
+                      activation);
+}
+
+Tensor channel_norm(Context& context, const Tensor& x, const ChannelNorm& norm,
+                    Activation activation) {
+  ON_CUDA(context) {
+    const Tensor input = dense_f32(context, x, "channel_norm");
+    if (Tensor y = channel_norm_on_device(context, input, norm, activation)) return y;
+  }
+  const Tensor y = layer_norm(context, x, norm.weight, norm.bias, norm.eps);
+  return activation == Activation::kNone ? y : activate(context, y, activation);
 }
 
 Tensor conv2d_depthwise(Context& context, const Tensor& x, const Tensor& weight, const Tensor& bias,

@@ -20,6 +20,9 @@ struct ChannelNorm {
   Tensor weight, bias;  // [out]
   float eps = 0.0f;
 };
+// act(norm(x)), x [..., out] f32.
+Tensor channel_norm(Context& context, const Tensor& x, const ChannelNorm& norm,
+                    Activation activation = Activation::kNone);
 // act(norm(conv2d)).
 Tensor conv2d_norm(Context& context, const Tensor& x, const Tensor& weight, const Tensor& bias,
                    int64_t stride, int64_t padding, const ChannelNorm& norm,

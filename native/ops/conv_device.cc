@@ -2,14 +2,15 @@
 
 #include <algorithm>
 
+#include "native/kernels/cuda/channel_norm.h"
 #include "native/kernels/cuda/conv_depthwise.h"
 #include "native/kernels/cuda/conv_pack.h"
 #include "native/kernels/cuda/conv_thin.h"
 #include "native/kernels/cuda/gemm_tensor.h"
 #include "native/kernels/cuda/round.h"
+#include "native/ops/checks.h"
 #include "native/ops/elementwise.h"
 #include "native/ops/kernel_choice.h"
-#include "native/ops/norm.h"
 #include "native/ops/on_cuda.h"
 
 namespace vmolmo::ops {
@@ -17,9 +18,6 @@ namespace {
 
 // Of rounded pictures at a time: as much as stays in the cache until it is used.
 constexpr int64_t kPackedBytes = int64_t{32} << 20;
-constexpr int64_t kChunk = 8;  // bf16 values of a 16-byte piece
-
-int64_t round_up(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
 
 Tensor empty_result(Context& context, const cuda::ConvShape& s) {
   return context.empty({s.batch, s.out_height, s.out_width, s.out});
@@ -35,42 +33,6 @@ ConvKernel choose(Context& context, const cuda::ConvShape& s) {
   return choose_conv(sizes);
 }
 
-// The runs under a kernel line start at multiples of 16 bytes and are whole pieces of them; what
-// they take too much of the next pixels meets zeros in the weight.
-struct Packing {
-  int64_t channels, run, lines, columns;
-  explicit Packing(const cuda::ConvShape& s) : channels(s.in) {
-    while (channels * s.stride % kChunk != 0) ++channels;
-    run = round_up(s.kernel_w * channels, kChunk);
-    lines = (s.out_height - 1) * s.stride + s.kernel_h;
-    columns = (s.out_width - 1) * s.stride + (run + channels - 1) / channels;
-    while (columns * channels % kChunk != 0) ++columns;
-  }
-  int64_t image() const { return lines * columns * channels; }
-};
-
-Tensor pack_kernel(Context& context, const DeviceConv& conv, const Packing& packing) {
-  const cuda::ConvShape& s = conv.shape;
-  Tensor packed = context.empty({s.out, s.kernel_h * packing.run}, DType::kBF16);
-  cuda::pack_kernel(stream(context), {on_device<float>(conv.weight), on_device_words(packed), s.out,
-                                      s.in, s.kernel_h, s.kernel_w, packing.channels, packing.run});
-  return packed;
-}
-
-cuda::TensorGemm describe_patches(const DeviceConv& conv, const Packing& packing) {
-  const cuda::ConvShape& s = conv.shape;
-  cuda::TensorGemm call;
-  call.bias = on_device_or_null(conv.bias);
-  call.activation = conv.activation;
-  call.n = call.ldy = call.ldr = s.out;
-  call.k = call.ldw = s.kernel_h * packing.run;
-  const int64_t line = packing.columns * packing.channels;
-  call.x_map = {
-      s.out_width, s.out_height, s.stride * packing.channels, s.stride * line, packing.image(),
-      packing.run, line};
-  return call;
-}
-
 void run_product(Context& context, const cuda::TensorGemm& call) {
   cuda::GemmPlan plan = cuda::plan_gemm(call.m, call.n, call.k, context.pool().multiprocessors());
   if (plan.tile == cuda::GemmPlan::Tile::k16x128) plan.tile = cuda::GemmPlan::Tile::k64x64;
@@ -82,20 +44,25 @@ void run_product(Context& context, const cuda::TensorGemm& call) {
 // As a product of the patches with the kernels; a patch is read out of the rounded picture.
 void run_tensor(Context& context, const DeviceConv& conv, const Tensor& residual, const Tensor& y) {
   const cuda::ConvShape& s = conv.shape;
-  const Packing packing(s);
-  const Tensor weight = pack_kernel(context, conv, packing);
-  const int64_t at_once = std::clamp<int64_t>(kPackedBytes / (2 * packing.image()), 1, s.batch);
-  const Tensor packed = context.empty({at_once, packing.image()}, DType::kBF16);
-  cuda::TensorGemm call = describe_patches(conv, packing);
+  const cuda::ConvPacking packing(s);
+  const int64_t at_once = std::clamp<int64_t>(kPackedBytes / (2 * packing.picture()), 1, s.batch);
+  const Tensor weight = context.empty({s.out, packing.patch()}, DType::kBF16);
+  const Tensor packed = context.empty({at_once, packing.picture()}, DType::kBF16);
+  cuda::pack_kernel(stream(context), packing, on_device<float>(conv.weight),
+                    on_device_words(weight));
+  cuda::TensorGemm call;
   call.x = on_device_words(packed);
   call.w = on_device_words(weight);
+  call.bias = on_device_or_null(conv.bias);
+  call.activation = conv.activation;
+  call.n = call.ldy = call.ldr = s.out;
+  call.k = call.ldw = packing.patch();
+  call.x_map = packing.patches();
   const int64_t pixels = s.out_height * s.out_width, image = s.height * s.width * s.in;
   for (int64_t first = 0; first < s.batch; first += at_once) {
     const int64_t count = std::min(at_once, s.batch - first), done = first * pixels * s.out;
-    cuda::pack_picture(
-        stream(context),
-        {on_device<float>(conv.x) + first * image, on_device_words(packed), count, s.height,
-         s.width, s.in, s.padding, packing.lines, packing.columns, packing.channels});
+    cuda::pack_pictures(stream(context), packing, on_device<float>(conv.x) + first * image, count,
+                        on_device_words(packed));
     call.m = count * pixels;
     call.y = on_device<float>(y) + done;
     if (residual) call.residual = on_device<float>(residual) + done;
@@ -176,9 +143,28 @@ Tensor conv2d_norm_on_device(Context& context, const DeviceConv& conv, const Cha
   }
   DeviceConv plain = conv;
   plain.activation = Activation::kNone;
-  const Tensor y = conv2d_on_device(context, plain);
-  return activate(context, layer_norm(context, y, norm.weight, norm.bias, norm.eps),
-                  conv.activation);
+  return channel_norm(context, conv2d_on_device(context, plain), norm, conv.activation);
+}
+
+Tensor channel_norm_on_device(Context& context, const Tensor& x, const ChannelNorm& norm,
+                              Activation activation) {
+  Tensor y = context.empty(x.shape());
+  if (y.numel() == 0) return y;
+  const int64_t n = x.dim(-1);
+  const Tensor weight = vector_f32(context, norm.weight, n, "channel_norm");
+  const Tensor bias = vector_f32(context, norm.bias, n, "channel_norm");
+  cuda::ChannelNorm call;
+  call.x = on_device<float>(x);
+  call.weight = on_device<float>(weight);
+  call.bias = on_device_or_null(bias);
+  call.y = on_device<float>(y);
+  call.pixels = x.numel() / n;
+  call.n = n;
+  call.eps = norm.eps;
+  call.activation = activation;
+  if (!cuda::channel_norm_supports(call)) return {};
+  cuda::channel_norm(stream(context), call);
+  return y;
 }
 
 Tensor conv2d_depthwise_on_device(Context& context, const DeviceConv& conv) {

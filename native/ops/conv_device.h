@@ -18,6 +18,9 @@ struct DeviceConv {
 Tensor conv2d_on_device(Context& context, const DeviceConv& conv, const Tensor& residual = {});
 // act(layer norm of conv + bias over the channels).
 Tensor conv2d_norm_on_device(Context& context, const DeviceConv& conv, const ChannelNorm& norm);
+// channel_norm() of x, f32 and contiguous; empty for shapes that its kernel does not take.
+Tensor channel_norm_on_device(Context& context, const Tensor& x, const ChannelNorm& norm,
+                              Activation activation);
 Tensor conv2d_depthwise_on_device(Context& context, const DeviceConv& conv);
 
 // x [batch, h, w, in], weight [in, out, 2, 2]: act(conv + bias + skip); the skip, where there is

@@ -158,7 +158,8 @@ Tensor MaskDecoder::upscale(Context& context, const DecoderState& state,
   }
   Tensor x =
       ops::conv_transpose_2x2(context, keys, upscale1_.weight, upscale1_.bias, features.high1);
-  x = ops::activate(context, upscale_norm_(context, x), ops::Activation::kGelu);
+  x = ops::channel_norm(context, x, {upscale_norm_.weight, upscale_norm_.bias, upscale_norm_.eps},
+                        ops::Activation::kGelu);
   tap_entries_nchw(context, "dec.upscale.act1", x);
   x = ops::conv_transpose_2x2(context, x, upscale2_.weight, upscale2_.bias, features.high0,
                               ops::Activation::kGelu);

@@ -39,5 +39,7 @@ std::vector<Entry> gemm_cases();
 std::vector<Entry> gemv_cases();
 std::vector<Entry> attention_cases();
 std::vector<Entry> window_cases();
+std::vector<Entry> conv_cases();
+std::vector<Entry> mask_cases();
 
 }  // namespace vmolmo::cuda_bench

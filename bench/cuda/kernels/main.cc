@@ -113,7 +113,8 @@ int run(const Options& options) {
                  sizes.machine.name.c_str(), limits.gigabytes, limits.teraflops);
   }
   int wrong = 0, count = 0;
-  for (const auto& family : {gemm_cases(), gemv_cases(), attention_cases(), window_cases()}) {
+  for (const auto& family : {gemm_cases(), gemv_cases(), attention_cases(), window_cases(),
+                             conv_cases(), mask_cases()}) {
     for (const Entry& entry : family) {
       if (entry.name.find(options.filter) == std::string::npos) continue;
       ++count;

@@ -99,6 +99,23 @@ TEST_CASE("cuda conv: a layer norm and an activation behind it") {
   }
 }
 
+TEST_CASE("cuda conv: layer norm of channels, several pixels a warp or one, and of odd numbers") {
+  Pair p(Products::kExact);
+  for (const int64_t n : {4, 12, 16, 40, 64, 100, 200, 256, 512, 516, 7}) {
+    const Tensor x = p.rounded({2, 3, 7, n}, 3.0f), scale = p.rounded({n}), shift = p.rounded({n});
+    p.compare(
+        "channel norm",
+        [&](Context& c, auto to) {
+          return ops::channel_norm(c, to(x), {to(scale), to(shift), 1e-6f}, Activation::kGelu);
+        },
+        1e-5);
+    p.compare(
+        "without a bias",
+        [&](Context& c, auto to) { return ops::channel_norm(c, to(x), {to(scale), {}, 1e-5f}); },
+        1e-5);
+  }
+}
+
 TEST_CASE("cuda conv: depthwise 7x7 on shapes that fit no tile, and other kernels") {
   Pair p(Products::kExact);
   for (const auto& [shape, padding] :
