@@ -103,12 +103,14 @@ Tensor Decoder::run_block(Context& context, int64_t index, const Tensor& input, 
   const DecoderBlockWeights& block = blocks_[index];
   const float eps = config_.norm_eps;
   const bool streamed = pass.path == ops::RowPath::kStream;
+  constexpr ops::Feeds kFeeds = ops::Feeds::kProducts;
   Tensor x = input, mixed;
   if (streamed) {
     mixed = attend_streamed(context, index, x, pass);
     if (last) mixed = output_rows(context, mixed, pass.segments);
   } else {
-    Tensor y = config_.norm_after ? x : ops::rms_norm(context, x, block.attention_norm, eps);
+    Tensor y =
+        config_.norm_after ? x : ops::rms_norm(context, x, block.attention_norm, eps, kFeeds);
     append_keys_values(context, index, y, pass);
     if (last) y = output_rows(context, y, pass.segments);
     if (y.dim(0) > 0) mixed = attend(context, index, y, pass, last);
@@ -128,8 +130,8 @@ Tensor Decoder::run_block(Context& context, int64_t index, const Tensor& input, 
   x = ops::linear_add(context, mixed, block.attention_out, {}, x, pass.path);
   const Tensor gated =
       streamed ? ops::normed_swiglu(context, x, {block.mlp_norm, eps}, block.mlp_in, pass.path)
-               : ops::linear_swiglu(context, ops::rms_norm(context, x, block.mlp_norm, eps),
-                                    block.mlp_in, pass.path);
+               : ops::linear_swiglu(context, ops::rms_norm(context, x, block.mlp_norm, eps, kFeeds),
+                                    block.mlp_in, pass.path, kFeeds);
   return ops::linear_add(context, gated, block.mlp_out, {}, x, pass.path);
 }
 

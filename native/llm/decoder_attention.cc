@@ -40,6 +40,7 @@ Tensor Decoder::attend_segments(Context& context, int64_t index, const Tensor& q
     option.causal = true;
     option.query_offset = end - rows;
     option.path = pass.path;
+    option.feeds = ops::feeds_products(pass.path);
     options.push_back(option);
     row += rows;
   }
@@ -66,9 +67,12 @@ void Decoder::append_keys_values(Context& context, int64_t index, const Tensor& 
 Tensor Decoder::attend(Context& context, int64_t index, const Tensor& y, const Pass& pass,
                        bool outputs_only) const {
   const DecoderBlockWeights& block = blocks_[index];
-  Tensor flat = ops::linear(context, y, block.q, block.q_bias, ops::Activation::kNone, pass.path);
+  const ops::Feeds feeds = ops::feeds_products(pass.path);
+  const bool direct = !config_.clip_qkv && !config_.qk_norm;
+  Tensor flat = ops::linear(context, y, block.q, block.q_bias, ops::Activation::kNone, pass.path,
+                            direct ? feeds : ops::Feeds::kSums);
   if (config_.clip_qkv) flat = ops::clamp(context, flat, -*config_.clip_qkv, *config_.clip_qkv);
-  if (config_.qk_norm) flat = ops::rms_norm(context, flat, block.q_norm, config_.norm_eps);
+  if (config_.qk_norm) flat = ops::rms_norm(context, flat, block.q_norm, config_.norm_eps, feeds);
   const Tensor q = flat.reshape({y.dim(0), config_.heads, config_.head_dim()});
   return attend_segments(context, index, q, pass, outputs_only);
 }

@@ -31,11 +31,10 @@ Operand rounded(Context& context, const Tensor& x) {
   Shape shape = x.shape();
   shape[-1] = padded;
   const Tensor to = context.empty(shape, DType::kBF16);
-  const auto round = [&](const auto* from) {
+  with_elements(rows, [&](const auto* from) {
     cuda::round_heads(stream(context), from, rows.stride(-3), rows.stride(-2), on_device_words(to),
                       to.numel() / (heads * padded), heads, x.dim(-1), padded);
-  };
-  x.dtype() == DType::kBF16 ? round(on_device_words(rows)) : round(on_device<float>(rows));
+  });
   return as_they_lie(to);
 }
 

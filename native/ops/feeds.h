@@ -11,8 +11,8 @@
 // stream, statistics, logits, scores. On the CPU, and with exact products, every result is f32.
 //
 // The caller says what a result feeds, the op looks the type up here, and no model names a type.
-// linear() and attention() take either type, and so does what copies (concat, permute, slices);
-// every other op takes f32 and refuses bf16 unless its comment says otherwise.
+// linear(), attention() and rope_*() take either type, and so does what copies (concat, permute,
+// slices); every other op takes f32 and refuses bf16 unless its comment says otherwise.
 namespace vmolmo::ops {
 
 enum class Feeds : uint8_t {

@@ -31,11 +31,10 @@ OperandRows operand_rows(Context& context, const DeviceLinear& layer, int64_t ro
   if (bf16 && layer.x_stride % 8 == 0 && reinterpret_cast<uintptr_t>(on_device_words(x)) % 16 == 0)
     return {x, layer.x_stride};
   Tensor copy = context.empty({rows, stride}, DType::kBF16);
-  const auto round = [&](const auto* from) {
+  with_elements(x, [&](const auto* from) {
     cuda::round_rows(stream(context), from, layer.x_stride, on_device_words(copy), stride, rows,
                      columns);
-  };
-  bf16 ? round(on_device_words(x)) : round(on_device<float>(x));
+  });
   return {std::move(copy), stride};
 }
 

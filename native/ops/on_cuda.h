@@ -46,6 +46,12 @@ inline void* on_device_values(const Tensor& x) {
                                    : on_device<float>(x);
 }
 
+// body(elements) with those of an F32 or BF16 tensor: float* or the bits.
+template <typename Body>
+auto with_elements(const Tensor& x, const Body& body) {
+  return x.dtype() == DType::kBF16 ? body(on_device_words(x)) : body(on_device<float>(x));
+}
+
 // Bytes that a kernel needs while it runs.
 inline Tensor scratch(Context& context, size_t bytes) {
   return context.empty({static_cast<int64_t>(bytes > 0 ? bytes : 1)}, DType::kU8);

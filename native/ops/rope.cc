@@ -30,7 +30,7 @@ RopeTable make_rope_table(int64_t begin, int64_t end, int64_t head_dim, double t
 }
 
 void rope_rotate_half(Context& context, Tensor& x, const RopeTable& table, int64_t table_offset) {
-  require_f32(x, "rope_rotate_half");
+  require_operand(context, x, "rope_rotate_half");
   require_rank(x, 3, "rope_rotate_half");
   const int64_t half = x.dim(2) / 2;
   require(x.stride(-1) == 1 && table.cos.dim(1) == half && table_offset >= 0 &&
@@ -39,9 +39,11 @@ void rope_rotate_half(Context& context, Tensor& x, const RopeTable& table, int64
           " does not fit a table of ", table.cos.shape(), ".");
   ON_CUDA(context) {
     const int64_t first = table_offset * half;
-    return cuda::rope_rotate_half(stream(context), on_device<float>(x), x.stride(0), x.stride(1),
-                                  on_device<float>(table.cos) + first,
-                                  on_device<float>(table.sin) + first, x.dim(0), x.dim(1), half);
+    return with_elements(x, [&](auto* elements) {
+      cuda::rope_rotate_half(stream(context), elements, x.stride(0), x.stride(1),
+                             on_device<float>(table.cos) + first,
+                             on_device<float>(table.sin) + first, x.dim(0), x.dim(1), half);
+    });
   }
   float* data = x.data<float>();
   const int64_t heads = x.dim(1);
@@ -118,7 +120,7 @@ RopeTable make_axial_rope_table(int64_t side, int64_t head_dim, double theta) {
 }
 
 void rope_axial(Context& context, Tensor& x, const RopeTable& table) {
-  require_f32(x, "rope_axial");
+  require_operand(context, x, "rope_axial");
   require(
       (x.rank() == 2 || x.rank() == 3) && x.stride(-1) == 1 && table.cos.dim(1) == x.dim(-1) / 2,
       Code::kInternal, "rope_axial: x ", x.shape(), " does not fit a table of ", table.cos.shape(),
@@ -130,9 +132,11 @@ void rope_axial(Context& context, Tensor& x, const RopeTable& table) {
   const int64_t row_stride = x.stride(-2);
   const int64_t period = table.cos.dim(0);
   ON_CUDA(context) {
-    return cuda::rope_axial(stream(context), on_device<float>(x), batch_stride, row_stride,
-                            on_device<float>(table.cos), on_device<float>(table.sin), batch, rows,
-                            half, period);
+    return with_elements(x, [&](auto* elements) {
+      cuda::rope_axial(stream(context), elements, batch_stride, row_stride,
+                       on_device<float>(table.cos), on_device<float>(table.sin), batch, rows, half,
+                       period);
+    });
   }
   float* data = x.data<float>();
   const float* cosines = table.cos.data<float>();

@@ -13,8 +13,8 @@ struct RopeTable {
 
 RopeTable make_rope_table(int64_t begin, int64_t end, int64_t head_dim, double theta);
 
-// In place on x [N, H, D] (last axis contiguous, other strides free): row n uses table row
-// table_offset + n; t * cos + concat(-t[D/2:], t[:D/2]) * sin.
+// In place on x [N, H, D], f32 or on a GPU bf16 (last axis contiguous, other strides free): row n
+// uses table row table_offset + n; t * cos + concat(-t[D/2:], t[:D/2]) * sin.
 void rope_rotate_half(Context& context, Tensor& x, const RopeTable& table, int64_t table_offset);
 
 // Rows n of k, turned by table row `position` + n, and of v become rows `position` + n of keys and
@@ -27,8 +27,9 @@ void rope_append(Context& context, Tensor& k, const Tensor& v, const RopeTable& 
 // pairs 0 .. D/4-1 turn by column * theta^(-4j / D), the others by row.
 RopeTable make_axial_rope_table(int64_t side, int64_t head_dim, double theta);
 
-// In place on x [N, D] or [B, N, D]: adjacent channels (2i, 2i+1) are rotated; row n uses table row
-// n mod rows, so memory frames laid end to end restart their positions.
+// In place on x [N, D] or [B, N, D], f32 or on a GPU bf16: adjacent channels (2i, 2i+1) are
+// rotated; row n uses table row n mod rows, so memory frames laid end to end restart their
+// positions.
 void rope_axial(Context& context, Tensor& x, const RopeTable& table);
 
 }  // namespace vmolmo::ops

@@ -15,6 +15,8 @@ namespace {
 constexpr int64_t kRowsPerBatch = 4096;
 // A crop's features do not depend on the crops beside it.
 constexpr ops::RowPath kRows = ops::RowPath::kBlock;
+// What a block makes before it adds to the residual stream.
+constexpr ops::Feeds kFeeds = ops::Feeds::kProducts;
 
 }  // namespace
 
@@ -79,17 +81,21 @@ Tensor Vit::embed(Context& context, const Tensor& crops) const {
 Tensor Vit::run_block(Context& context, const Block& block, Tensor x) const {
   const Shape heads{x.dim(0), x.dim(1), config_.heads, config_.head_dim};
   const auto project = [&](const Linear& linear, const Tensor& input) {
-    return ops::linear(context, input, linear.weight, linear.bias, ops::Activation::kNone, kRows)
+    return ops::linear(context, input, linear.weight, linear.bias, ops::Activation::kNone, kRows,
+                       kFeeds)
         .reshape(heads);
   };
   Tensor y = ops::layer_norm(context, x, block.attention_norm.weight, block.attention_norm.bias,
-                             config_.norm_eps);
-  const Tensor mixed =
-      ops::attention(context, project(block.wq, y), project(block.wk, y), project(block.wv, y));
+                             config_.norm_eps, kFeeds);
+  ops::AttentionOptions options;
+  options.feeds = kFeeds;
+  const Tensor mixed = ops::attention(context, project(block.wq, y), project(block.wk, y),
+                                      project(block.wv, y), options);
   x = ops::linear_add(context, mixed, block.wo.weight, block.wo.bias, x, kRows);
-  y = ops::layer_norm(context, x, block.ffn_norm.weight, block.ffn_norm.bias, config_.norm_eps);
-  const Tensor hidden =
-      ops::linear(context, y, block.w1.weight, block.w1.bias, ops::Activation::kQuickGelu, kRows);
+  y = ops::layer_norm(context, x, block.ffn_norm.weight, block.ffn_norm.bias, config_.norm_eps,
+                      kFeeds);
+  const Tensor hidden = ops::linear(context, y, block.w1.weight, block.w1.bias,
+                                    ops::Activation::kQuickGelu, kRows, kFeeds);
   return ops::linear_add(context, hidden, block.w2.weight, block.w2.bias, x, kRows);
 }
 

@@ -26,11 +26,6 @@ __device__ __forceinline__ Total total_of(const float* tail, int64_t step, int c
   return {reference, weight};
 }
 
-__device__ __forceinline__ void store(float* to, float value) { *to = value; }
-__device__ __forceinline__ void store(__nv_bfloat16* to, float value) {
-  *to = __float2bfloat16(value);
-}
-
 // One warp per row. A part without a key for the row has the maximum -inf and the weight 0.
 template <typename T>
 __global__ void join_parts_kernel(const AttentionParts parts) {
@@ -56,7 +51,7 @@ __global__ void join_parts_kernel(const AttentionParts parts) {
     }
 #pragma unroll
     for (int i = 0; i < 4; ++i)
-      if (column + i < parts.dv) store(to + column + i, sums[i] * scale);
+      if (column + i < parts.dv) store_float(to + column + i, sums[i] * scale);
   }
 }
 

@@ -115,9 +115,13 @@ __device__ __forceinline__ int64_t item_step() {
   return static_cast<int64_t>(gridDim.x) * blockDim.x;
 }
 
-// Elements of either weight type as float.
+// Elements of either type as float.
 __device__ __forceinline__ float load_float(const float* p) { return *p; }
 __device__ __forceinline__ float load_float(const __nv_bfloat16* p) { return __bfloat162float(*p); }
+__device__ __forceinline__ void store_float(float* p, float value) { *p = value; }
+__device__ __forceinline__ void store_float(__nv_bfloat16* p, float value) {
+  *p = __float2bfloat16(value);
+}
 
 struct Sum {
   __device__ __forceinline__ static float identity() { return 0.0f; }

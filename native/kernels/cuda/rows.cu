@@ -36,29 +36,30 @@ __global__ void scatter_add_kernel(float* x, const float* rows, const int32_t* i
   }
 }
 
-__global__ void rope_half_kernel(float* x, int64_t row_stride, int64_t head_stride,
-                                 const float* cos, const float* sin, int64_t rows, int64_t heads,
-                                 int64_t half) {
+template <typename T>
+__global__ void rope_half_kernel(T* x, int64_t row_stride, int64_t head_stride, const float* cos,
+                                 const float* sin, int64_t rows, int64_t heads, int64_t half) {
   for (int64_t i = first_item(); i < rows * heads * half; i += item_step()) {
     const int64_t channel = i % half, head = i / half % heads, row = i / half / heads;
-    float* low = x + row * row_stride + head * head_stride + channel;
-    const float a = low[0], b = low[half];
+    T* low = x + row * row_stride + head * head_stride + channel;
+    const float a = load_float(low), b = load_float(low + half);
     const float c = cos[row * half + channel], s = sin[row * half + channel];
-    low[0] = a * c - b * s;
-    low[half] = b * c + a * s;
+    store_float(low, a * c - b * s);
+    store_float(low + half, b * c + a * s);
   }
 }
 
-__global__ void rope_axial_kernel(float* x, int64_t batch_stride, int64_t row_stride,
-                                  const float* cos, const float* sin, int64_t batch, int64_t rows,
-                                  int64_t half, int64_t period) {
+template <typename T>
+__global__ void rope_axial_kernel(T* x, int64_t batch_stride, int64_t row_stride, const float* cos,
+                                  const float* sin, int64_t batch, int64_t rows, int64_t half,
+                                  int64_t period) {
   for (int64_t i = first_item(); i < batch * rows * half; i += item_step()) {
     const int64_t pair = i % half, row = i / half % rows, b = i / half / rows;
-    float* at = x + b * batch_stride + row * row_stride + 2 * pair;
-    const float first = at[0], second = at[1];
+    T* at = x + b * batch_stride + row * row_stride + 2 * pair;
+    const float first = load_float(at), second = load_float(at + 1);
     const float c = cos[row % period * half + pair], s = sin[row % period * half + pair];
-    at[0] = first * c - second * s;
-    at[1] = first * s + second * c;
+    store_float(at, first * c - second * s);
+    store_float(at + 1, first * s + second * c);
   }
 }
 
@@ -89,14 +90,30 @@ void scatter_add_rows(Stream stream, float* x, const float* rows, const int32_t*
 void rope_rotate_half(Stream stream, float* x, int64_t row_stride, int64_t head_stride,
                       const float* cos, const float* sin, int64_t rows, int64_t heads,
                       int64_t half) {
-  launch(rope_half_kernel, {grid_for(rows * heads * half, kThreads), kThreads, 0, stream}, x,
+  launch(rope_half_kernel<float>, {grid_for(rows * heads * half, kThreads), kThreads, 0, stream}, x,
          row_stride, head_stride, cos, sin, rows, heads, half);
+}
+
+void rope_rotate_half(Stream stream, uint16_t* x, int64_t row_stride, int64_t head_stride,
+                      const float* cos, const float* sin, int64_t rows, int64_t heads,
+                      int64_t half) {
+  launch(rope_half_kernel<__nv_bfloat16>,
+         {grid_for(rows * heads * half, kThreads), kThreads, 0, stream},
+         reinterpret_cast<__nv_bfloat16*>(x), row_stride, head_stride, cos, sin, rows, heads, half);
 }
 
 void rope_axial(Stream stream, float* x, int64_t batch_stride, int64_t row_stride, const float* cos,
                 const float* sin, int64_t batch, int64_t rows, int64_t half, int64_t period) {
-  launch(rope_axial_kernel, {grid_for(batch * rows * half, kThreads), kThreads, 0, stream}, x,
-         batch_stride, row_stride, cos, sin, batch, rows, half, period);
+  launch(rope_axial_kernel<float>, {grid_for(batch * rows * half, kThreads), kThreads, 0, stream},
+         x, batch_stride, row_stride, cos, sin, batch, rows, half, period);
+}
+void rope_axial(Stream stream, uint16_t* x, int64_t batch_stride, int64_t row_stride,
+                const float* cos, const float* sin, int64_t batch, int64_t rows, int64_t half,
+                int64_t period) {
+  launch(rope_axial_kernel<__nv_bfloat16>,
+         {grid_for(batch * rows * half, kThreads), kThreads, 0, stream},
+         reinterpret_cast<__nv_bfloat16*>(x), batch_stride, row_stride, cos, sin, batch, rows, half,
+         period);
 }
 
 }  // namespace vmolmo::cuda

@@ -19,12 +19,20 @@ void gather_rows_bf16(Stream stream, const uint16_t* table, const int32_t* ids, 
 void scatter_add_rows(Stream stream, float* x, const float* rows, const int32_t* index,
                       int64_t count, int64_t width);
 
-// In place on x [rows, heads, 2 half], row n turned by row n of the tables [.., half].
+// In place on x [rows, heads, 2 half], f32 or bf16 bits, row n turned by row n of the tables
+// [.., half].
 void rope_rotate_half(Stream stream, float* x, int64_t row_stride, int64_t head_stride,
                       const float* cos, const float* sin, int64_t rows, int64_t heads,
                       int64_t half);
-// In place on x [batch, rows, 2 half]: adjacent channels, row n turned by table row n % period.
+void rope_rotate_half(Stream stream, uint16_t* x, int64_t row_stride, int64_t head_stride,
+                      const float* cos, const float* sin, int64_t rows, int64_t heads,
+                      int64_t half);
+// In place on x [batch, rows, 2 half], f32 or bf16 bits: adjacent channels, row n turned by table
+// row n % period.
 void rope_axial(Stream stream, float* x, int64_t batch_stride, int64_t row_stride, const float* cos,
                 const float* sin, int64_t batch, int64_t rows, int64_t half, int64_t period);
+void rope_axial(Stream stream, uint16_t* x, int64_t batch_stride, int64_t row_stride,
+                const float* cos, const float* sin, int64_t batch, int64_t rows, int64_t half,
+                int64_t period);
 
 }  // namespace vmolmo::cuda

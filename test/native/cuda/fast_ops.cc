@@ -5,7 +5,9 @@
 #include "native/ops/copy.h"
 #include "native/ops/elementwise.h"
 #include "native/ops/linear.h"
+#include "native/ops/norm.h"
 #include "native/ops/normed_linear.h"
+#include "native/ops/rope.h"
 #include "native/weights/quantize.h"
 #include "test/native/cuda/support.h"
 
@@ -189,6 +191,35 @@ TEST_CASE("cuda fast ops: attention reads slices of a bf16 projection where they
   const Tensor queries = p.rounded({9, 1, 2, 24});
   p.close(ops::attention(p.gpu, p.gpu.to_device(queries), part(narrow, 1), part(narrow, 2)),
           ops::attention(p.cpu, queries, part(fused, 1), part(fused, 2)), 4e-3, "mixed types");
+}
+
+TEST_CASE("cuda fast ops: norms and RoPE give the bf16 of what they give in f32") {
+  Pair p;
+  const Tensor x = p.gpu.to_device(p.normal({5, 3, 64}, 2.0f));
+  const Tensor w = p.gpu.to_device(p.normal({64})), b = p.gpu.to_device(p.normal({64}));
+  const auto same = [&](const Tensor& narrow, const Tensor& wide, const char* name) {
+    check(narrow.dtype() == DType::kBF16 && wide.dtype() == DType::kF32, name, " is ",
+          narrow.dtype());
+    p.close(narrow, p.gpu.to_host(ops::widened(p.gpu, ops::narrowed(p.gpu, wide))), 0.0, name);
+  };
+  constexpr ops::Feeds kFeeds = ops::Feeds::kProducts;
+  same(ops::rms_norm(p.gpu, x, w, 1e-6f, kFeeds), ops::rms_norm(p.gpu, x, w, 1e-6f), "rms_norm");
+  same(ops::layer_norm(p.gpu, x, w, b, 1e-6f, kFeeds), ops::layer_norm(p.gpu, x, w, b, 1e-6f),
+       "layer_norm");
+  const auto on_device = [&](const ops::RopeTable& table) {
+    return ops::RopeTable{p.gpu.to_device(table.cos), p.gpu.to_device(table.sin)};
+  };
+  const ops::RopeTable half = on_device(ops::make_rope_table(0, 20, 64, 1e4));
+  const ops::RopeTable axial = on_device(ops::make_axial_rope_table(3, 64, 1e4));
+  Tensor narrow = ops::narrowed(p.gpu, x), wide = ops::widened(p.gpu, narrow);
+  ops::rope_rotate_half(p.gpu, narrow, half, 7);
+  ops::rope_rotate_half(p.gpu, wide, half, 7);
+  same(narrow, wide, "rope_rotate_half");
+  wide = ops::widened(p.gpu, narrow);
+  ops::rope_axial(p.gpu, narrow, axial);
+  ops::rope_axial(p.gpu, wide, axial);
+  same(narrow, wide, "rope_axial");
+  check_throws(Code::kInternal, [&] { ops::rms_norm(p.gpu, narrow, w, 1e-6f); });
 }
 
 TEST_CASE("cuda fast ops: attention of a batch, of prompts and of a decode step") {
