@@ -99,6 +99,28 @@ TEST_CASE("cuda fast ops: streamed rows are the same to the bit one by one; SwiG
   }
 }
 
+// So queries, keys and values may come from one product or from several.
+TEST_CASE("cuda fast ops: rows of a weight give streamed rows the same bits on both devices") {
+  Pair p;
+  std::vector<Weight> weights = every_format(p.normal({71, 128}));
+  weights.emplace_back(p.normal({71, 128}));
+  for (const int64_t m : {1, 3, 8}) {
+    const Tensor x = p.normal({m, 128});
+    for (const Weight& w : weights) {
+      for (Context* context : {&p.cpu, &p.gpu}) {
+        const Weight whole = context->on_cuda() ? p.moved(w) : w;
+        const auto run = [&](const Weight& part) {
+          return context->to_host(ops::linear(*context, context->to_device(x), part, {},
+                                              ops::Activation::kNone, RowPath::kStream));
+        };
+        const Tensor all = run(whole), tail = run(whole.rows(19, 71));
+        check(all.slice(1, 19, 71).clone(cpu_heap()).to_vector() == tail.to_vector(),
+              format_name(w.format), " ", m, " rows on ", to_string(context->device()));
+      }
+    }
+  }
+}
+
 TEST_CASE(
     "cuda fast ops: streamed rows are normed by their product, the same to the bit one by one") {
   Pair p;

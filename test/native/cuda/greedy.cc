@@ -3,6 +3,8 @@
 
 #include "test/native/greedy.h"
 
+#include <map>
+
 #include "native/kernels/cuda/pool.h"
 #include "native/llm/decode_step.h"
 #include "test/native/cuda/support.h"
@@ -167,6 +169,37 @@ TEST_CASE("cuda greedy: kernels of a step") {
   // Around the blocks: ids to rows, norm, logits, the best id and its copy.
   check(after.launches - before.launches == 7 * config.blocks + 5,
         "kernels of a step: ", after.launches - before.launches);
+}
+
+// Keeps what is recorded, in the CPU's memory.
+struct Kept : Recorder {
+  std::map<std::string, Tensor> tensors;
+  void record(const std::string& name, const Tensor& tensor) override {
+    tensors[name] = tensor.clone(cpu_heap());
+  }
+};
+
+TEST_CASE("cuda greedy: under a recorder the answer is the same, and what is recorded is f32") {
+  Context context(kGpu, 1);
+  context.set_products(Products::kTensorCores);
+  const DecoderConfig config = tiny_decoder(false);
+  const Decoder decoder = make_decoder(config, context, WeightDType::kBF16);
+  KvCache cache(context, config, 1, 40);
+  GreedyOptions options;
+  options.max_new_tokens = 5;
+  const Request request{{3, 1, 4, 70, 5}, 0, 0, {}};
+  const std::vector<int32_t> ids = run(context, decoder, cache, {request}, options)[0].ids;
+  Kept kept;
+  context.set_recorder(&kept);
+  const std::vector<int32_t> recorded = run(context, decoder, cache, {request}, options)[0].ids;
+  context.set_recorder(nullptr);
+  check(recorded == ids, "the recorded answer differs");
+  const Tensor& logits = kept.tensors.at("gen.logits");
+  check(logits.dim(0) == 5 && logits.dim(1) == config.vocab_size, "logits ", logits.shape());
+  const Tensor& keys = kept.tensors.at("llm.kv.2.k");
+  check(
+      keys.dtype() == DType::kF32 && keys.shape() == Shape({config.kv_heads, 5, config.head_dim()}),
+      "keys ", keys.dtype(), " ", keys.shape());
 }
 
 TEST_CASE("cuda greedy: cancelled and refused steps leave the cache as it was") {
