@@ -47,7 +47,7 @@ MemoryBatch MemoryAssembler::collect(Context& context, std::span<const MemorySel
     MemoryBatch::Object& object = batch.objects.emplace_back();
     for (const auto& entry : selection.memories) {
       object.temporal.push_back(entry.temporal_index);
-      batch.memories.push_back(entry.output->memory);
+      batch.memories.push_back(context.to_device(entry.output->memory));
     }
     object.pointers = static_cast<int64_t>(selection.pointers.size());
     for (const auto& pointer : selection.pointers) {

@@ -12,7 +12,8 @@
 
 namespace vmolmo::sam2 {
 
-// What is kept of one object on one frame, on the device.
+// What is kept of one object on one frame, on the device; of frames far from the one in work,
+// low_res and memory may lie in the CPU's memory.
 struct FrameOutput {
   Tensor low_res;  // [4g, 4g], holes filled
   Tensor pointer;  // [C]
@@ -97,7 +98,7 @@ class MemoryAssembler {
   // `positions`: the memory encoder's sine code.
   MemoryAssembler(const Sam2Config& config, WeightLoader& loader, const Tensor& positions);
 
-  // Copies nothing but the codes to the device.
+  // Copies nothing to the device but the codes and memories that were moved away.
   MemoryBatch collect(Context& context, std::span<const MemorySelection> selections,
                       int64_t pointer_frames) const;
   // Objects [begin, end) of a batch.

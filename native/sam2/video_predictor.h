@@ -96,6 +96,9 @@ class VideoPredictor {
                      FrameOutputPtr output);
   void forget_locked(int64_t first, int64_t last);
   void drop_around(Object& object, int64_t frame);
+  // Moves the large tensors of tracked frames that this one is far from to the CPU's memory, from
+  // where a pass that comes back to them fetches them.
+  void move_far_outputs(Context& context, int64_t frame);
   void erase_prompts(Object& object, int64_t frame);
 
   FrameMasks collect(Context& context, int64_t frame, bool conditioning,

@@ -54,7 +54,8 @@ FrameMasks VideoPredictor::add_points(Context& context, int64_t frame, ImageFeat
   request.sparse = sparse.reshape({1, sparse.dim(0), sparse.dim(1)});
   request.multimask = points.size() <= 1;
   if (const FrameOutputPtr previous = latest(*object, frame, place.conditioning)) {
-    const Tensor logits = ops::clamp(context, previous->low_res, -kFedBackLimit, kFedBackLimit);
+    const Tensor logits =
+        ops::clamp(context, context.to_device(previous->low_res), -kFedBackLimit, kFedBackLimit);
     request.dense = model_->prompts().dense(context, logits.reshape({1, side, side}));
   }
   const HeadResult result = model_->heads().run(context, request, features);

@@ -32,7 +32,7 @@ Gathered gather(Context& context, const std::vector<FrameOutputPtr>& outputs, in
   std::vector<Tensor> low_res, scores, ious;
   for (const FrameOutputPtr& output : outputs) {
     const FrameOutput& one = output ? *output : missing;
-    low_res.push_back(one.low_res);
+    low_res.push_back(context.to_device(one.low_res));
     scores.push_back(one.score);
     ious.push_back(one.iou);
   }

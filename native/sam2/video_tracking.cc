@@ -1,11 +1,19 @@
 // Prompted frames enter memory; passes over the clip.
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "native/sam2/checks.h"
 #include "native/sam2/video_predictor.h"
 
 namespace vmolmo::sam2 {
+namespace {
+
+// How far from the frame in work a clip's outputs stay on a GPU, in reaches of the memory (15
+// frames with the usual numbers). An object's frame takes 0.8 MiB.
+constexpr int64_t kReachesOnDevice = 4;
+
+}  // namespace
 
 MemoryBatch VideoPredictor::remember(Context& context, const std::vector<ObjectPtr>& objects,
                                      int64_t frame, bool reverse) const {
@@ -133,6 +141,22 @@ bool VideoPredictor::needs_features(int64_t frame) const {
   });
 }
 
+void VideoPredictor::move_far_outputs(Context& context, int64_t frame) {
+  if (!context.on_cuda()) return;
+  const int64_t near = kReachesOnDevice * limits().reach();
+  for (const ObjectPtr& object : objects_) {
+    for (auto& [at, output] : object->bank.tracked) {
+      if (std::abs(at - frame) <= near || output->low_res.device().kind == Device::Kind::kCpu)
+        continue;
+      auto moved = std::make_shared<FrameOutput>(*output);
+      moved->low_res = context.to_host(output->low_res);
+      if (output->memory) moved->memory = context.to_host(output->memory);
+      std::lock_guard lock(mutex_);
+      output = std::move(moved);
+    }
+  }
+}
+
 FrameMasks VideoPredictor::track(Context& context, int64_t frame, ImageFeatures* features,
                                  bool reverse, const CallOptions& call) {
   check_frame(frame);
@@ -167,7 +191,10 @@ FrameMasks VideoPredictor::track(Context& context, int64_t frame, ImageFeatures*
     const int64_t reach = limits().reach();
     if (options_.frame_count == 0) forget_locked(frame - reach, frame + reach);
   }
-  return render(context, frame, outputs, call);
+  FrameMasks masks = render(context, frame, outputs, call);
+  // Behind the frame's end: this waits, if it finds something.
+  move_far_outputs(context, frame);
+  return masks;
 }
 
 }  // namespace vmolmo::sam2

@@ -261,5 +261,41 @@ TEST_CASE("cuda tracking: a live stream's memory on the device does not grow") {
         steady.first, " and ", steady.second);
 }
 
+// A clip whose frames repeat, forward, then backward over its beginning.
+TEST_CASE("cuda tracking: a long clip's memory on the device does not grow, nor is anything lost") {
+  constexpr int64_t kFrames = 34, kSteady = 24;
+  const auto story = [](Device device, int64_t* grown) {
+    const Fixture clip(device, 3, 0.3);
+    VideoOptions options;
+    options.width = kWidth;
+    options.height = kHeight;
+    options.frame_count = kFrames;
+    const auto video = clip.model->open_video(options);
+    std::vector<float> out;
+    video->add_points(0, clip.at(0), 1, click(20, 15));
+    commit(*video, clip);
+    const auto held = [&] {
+      const cuda::PoolUse use = clip.model->context().pool().use();
+      return static_cast<int64_t>(use.taken - use.idle);
+    };
+    int64_t steady = 0;
+    for (int64_t frame = 1; frame < kFrames; ++frame) {
+      video->track(frame, clip.at(frame % 3));
+      if (grown && frame == kSteady) steady = held();
+    }
+    if (grown) *grown = held() - steady;
+    // Frame 2 looks at frames that were moved away, and is prompted with its own old mask.
+    for (int64_t frame = 3; frame > 1; --frame)
+      keep(out, video->track(frame, clip.at(frame % 3), true));
+    keep(out, video->add_points(6, clip.at(0), 1, click(30, 20)));
+    return out;
+  };
+  int64_t grown = 0;
+  const std::vector<float> actual = story(kGpu, &grown);
+  // Pointers, scores and IoUs stay: 512 bytes each.
+  check(grown <= (kFrames - kSteady) * 3 * 512, "grown by ", grown, " bytes");
+  check_close(actual, story({}, nullptr), 1e-4, "numbers");
+}
+
 }  // namespace
 }  // namespace vmolmo::test
