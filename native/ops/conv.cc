@@ -252,11 +252,13 @@ Tensor max_pool_2x2(Context& context, const Tensor& x) {
   const int64_t h = x.dim(1), w = x.dim(2), c = x.dim(3);
   require(h % 2 == 0 && w % 2 == 0, Code::kInternal,
           "max_pool_2x2: height and width must be even; got ", x.shape(), ".");
-  const Tensor input = dense_f32(context, x, "max_pool_2x2");
-  Tensor y = context.empty({x.dim(0), h / 2, w / 2, c});
+  require_operand(context, x, "max_pool_2x2");
+  const Tensor input = x.is_contiguous() ? x : dense_copy(context, x);
+  Tensor y = context.empty({x.dim(0), h / 2, w / 2, c}, x.dtype());
   ON_CUDA(context) {
-    cuda::max_pool_2x2(stream(context), on_device<float>(input), on_device<float>(y), x.dim(0), h,
-                       w, c);
+    with_elements(input, [&](auto* elements) {
+      cuda::max_pool_2x2(stream(context), elements, elements_like(elements, y), x.dim(0), h, w, c);
+    });
     return y;
   }
   const float* in = input.data<float>();

@@ -38,7 +38,7 @@ Tensor conv_transpose_2x2(Context& context, const Tensor& x, const Tensor& weigh
                           const Tensor& bias, const Tensor& skip = {},
                           Activation activation = Activation::kNone);
 
-// Kernel 2, stride 2, H and W even.
+// Kernel 2, stride 2, H and W even. x f32, or on a GPU bf16.
 Tensor max_pool_2x2(Context& context, const Tensor& x);
 
 }  // namespace vmolmo::ops

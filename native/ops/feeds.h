@@ -11,8 +11,9 @@
 // stream, statistics, logits, scores. On the CPU, and with exact products, every result is f32.
 //
 // The caller says what a result feeds, the op looks the type up here, and no model names a type.
-// linear(), attention() and rope_*() take either type, and so does what copies (concat, permute,
-// slices); every other op takes f32 and refuses bf16 unless its comment says otherwise.
+// linear(), attention(), rope_*() and max_pool_2x2() take either type, and so does what copies
+// (concat, permute, slices, windows); every other op takes f32 and refuses bf16 unless its comment
+// says otherwise.
 namespace vmolmo::ops {
 
 enum class Feeds : uint8_t {

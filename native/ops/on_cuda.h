@@ -52,6 +52,10 @@ auto with_elements(const Tensor& x, const Body& body) {
   return x.dtype() == DType::kBF16 ? body(on_device_words(x)) : body(on_device<float>(x));
 }
 
+// The elements of another tensor of the same type.
+inline float* elements_like(const float*, const Tensor& x) { return on_device<float>(x); }
+inline uint16_t* elements_like(const uint16_t*, const Tensor& x) { return on_device_words(x); }
+
 // Bytes that a kernel needs while it runs.
 inline Tensor scratch(Context& context, size_t bytes) {
   return context.empty({static_cast<int64_t>(bytes > 0 ? bytes : 1)}, DType::kU8);

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "native/kernels/cuda/window.h"
+#include "native/ops/checks.h"
 #include "native/ops/on_cuda.h"
 
 namespace vmolmo::ops {
@@ -39,10 +40,13 @@ Tensor window_partition(Context& context, const Tensor& x, int64_t window) {
           "window_partition: expected a contiguous [B, H, W, C], got ", x.shape());
   const int64_t batch = x.dim(0), height = x.dim(1), width = x.dim(2), channels = x.dim(3);
   const int64_t count = batch * ceil_div(height, window) * ceil_div(width, window);
-  Tensor out = context.empty({count, window, window, channels});
+  require_operand(context, x, "window_partition");
+  Tensor out = context.empty({count, window, window, channels}, x.dtype());
   ON_CUDA(context) {
-    cuda::window_partition(stream(context), on_device<float>(x), on_device<float>(out), batch,
-                           height, width, channels, window);
+    with_elements(x, [&](auto* elements) {
+      cuda::window_partition(stream(context), elements, elements_like(elements, out), batch, height,
+                             width, channels, window);
+    });
     return out;
   }
   const float* from = x.data<float>();
@@ -64,10 +68,13 @@ Tensor window_unpartition(Context& context, const Tensor& windows, int64_t windo
           Code::kInternal, "window_unpartition: ", windows.shape(), " are not windows of ", window,
           " over ", height, "x", width);
   const int64_t batch = windows.dim(0) / per_map, channels = windows.dim(3);
-  Tensor out = context.empty({batch, height, width, channels});
+  require_operand(context, windows, "window_unpartition");
+  Tensor out = context.empty({batch, height, width, channels}, windows.dtype());
   ON_CUDA(context) {
-    cuda::window_unpartition(stream(context), on_device<float>(windows), on_device<float>(out),
-                             batch, height, width, channels, window);
+    with_elements(windows, [&](auto* elements) {
+      cuda::window_unpartition(stream(context), elements, elements_like(elements, out), batch,
+                               height, width, channels, window);
+    });
     return out;
   }
   const float* from = windows.data<float>();

@@ -16,8 +16,13 @@ Tensor joined(Context& context, const std::vector<Tensor>& parts) {
   return parts.size() == 1 ? parts[0] : ops::concat(context, parts, 0);
 }
 
-Tensor Linear::operator()(Context& context, const Tensor& x, ops::Activation activation) const {
-  return ops::linear(context, x, weight, bias, activation);
+Tensor Linear::operator()(Context& context, const Tensor& x, ops::Activation activation,
+                          ops::Feeds feeds) const {
+  return ops::linear(context, x, weight, bias, activation, ops::RowPath::kAuto, feeds);
+}
+
+Tensor Linear::operand(Context& context, const Tensor& x) const {
+  return (*this)(context, x, ops::Activation::kNone, ops::Feeds::kProducts);
 }
 
 Tensor Linear::add_to(Context& context, const Tensor& residual, const Tensor& x) const {
@@ -33,8 +38,8 @@ Linear load_conv1x1(WeightLoader& loader, const std::string& prefix, int64_t in,
   return {kernel.reshape({out, in}), loader.f32(prefix + "bias", {out})};
 }
 
-Tensor Norm::operator()(Context& context, const Tensor& x) const {
-  return ops::layer_norm(context, x, weight, bias, eps);
+Tensor Norm::operator()(Context& context, const Tensor& x, ops::Feeds feeds) const {
+  return ops::layer_norm(context, x, weight, bias, eps, feeds);
 }
 
 Norm load_norm(WeightLoader& loader, const std::string& prefix, int64_t channels, float eps) {
@@ -79,7 +84,8 @@ Tensor feed_forward(Context& context, Tensor x, const Norm& norm, const Linear& 
   const int64_t chunk = std::max<int64_t>(64, hidden_floats / first.weight.out_features());
   for (int64_t begin = 0; begin < count; begin += chunk) {
     const Tensor part = rows.slice(0, begin, std::min(count, begin + chunk));
-    const Tensor hidden = first(context, norm(context, part), activation);
+    constexpr ops::Feeds kFeeds = ops::Feeds::kProducts;
+    const Tensor hidden = first(context, norm(context, part, kFeeds), activation, kFeeds);
     const Tensor sum = second.add_to(context, part, hidden);
     if (chunk >= count) return sum.reshape(x.shape());
     ops::copy_into(context, sum, part);
@@ -107,7 +113,7 @@ Linear fold(const WeightLoader& loader, const Linear& first, const Linear& secon
     std::ranges::copy(row, weight.data<float>() + o * in);
     bias.data<float>()[o] = static_cast<float>(sum);
   }
-  return {loader.place(weight), loader.place(bias)};
+  return {loader.place_matrix(weight), loader.place(bias)};
 }
 
 Tensor to_nchw(Context& context, const Tensor& x) { return ops::permute(context, x, {0, 3, 1, 2}); }

@@ -5,6 +5,7 @@
 
 #include "native/ops/activation.h"
 #include "native/ops/context.h"
+#include "native/ops/feeds.h"
 #include "native/ops/weight.h"
 #include "native/weights/weight_source.h"
 
@@ -24,7 +25,10 @@ struct Linear {
   Tensor bias;    // [out]
 
   Tensor operator()(Context& context, const Tensor& x,
-                    ops::Activation activation = ops::Activation::kNone) const;
+                    ops::Activation activation = ops::Activation::kNone,
+                    ops::Feeds feeds = ops::Feeds::kSums) const;
+  // The same for a result that goes into products alone.
+  Tensor operand(Context& context, const Tensor& x) const;
   // residual + this layer.
   Tensor add_to(Context& context, const Tensor& residual, const Tensor& x) const;
 };
@@ -39,7 +43,7 @@ struct Norm {
   Tensor bias;
   float eps = 1e-6f;
 
-  Tensor operator()(Context& context, const Tensor& x) const;
+  Tensor operator()(Context& context, const Tensor& x, ops::Feeds feeds = ops::Feeds::kSums) const;
 };
 
 Norm load_norm(WeightLoader& loader, const std::string& prefix, int64_t channels, float eps);

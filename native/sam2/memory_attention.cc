@@ -72,7 +72,7 @@ Tensor MemoryAttention::forward(Context& context, ImageFeatures& features,
         tap_objects(context, labels, stage + ".self_attn", layer.self_out(context, attended));
       x = layer.self_out.add_to(context, x, attended);
     }
-    Tensor query = layer.query(context, layer.norm2(context, x));
+    Tensor query = layer.query.operand(context, layer.norm2(context, x, ops::Feeds::kProducts));
     ops::rope_axial(context, query, rope_);
     const Tensor average = cross_attention(context, layer, query, sequences);
     if (context.recording())
@@ -87,13 +87,15 @@ Tensor MemoryAttention::forward(Context& context, ImageFeatures& features,
 
 Tensor MemoryAttention::self_attention(Context& context, const Layer& layer,
                                        const Tensor& x) const {
-  const Tensor normed = layer.norm1(context, x);
-  Tensor query = layer.self_query(context, normed);
-  Tensor key = layer.self_key(context, normed);
+  const Tensor normed = layer.norm1(context, x, ops::Feeds::kProducts);
+  Tensor query = layer.self_query.operand(context, normed);
+  Tensor key = layer.self_key.operand(context, normed);
   ops::rope_axial(context, query, rope_);
   ops::rope_axial(context, key, rope_);
-  const Tensor value = layer.self_value(context, normed);
-  return ops::attention(context, one_head(query), one_head(key), one_head(value));
+  const Tensor value = layer.self_value.operand(context, normed);
+  ops::AttentionOptions options;
+  options.feeds = ops::Feeds::kProducts;
+  return ops::attention(context, one_head(query), one_head(key), one_head(value), options);
 }
 
 Tensor MemoryAttention::cross_attention(Context& context, const Layer& layer, const Tensor& query,
@@ -119,7 +121,7 @@ std::vector<Tensor> MemoryAttention::attend_some(Context& context, const Layer& 
   const int64_t m = sequences.memory.dim(1);
   const int64_t first = sequences.parts[static_cast<size_t>(begin)].begin;
   const int64_t last = sequences.parts[static_cast<size_t>(end - 1)].end;
-  const Tensor keys = layer.key(context, sequences.placed.slice(0, first, last));
+  const Tensor keys = layer.key.operand(context, sequences.placed.slice(0, first, last));
   std::vector<Tensor> q, k, v;
   for (int64_t b = begin; b < end; ++b) {
     const MemorySequences::Part& part = sequences.parts[static_cast<size_t>(b)];
@@ -130,7 +132,9 @@ std::vector<Tensor> MemoryAttention::attend_some(Context& context, const Layer& 
     k.push_back(key.reshape({key.dim(0), 1, width_}));
     v.push_back(sequences.memory.slice(0, part.begin, part.end).reshape({key.dim(0), 1, m}));
   }
-  const std::vector<ops::AttentionOptions> options(q.size());
+  ops::AttentionOptions option;
+  option.feeds = ops::Feeds::kProducts;
+  const std::vector<ops::AttentionOptions> options(q.size(), option);
   return ops::attention_varlen(context, q, k, v, options);
 }
 

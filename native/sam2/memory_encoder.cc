@@ -25,7 +25,7 @@ Linear scale_rows(const WeightLoader& loader, const Linear& layer, const Tensor&
     for (int64_t c = 0; c < columns; ++c) row[c] *= g[r];
     bias.data<float>()[r] *= g[r];
   }
-  return {loader.place(weight), loader.place(bias)};
+  return {loader.place_matrix(weight), loader.place(bias)};
 }
 
 }  // namespace
@@ -137,7 +137,8 @@ const Tensor& MemoryEncoder::pixel_features(Context& context, ImageFeatures& fea
 
 Tensor MemoryEncoder::fuse(Context& context, const Fuser& fuser, const Tensor& x) const {
   Tensor y = ops::conv2d_depthwise(context, x, fuser.depthwise.weight, fuser.depthwise.bias, 3);
-  y = fuser.expand(context, fuser.norm(context, y), ops::Activation::kGelu);
+  constexpr ops::Feeds kFeeds = ops::Feeds::kProducts;
+  y = fuser.expand(context, fuser.norm(context, y, kFeeds), ops::Activation::kGelu, kFeeds);
   return fuser.shrink.add_to(context, x, y);
 }
 

@@ -100,7 +100,7 @@ std::array<Tensor, 4> Trunk::forward(Context& context, const Tensor& pixels) con
 
 Tensor Trunk::run_block(Context& context, const Block& block, const Tensor& x, size_t index) const {
   const BlockPlan& plan = block.plan;
-  const Tensor normed = block.norm1(context, x);
+  const Tensor normed = block.norm1(context, x, ops::Feeds::kProducts);
   Tensor residual = x;
   if (block.shortcut.weight) {
     // The shortcut starts from the normalised input.
@@ -129,18 +129,20 @@ Tensor Trunk::attend(Context& context, const Block& block, const Tensor& windows
   const BlockPlan& plan = block.plan;
   const int64_t count = windows.dim(0), height = windows.dim(1), width = windows.dim(2);
   const Tensor tokens = windows.reshape({count, height * width, plan.dim});
+  ops::AttentionOptions options;
+  options.feeds = ops::Feeds::kProducts;
   if (!plan.pool) {
-    const Tensor qkv = block.qkv(context, tokens);
+    const Tensor qkv = block.qkv.operand(context, tokens);
     return ops::attention(context, part_of(qkv, 3, 0, plan.heads), part_of(qkv, 3, 1, plan.heads),
-                          part_of(qkv, 3, 2, plan.heads))
+                          part_of(qkv, 3, 2, plan.heads), options)
         .reshape({count, height, width, plan.dim_out});
   }
   const Tensor query = ops::max_pool_2x2(
-      context, block.query(context, tokens).reshape({count, height, width, plan.dim_out}));
-  const Tensor key_value = block.key_value(context, tokens);
+      context, block.query.operand(context, tokens).reshape({count, height, width, plan.dim_out}));
+  const Tensor key_value = block.key_value.operand(context, tokens);
   const Tensor heads = query.reshape({count, -1, plan.heads, plan.dim_out / plan.heads});
   return ops::attention(context, heads, part_of(key_value, 2, 0, plan.heads),
-                        part_of(key_value, 2, 1, plan.heads))
+                        part_of(key_value, 2, 1, plan.heads), options)
       .reshape({count, height / 2, width / 2, plan.dim_out});
 }
 

@@ -89,6 +89,11 @@ Tensor WeightLoader::place(const Tensor& tensor) const {
                                                                    : tensor;
 }
 
+Tensor WeightLoader::place_matrix(const Tensor& matrix) const {
+  const bool on_gpu = memory_ && memory_->device().kind == Device::Kind::kCuda;
+  return place(on_gpu && narrow_ ? to_bf16(matrix) : matrix);
+}
+
 Weight WeightLoader::place(Weight weight) const {
   weight.data = place(weight.data);
   weight.scales = place(weight.scales);

@@ -65,6 +65,9 @@ class WeightLoader {
   Tensor host_f32(const std::string& name, Shape shape);
   // A computed constant in the memory that the model's tensors are handed out in.
   Tensor place(const Tensor& tensor) const;
+  // The same for an f32 matrix that was computed from the checkpoint's: on a GPU it is rounded
+  // where they are, as no fast product takes f32.
+  Tensor place_matrix(const Tensor& matrix) const;
   Weight place(Weight weight) const;
   // Hands tensors out as copies in this memory (a GPU's). Null: as they are, on the CPU.
   void set_memory(Allocator* memory) { memory_ = memory; }

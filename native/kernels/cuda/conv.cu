@@ -73,12 +73,14 @@ __global__ void transpose_kernel(const float* x, const float* weight, const floa
   }
 }
 
-__global__ void max_pool_kernel(const float* x, float* y, int64_t h, int64_t w, int64_t c,
-                                int64_t count) {
+template <typename T>
+__global__ void max_pool_kernel(const T* x, T* y, int64_t h, int64_t w, int64_t c, int64_t count) {
   for (int64_t i = first_item(); i < count; i += item_step()) {
     const Pixel at(i, c, w / 2, h / 2);
-    const float* top = x + ((at.image * h + 2 * at.y) * w + 2 * at.x) * c + at.channel;
-    y[i] = fmaxf(fmaxf(top[0], top[c]), fmaxf(top[w * c], top[w * c + c]));
+    const T* top = x + ((at.image * h + 2 * at.y) * w + 2 * at.x) * c + at.channel;
+    const T* bottom = top + w * c;
+    store_float(y + i, fmaxf(fmaxf(load_float(top), load_float(top + c)),
+                             fmaxf(load_float(bottom), load_float(bottom + c))));
   }
 }
 
@@ -108,7 +110,15 @@ void conv_transpose_2x2(Stream stream, const float* x, const float* weight, cons
 void max_pool_2x2(Stream stream, const float* x, float* y, int64_t batch, int64_t h, int64_t w,
                   int64_t c) {
   const int64_t count = batch * (h / 2) * (w / 2) * c;
-  launch(max_pool_kernel, {grid_for(count, kThreads), kThreads, 0, stream}, x, y, h, w, c, count);
+  launch(max_pool_kernel<float>, {grid_for(count, kThreads), kThreads, 0, stream}, x, y, h, w, c,
+         count);
+}
+void max_pool_2x2(Stream stream, const uint16_t* x, uint16_t* y, int64_t batch, int64_t h,
+                  int64_t w, int64_t c) {
+  const int64_t count = batch * (h / 2) * (w / 2) * c;
+  launch(max_pool_kernel<__nv_bfloat16>, {grid_for(count, kThreads), kThreads, 0, stream},
+         reinterpret_cast<const __nv_bfloat16*>(x), reinterpret_cast<__nv_bfloat16*>(y), h, w, c,
+         count);
 }
 
 }  // namespace vmolmo::cuda

@@ -27,5 +27,8 @@ void conv_transpose_2x2(Stream stream, const float* x, const float* weight, cons
 // x [batch, h, w, c] -> y [batch, h / 2, w / 2, c].
 void max_pool_2x2(Stream stream, const float* x, float* y, int64_t batch, int64_t h, int64_t w,
                   int64_t c);
+// Of bf16 bits.
+void max_pool_2x2(Stream stream, const uint16_t* x, uint16_t* y, int64_t batch, int64_t h,
+                  int64_t w, int64_t c);
 
 }  // namespace vmolmo::cuda

@@ -66,14 +66,16 @@ struct WindowMap {
   }
 };
 
-__global__ void partition_kernel(const float* x, float* windows, WindowMap map, int64_t count) {
+template <typename Word>
+__global__ void partition_kernel(const Word* x, Word* windows, WindowMap map, int64_t count) {
   for (int64_t i = first_item(); i < count; i += item_step()) {
     const int64_t at = map(i);
-    windows[i] = at >= 0 ? x[at] : 0.0f;
+    windows[i] = at >= 0 ? x[at] : Word{0};
   }
 }
 
-__global__ void unpartition_kernel(const float* windows, float* x, WindowMap map, int64_t count) {
+template <typename Word>
+__global__ void unpartition_kernel(const Word* windows, Word* x, WindowMap map, int64_t count) {
   for (int64_t i = first_item(); i < count; i += item_step()) {
     const int64_t at = map(i);
     if (at >= 0) x[at] = windows[i];
@@ -86,6 +88,20 @@ WindowMap window_map(int64_t height, int64_t width, int64_t c, int64_t window) {
 
 int64_t elements(const WindowMap& map, int64_t batch) {
   return batch * map.down * map.across * map.window * map.window * map.c;
+}
+
+template <typename Word>
+void partition(Stream stream, const Word* x, Word* windows, const WindowMap& map, int64_t batch) {
+  const int64_t count = elements(map, batch);
+  launch(partition_kernel<Word>, {grid_for(count, kThreads), kThreads, 0, stream}, x, windows, map,
+         count);
+}
+
+template <typename Word>
+void unpartition(Stream stream, const Word* windows, Word* x, const WindowMap& map, int64_t batch) {
+  const int64_t count = elements(map, batch);
+  launch(unpartition_kernel<Word>, {grid_for(count, kThreads), kThreads, 0, stream}, windows, x,
+         map, count);
 }
 
 }  // namespace
@@ -106,18 +122,20 @@ void cut_windows(Stream stream, const float* patches, float* windows, int64_t fr
 
 void window_partition(Stream stream, const float* x, float* windows, int64_t batch, int64_t height,
                       int64_t width, int64_t c, int64_t window) {
-  const WindowMap map = window_map(height, width, c, window);
-  const int64_t count = elements(map, batch);
-  launch(partition_kernel, {grid_for(count, kThreads), kThreads, 0, stream}, x, windows, map,
-         count);
+  partition(stream, x, windows, window_map(height, width, c, window), batch);
+}
+void window_partition(Stream stream, const uint16_t* x, uint16_t* windows, int64_t batch,
+                      int64_t height, int64_t width, int64_t c, int64_t window) {
+  partition(stream, x, windows, window_map(height, width, c, window), batch);
 }
 
 void window_unpartition(Stream stream, const float* windows, float* x, int64_t batch,
                         int64_t height, int64_t width, int64_t c, int64_t window) {
-  const WindowMap map = window_map(height, width, c, window);
-  const int64_t count = elements(map, batch);
-  launch(unpartition_kernel, {grid_for(count, kThreads), kThreads, 0, stream}, windows, x, map,
-         count);
+  unpartition(stream, windows, x, window_map(height, width, c, window), batch);
+}
+void window_unpartition(Stream stream, const uint16_t* windows, uint16_t* x, int64_t batch,
+                        int64_t height, int64_t width, int64_t c, int64_t window) {
+  unpartition(stream, windows, x, window_map(height, width, c, window), batch);
 }
 
 }  // namespace vmolmo::cuda

@@ -21,5 +21,10 @@ void window_partition(Stream stream, const float* x, float* windows, int64_t bat
                       int64_t width, int64_t c, int64_t window);
 void window_unpartition(Stream stream, const float* windows, float* x, int64_t batch,
                         int64_t height, int64_t width, int64_t c, int64_t window);
+// Of bf16 bits.
+void window_partition(Stream stream, const uint16_t* x, uint16_t* windows, int64_t batch,
+                      int64_t height, int64_t width, int64_t c, int64_t window);
+void window_unpartition(Stream stream, const uint16_t* windows, uint16_t* x, int64_t batch,
+                        int64_t height, int64_t width, int64_t c, int64_t window);
 
 }  // namespace vmolmo::cuda

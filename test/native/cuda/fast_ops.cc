@@ -2,12 +2,14 @@
 
 #include "native/ops/activation.h"
 #include "native/ops/attention.h"
+#include "native/ops/conv.h"
 #include "native/ops/copy.h"
 #include "native/ops/elementwise.h"
 #include "native/ops/linear.h"
 #include "native/ops/norm.h"
 #include "native/ops/normed_linear.h"
 #include "native/ops/rope.h"
+#include "native/ops/window_partition.h"
 #include "native/weights/quantize.h"
 #include "test/native/cuda/support.h"
 
@@ -242,6 +244,20 @@ TEST_CASE("cuda fast ops: norms and RoPE give the bf16 of what they give in f32"
   ops::rope_axial(p.gpu, wide, axial);
   same(narrow, wide, "rope_axial");
   check_throws(Code::kInternal, [&] { ops::rms_norm(p.gpu, narrow, w, 1e-6f); });
+}
+
+TEST_CASE("cuda fast ops: windows and pooling of bf16 maps") {
+  Pair p;
+  const Tensor x = p.rounded({2, 6, 10, 24});
+  const Tensor narrow = ops::narrowed(p.gpu, p.gpu.to_device(x));
+  const auto same = [&](const Tensor& actual, const Tensor& expected, const char* name) {
+    check(actual.dtype() == DType::kBF16, name, " is ", actual.dtype());
+    p.close(actual, expected, 0.0, name);
+  };
+  same(ops::max_pool_2x2(p.gpu, narrow), ops::max_pool_2x2(p.cpu, x), "max_pool_2x2");
+  const Tensor windows = ops::window_partition(p.gpu, narrow, 4);
+  same(windows, ops::window_partition(p.cpu, x, 4), "window_partition");
+  same(ops::window_unpartition(p.gpu, windows, 4, 6, 10), x, "window_unpartition");
 }
 
 TEST_CASE("cuda fast ops: attention of a batch, of prompts and of a decode step") {

@@ -122,11 +122,14 @@ SegmenterLoadOptions tiny_segmenter(Device device) {
 }
 
 // Two objects through three frames; every number that comes out.
-std::vector<float> segment_clip(Device device, double score_shift) {
+std::vector<float> segment_clip(Device device, double score_shift,
+                                WeightDType dtype = WeightDType::kStored) {
   constexpr int64_t kWidth = 50, kHeight = 40, kFrames = 3;
-  const auto model = Segmenter::load(
-      tiny_segmenter(device), hash_weights({{"sam_mask_decoder.pred_obj_score_head.layers.2.bias",
-                                             {.mul = 1.0, .add = score_shift}}}));
+  SegmenterLoadOptions load = tiny_segmenter(device);
+  load.dtype = dtype;
+  const auto model =
+      Segmenter::load(load, hash_weights({{"sam_mask_decoder.pred_obj_score_head.layers.2.bias",
+                                           {.mul = 1.0, .add = score_shift}}}));
   Random random(11);
   std::vector<FrameFeatures> features;
   for (int64_t i = 0; i < kFrames; ++i) {
@@ -172,6 +175,13 @@ TEST_CASE("cuda models: a segmenter's clip, mask prompts and pictures are the CP
       check_close(segment_clip(kGpu, shift), segment_clip({}, shift), 1e-4, "score shift ", shift);
     }
   });
+}
+
+TEST_CASE("cuda models: a segmenter in bf16 stays near the CPU's") {
+  const auto expected = segment_clip({}, 10.0, WeightDType::kBF16);
+  // A few roundings' worth of 2^-9 in most of the numbers.
+  for_each_order(
+      [&] { check_close(segment_clip(kGpu, 10.0, WeightDType::kBF16), expected, 0.01, "bf16"); });
 }
 
 TEST_CASE("cuda models: devices that cannot serve are refused by name") {
