@@ -11,6 +11,8 @@ Runs golden sets through the engine and compares every stage. DIR is a golden se
 
   --device D      cpu (default), cuda or cuda:N: where pointers and segmenters run. Tolerances on a GPU
                   are 1e-3 where the CPU's are smaller.
+  --dtype bf16    loads models in bf16: every stage within the bound that docs/cuda.md derives, masks by
+                  their IoU, no tokens
   --threads N     worker threads (default 0: one per core)
   --quiet         print only failures and the totals
   --json          print one JSON object per set
@@ -59,6 +61,7 @@ async function main(): Promise<number> {
     allowPositionals: true,
     options: {
       device: { type: 'string', default: 'cpu' },
+      dtype: { type: 'string' },
       threads: { type: 'string', default: '0' },
       quiet: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
@@ -73,12 +76,17 @@ async function main(): Promise<number> {
     console.error(`--device must be cpu, cuda or cuda:N, but is ${values.device}`)
     return 2
   }
+  if (values.dtype !== undefined && values.dtype !== 'bf16') {
+    console.error(`--dtype must be bf16 where it is given, but is ${values.dtype}`)
+    return 2
+  }
   let failures = 0
   for (const folder of positionals.flatMap(setsIn)) {
     try {
       const report = await runGoldenSet(folder, {
         threads: Number(values.threads),
         device: values.device,
+        ...(values.dtype ? { dtype: values.dtype } : {}),
       })
       failures += report.failed.length
       if (values.json) {

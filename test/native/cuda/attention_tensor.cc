@@ -132,7 +132,7 @@ void run(const Problem& p) {
       const auto one = expected(p, s, operands[3 * i], operands[3 * i + 1], operands[3 * i + 2], b);
       wanted.insert(wanted.end(), one.begin(), one.end());
     }
-    // Weights are rounded to bf16, by 2^-9 at most, and so is a bf16 result.
+    // Weights are rounded to bf16, which moves their norm by 2^-9 at most, and so is a bf16 result.
     check_close(outputs[i]->read(p.bf16), wanted, p.bf16 ? 4e-3 : 3e-3, "heads ", p.heads, "/",
                 p.kv_heads, " of ", p.d, " and ", p.dv, ", ", s.nq, " queries, ", s.nk,
                 " keys, splits ", p.splits, p.causal ? ", causal" : "", p.bf16 ? ", bf16" : "",

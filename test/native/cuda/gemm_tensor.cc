@@ -105,7 +105,7 @@ void run(const Problem& p, const cuda::GemmPlan& plan) {
   cuda::gemm_tensor(nullptr, gemm, plan, workspace.get());
   const auto actual = p.bf16 ? dense_rows(p, y_bf16.read(), uint16_t{7}, from_bf16)
                              : dense_rows(p, y.read(), 7.0f, [](float v) { return v; });
-  // One rounding loses 2^-9 of a value at most, and the root of its mean square less.
+  // One rounding moves a value by 2^-8 of it at most; the norm of many by less than 2^-9.
   check_close(actual, expected(p, x, w, bias, residual), p.bf16 ? 2.5e-3 : 2e-6, "m ", p.m, " n ",
               p.n, " k ", p.k, " tile ", int(plan.tile), " splits ", plan.splits,
               p.bf16 ? " bf16" : "", p.swiglu ? " SwiGLU" : "");

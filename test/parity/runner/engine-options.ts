@@ -4,4 +4,6 @@ export interface EngineOptions {
   threads: number
   /** 'cpu', 'cuda' or 'cuda:<index>'. */
   device: string
+  /** Loads models in bf16 instead of the set's type. */
+  dtype?: 'bf16'
 }

@@ -3,6 +3,7 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { AddonTensor, AddonTensors } from '../../../lib/engine/addon.js'
 import { addon } from '../../../lib/engine/loader.js'
+import { stageBound } from './bf16-bounds.js'
 
 export type Json = Record<string, unknown>
 
@@ -36,6 +37,8 @@ function readJson(file: string): Json | undefined {
 export class GoldenSet {
   /** For devices whose functions are less exact than the CPU's. */
   leastTolerance = 0
+  /** Whether models compute in bf16: then a stage's bound follows from the roundings before it. */
+  rounded = false
   readonly meta: Meta
   readonly config: Json
   /** cases.json, where the set has one. */
@@ -111,7 +114,9 @@ export class GoldenSet {
         tolerance = value
       }
     }
-    return tolerance === 0 ? 0 : Math.max(tolerance, this.leastTolerance)
+    const bound = this.rounded ? stageBound(this, inCase, tolerance) : 0
+    if (tolerance === 0) return bound
+    return Math.max(tolerance, this.leastTolerance, bound)
   }
 }
 

@@ -23,6 +23,7 @@ export async function runGoldenSet(
   const set = new GoldenSet(folder)
   const engine = { threads: 0, device: 'cpu', ...options }
   if (engine.device !== 'cpu') set.leastTolerance = 1e-3
+  set.rounded = engine.dtype === 'bf16'
   if (set.cases?.parse) return runText(set)
   if (set.config.quant_type) return runQuantise(set)
   if (set.config.tau) return await runFusion(set)
