@@ -89,6 +89,7 @@ Tensor Vit::run_block(Context& context, const Block& block, Tensor x) const {
                              config_.norm_eps, kFeeds);
   ops::AttentionOptions options;
   options.feeds = kFeeds;
+  options.path = kRows;
   const Tensor mixed = ops::attention(context, project(block.wq, y), project(block.wk, y),
                                       project(block.wv, y), options);
   x = ops::linear_add(context, mixed, block.wo.weight, block.wo.bias, x, kRows);

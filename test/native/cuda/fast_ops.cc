@@ -217,6 +217,25 @@ TEST_CASE("cuda fast ops: attention reads slices of a bf16 projection where they
           ops::attention(p.cpu, queries, part(fused, 1), part(fused, 2)), 4e-3, "mixed types");
 }
 
+TEST_CASE("cuda fast ops: a block's attention gives an entry the same bits alone and in a batch") {
+  Pair p;
+  const Tensor q = p.gpu.to_device(p.normal({3, 70, 2, 64}));
+  const Tensor kv = p.gpu.to_device(p.normal({3, 600, 2, 64}));
+  ops::AttentionOptions options;
+  options.path = RowPath::kBlock;
+  const auto run = [&](int64_t begin, int64_t end) {
+    const Tensor some = kv.slice(0, begin, end);
+    return p.gpu.to_host(ops::attention(p.gpu, q.slice(0, begin, end), some, some, options))
+        .to_vector();
+  };
+  const std::vector<float> all = run(0, 3);
+  for (int64_t i = 0; i < 3; ++i) {
+    const std::vector<float> one = run(i, i + 1);
+    check(std::equal(one.begin(), one.end(), all.begin() + i * static_cast<int64_t>(one.size())),
+          "entry ", i, " differs");
+  }
+}
+
 TEST_CASE("cuda fast ops: norms and RoPE give the bf16 of what they give in f32") {
   Pair p;
   const Tensor x = p.gpu.to_device(p.normal({5, 3, 64}, 2.0f));
