@@ -21,6 +21,7 @@ struct PointerLoadOptions {
   MolmoConfig config;
   // A .safetensors file or a folder of shards. Empty: generated hash weights (tests, benchmarks).
   std::string weights_path;
+  DType generated = DType::kF32;  // what generated weights are stored as: kF32 or kBF16
   WeightDType dtype = WeightDType::kStored;
   int64_t int4_group = 64;  // weights that share a scale with kInt4: 64 or 128
   int threads = 0;          // 0: one per available core
@@ -117,6 +118,8 @@ class Pointer {
 
   PointerInfo info() const;
   const MolmoConfig& config() const;
+  // Waits until the device has done everything that was asked of it.
+  DeviceMemoryUse memory_use();
   // A clip or a camera. The stream must not outlive the pointer.
   std::unique_ptr<PointerStream> open_stream(const StreamOptions& options = {});
   PreparedImage preprocess(const RgbImage& image);

@@ -189,6 +189,8 @@ class Segmenter {
 
   SegmenterInfo info() const;
   const Sam2Config& config() const;
+  // Waits until the device has done everything that was asked of it.
+  DeviceMemoryUse memory_use();
   // Milliseconds per stage of the last call.
   const std::map<std::string, double>& times() const;
 

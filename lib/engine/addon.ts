@@ -39,6 +39,8 @@ export interface AddonWeights {
   hash?: boolean
   /** Generated weights only: name -> value * mul + add, applied after generation (golden sets). */
   adjust?: Record<string, { mul?: number; add?: number }>
+  /** Generated weights only: what the values are stored as. Default 'fp32'. */
+  stored?: 'fp32' | 'bf16'
 }
 
 export type AddonFloatDtype = 'fp32' | 'bf16' | 'stored'
@@ -62,6 +64,14 @@ export interface AddonModelInfo {
   parameters: number
   weightBytes: number
   threads: number
+}
+
+/** Bytes of its GPU's memory that a model holds, weights included; zeros on the CPU. */
+export interface AddonMemoryUse {
+  /** Held from the device. */
+  taken: number
+  /** Of them, in no tensor. */
+  idle: number
 }
 
 // --- pointer -----------------------------------------------------------------------------------------
@@ -185,6 +195,8 @@ export interface AddonPointerStream {
 
 export interface AddonPointer {
   info(): AddonModelInfo
+  /** Settles when the device has done everything that was asked of it before. */
+  memory(): Promise<AddonMemoryUse>
   /** `images`: frames that are kept ready for the language model, beside the encoded ones (default 8). */
   openStream(options?: { capacity?: number; images?: number }): AddonPointerStream
   /** Preprocessing alone (no model weights used): crops, image_input_idx, tiling, image masks. */
@@ -370,6 +382,8 @@ export interface AddonVideo {
 
 export interface AddonSegmenter {
   info(): AddonModelInfo
+  /** Settles when the device has done everything that was asked of it before. */
+  memory(): Promise<AddonMemoryUse>
   /** mode 'image': float antialiased bilinear; 'video': Pillow's bicubic (sam2.md section 2). */
   encode(
     image: AddonImage,

@@ -5,6 +5,7 @@
 #include "native/binding/cancel.h"
 #include "native/binding/engine_thread.h"
 #include "native/binding/handle.h"
+#include "native/binding/memory_use.h"
 #include "native/binding/pointer_config.h"
 #include "native/binding/registry.h"
 #include "native/binding/tensors.h"
@@ -231,6 +232,7 @@ class PointerHandle : public Handle<PointerHandle, PointerState> {
 
   static std::vector<PropertyDescriptor> properties() {
     return {InstanceMethod<&PointerHandle::info_of>("info"),
+            InstanceMethod<&PointerHandle::memory>("memory"),
             InstanceMethod<&PointerHandle::open_stream>("openStream"),
             InstanceMethod<&PointerHandle::preprocess>("preprocess"),
             InstanceMethod<&PointerHandle::dispose>("dispose")};
@@ -246,6 +248,10 @@ class PointerHandle : public Handle<PointerHandle, PointerState> {
       object.Set("threads", model.threads);
       return object;
     });
+  }
+
+  Napi::Value memory(const Napi::CallbackInfo& info) {
+    return submit_memory_use(info, *state().engine, state().model);
   }
 
   Napi::Value open_stream(const Napi::CallbackInfo& info) {
@@ -305,7 +311,9 @@ PointerLoadOptions read_load_options(const Argument& given) {
   PointerLoadOptions options;
   options.config = read_molmo_config(given["config"]);
   const Argument weights = given["weights"];
-  if (!weights["hash"].boolean_or(false)) {
+  if (weights["hash"].boolean_or(false)) {
+    options.generated = read_generated(weights);
+  } else {
     options.weights_path = weights["path"].text();
     if (options.weights_path.empty()) weights["path"].reject("a path");
   }

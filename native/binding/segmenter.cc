@@ -1,6 +1,7 @@
 #include "native/binding/segmenter.h"
 
 #include "native/binding/cancel.h"
+#include "native/binding/memory_use.h"
 #include "native/binding/registry.h"
 #include "native/binding/sam2_config.h"
 #include "native/binding/weights.h"
@@ -115,6 +116,7 @@ class SegmenterHandle : public Handle<SegmenterHandle, SegmenterState> {
 
   static std::vector<PropertyDescriptor> properties() {
     return {InstanceMethod<&SegmenterHandle::info_of>("info"),
+            InstanceMethod<&SegmenterHandle::memory>("memory"),
             InstanceMethod<&SegmenterHandle::encode>("encode"),
             InstanceMethod<&SegmenterHandle::encode_tensor>("encodeTensor"),
             InstanceMethod<&SegmenterHandle::run_stage>("runStage"),
@@ -133,6 +135,10 @@ class SegmenterHandle : public Handle<SegmenterHandle, SegmenterState> {
       object.Set("threads", held->info().threads);
       return object;
     });
+  }
+
+  Napi::Value memory(const Napi::CallbackInfo& info) {
+    return submit_memory_use(info, *state().engine, state().model);
   }
 
   Napi::Value encode(const Napi::CallbackInfo& info) {

@@ -49,6 +49,13 @@ Device read_device(const Argument& device) {
   return {Device::Kind::kCuda, index};
 }
 
+DType read_generated(const Argument& weights) {
+  const std::string name = weights["stored"].text_or("fp32");
+  if (name == "fp32") return DType::kF32;
+  if (name == "bf16") return DType::kBF16;
+  weights["stored"].reject("'fp32' or 'bf16'");
+}
+
 LoadOptions load_options(const Argument& options) {
   constexpr int64_t kMaxThreads = 1024;
   const Argument weights = options["weights"];
@@ -56,6 +63,7 @@ LoadOptions load_options(const Argument& options) {
   read.hash = weights["hash"].boolean_or(false);
   if (read.hash) {
     read.adjustments = adjustments_of(weights["adjust"]);
+    read.generated = read_generated(weights);
   } else {
     read.path = weights["path"].text();
   }
@@ -68,7 +76,8 @@ LoadOptions load_options(const Argument& options) {
 }
 
 std::shared_ptr<WeightSource> open_weights(const LoadOptions& options) {
-  return options.hash ? hash_weights(options.adjustments) : open_safetensors(options.path);
+  return options.hash ? hash_weights(options.adjustments, options.generated)
+                      : open_safetensors(options.path);
 }
 
 void set_precision(WeightLoader& loader, LoadOptions::Precision precision) {

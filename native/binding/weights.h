@@ -18,6 +18,7 @@ struct LoadOptions {
   std::string path;
   bool hash = false;
   std::map<std::string, HashAdjustment> adjustments;
+  DType generated = DType::kF32;
   Precision precision = Precision::kStored;
   int threads = 0;
   Device device;
@@ -26,6 +27,9 @@ struct LoadOptions {
 
 // "cpu", "cuda" or "cuda:<index>"; absent: the CPU.
 Device read_device(const Argument& device);
+
+// What generated weights are stored as: "fp32" (also when absent) or "bf16".
+DType read_generated(const Argument& weights);
 
 LoadOptions load_options(const Argument& options);
 

@@ -103,7 +103,7 @@ std::unique_ptr<Pointer> Pointer::load(const PointerLoadOptions& options) {
           options.max_batch, ".");
   auto impl = std::make_unique<Impl>(options);
   const CallScope scope(impl->context, {options.cancel, nullptr});
-  WeightLoader weights(options.weights_path.empty() ? hash_weights()
+  WeightLoader weights(options.weights_path.empty() ? hash_weights({}, options.generated)
                                                     : open_safetensors(options.weights_path));
   weights.set_cancel(options.cancel);
   if (impl->context.on_cuda()) weights.set_memory(&impl->context.memory());
@@ -126,6 +126,8 @@ Pointer::~Pointer() = default;
 
 PointerInfo Pointer::info() const { return impl_->info; }
 const MolmoConfig& Pointer::config() const { return impl_->config; }
+
+DeviceMemoryUse Pointer::memory_use() { return impl_->context.finish(); }
 
 std::unique_ptr<PointerStream> Pointer::open_stream(const StreamOptions& options) {
   const int64_t capacity =

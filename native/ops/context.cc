@@ -47,6 +47,18 @@ void Context::activate() {
   }
 }
 
+DeviceMemoryUse Context::finish() {
+  if constexpr (kBuiltWithCuda) {
+    if (pool_) {
+      activate();
+      pool_->synchronize();
+      const auto use = pool_->use();
+      return {use.taken, use.idle};
+    }
+  }
+  return {};
+}
+
 Tensor Context::to_device(const Tensor& tensor) {
   return !tensor || tensor.device() == device_ ? tensor : tensor.clone(*memory_);
 }

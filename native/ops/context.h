@@ -7,6 +7,7 @@
 
 #include "native/base/cancel.h"
 #include "native/base/thread_pool.h"
+#include "videomolmo/call.h"
 #include "videomolmo/tensor.h"
 
 namespace vmolmo {
@@ -55,6 +56,8 @@ class Context {
   cuda::CublasLtGemm* library();
   // To be called by a thread before its first op in a while.
   void activate();
+  // Waits until the device has done everything; what the context holds of its memory then.
+  DeviceMemoryUse finish();
 
   // The tensor where this context's ops can take it: a copy if it lies in the CPU's memory and the
   // device is another one, else itself.

@@ -82,6 +82,7 @@ Segmenter::~Segmenter() = default;
 SegmenterInfo Segmenter::info() const { return impl_->info; }
 const Sam2Config& Segmenter::config() const { return impl_->model->config(); }
 const std::map<std::string, double>& Segmenter::times() const { return impl_->context.times(); }
+DeviceMemoryUse Segmenter::memory_use() { return impl_->context.finish(); }
 Context& Segmenter::context() { return impl_->context; }
 const std::shared_ptr<const sam2::Model>& Segmenter::model() const { return impl_->model; }
 

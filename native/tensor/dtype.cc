@@ -1,7 +1,7 @@
 #include <bit>
 #include <ostream>
 
-#include "videomolmo/tensor.h"
+#include "native/tensor/bf16.h"
 
 namespace vmolmo {
 
@@ -51,15 +51,23 @@ const char* dtype_name(DType dtype) {
 
 std::ostream& operator<<(std::ostream& out, DType dtype) { return out << dtype_name(dtype); }
 
-BFloat16::BFloat16(float value) {
-  uint32_t word = std::bit_cast<uint32_t>(value);
-  if ((word & 0x7fffffffu) > 0x7f800000u) {
-    bits =
-        static_cast<uint16_t>((word >> 16) | 0x40u);  // quiet NaN; rounding could make it infinite
-    return;
-  }
-  word += 0x7fffu + ((word >> 16) & 1u);
-  bits = static_cast<uint16_t>(word >> 16);
+namespace {
+
+// Without a branch, so that loops over it are vectorised. A NaN stays one: rounding could make it
+// infinite.
+uint16_t bf16_bits(float value) {
+  const auto word = std::bit_cast<uint32_t>(value);
+  const uint32_t quiet = (word >> 16) | 0x40u;
+  const uint32_t rounded = (word + 0x7fffu + ((word >> 16) & 1u)) >> 16;
+  return static_cast<uint16_t>((word & 0x7fffffffu) > 0x7f800000u ? quiet : rounded);
+}
+
+}  // namespace
+
+BFloat16::BFloat16(float value) : bits(bf16_bits(value)) {}
+
+void round_to_bf16(const float* from, BFloat16* to, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) to[i].bits = bf16_bits(from[i]);
 }
 
 BFloat16::operator float() const { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "native/base/thread_pool.h"
+#include "native/tensor/bf16.h"
 #include "native/weights/quantize.h"
 #include "native/weights/weight_source.h"
 
@@ -8,11 +10,19 @@ namespace vmolmo {
 
 namespace {
 
-Tensor to_bf16(const Tensor& tensor) {
+// On the calling thread alone when there are no others.
+Tensor to_bf16(const Tensor& tensor, ThreadPool* threads) {
+  constexpr int64_t kGrain = 1 << 16;
   Tensor narrow = Tensor::empty(cpu_heap(), tensor.shape(), DType::kBF16);
   const float* from = tensor.data<float>();
   BFloat16* to = narrow.data<BFloat16>();
-  for (int64_t i = 0; i < tensor.numel(); ++i) to[i] = BFloat16(from[i]);
+  const auto round = [&](int64_t begin, int64_t end) {
+    round_to_bf16(from + begin, to + begin, end - begin);
+  };
+  if (threads)
+    threads->parallel_for(tensor.numel(), kGrain, round);
+  else
+    round(0, tensor.numel());
   return narrow;
 }
 
@@ -63,7 +73,7 @@ Tensor WeightLoader::matrix(const std::string& name, Shape shape) {
   if (tensor.dtype() == DType::kF16 || (widen_ && tensor.dtype() != DType::kF32)) {
     tensor = tensor.to_f32(cpu_heap());
   }
-  if (narrow_ && tensor.dtype() == DType::kF32) tensor = to_bf16(tensor);
+  if (narrow_ && tensor.dtype() == DType::kF32) tensor = to_bf16(tensor, threads_);
   bytes_ += static_cast<int64_t>(tensor.bytes());
   return place(tensor);
 }
@@ -91,7 +101,7 @@ Tensor WeightLoader::place(const Tensor& tensor) const {
 
 Tensor WeightLoader::place_matrix(const Tensor& matrix) const {
   const bool on_gpu = memory_ && memory_->device().kind == Device::Kind::kCuda;
-  return place(on_gpu && narrow_ ? to_bf16(matrix) : matrix);
+  return place(on_gpu && narrow_ ? to_bf16(matrix, threads_) : matrix);
 }
 
 Weight WeightLoader::place(Weight weight) const {
@@ -106,7 +116,7 @@ Tensor WeightLoader::f32(const std::string& name, Shape shape) {
 
 Tensor WeightLoader::host_f32(const std::string& name, Shape shape) {
   Tensor tensor = take(name, shape);
-  if (narrow_ && tensor.dtype() == DType::kF32) tensor = to_bf16(tensor);
+  if (narrow_ && tensor.dtype() == DType::kF32) tensor = to_bf16(tensor, threads_);
   if (tensor.dtype() != DType::kF32) tensor = tensor.to_f32(cpu_heap());
   bytes_ += static_cast<int64_t>(tensor.bytes());
   return tensor;

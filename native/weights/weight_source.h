@@ -118,7 +118,9 @@ struct HashAdjustment {
 
 // Generated weights for golden sets and benchmarks: element i of a tensor comes from the FNV-1a
 // hash of its name and i. With u uniform in [-1, 1): matrices and kernels are u * sqrt(3 / fan_in),
-// vectors whose name ends in "weight" or "gamma" 1 + 0.1 u, other vectors 0.1 u.
-std::shared_ptr<WeightSource> hash_weights(std::map<std::string, HashAdjustment> adjustments = {});
+// vectors whose name ends in "weight" or "gamma" 1 + 0.1 u, other vectors 0.1 u. With kBF16 every
+// value is rounded, as a checkpoint in bf16 holds it.
+std::shared_ptr<WeightSource> hash_weights(std::map<std::string, HashAdjustment> adjustments = {},
+                                           DType dtype = DType::kF32);
 
 }  // namespace vmolmo
