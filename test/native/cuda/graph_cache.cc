@@ -59,9 +59,7 @@ TEST_CASE("graph cache: plain, captured, launched; the results are the plain one
 }
 
 TEST_CASE("graph cache: hundreds of launches with plain work between them leave the pool flat") {
-  emulation::Settings wanted = emulation::settings();
-  wanted.deferred = true;
-  const emulation::ScopedSettings scope(wanted);
+  const DeferredWork deferred;
   Context context(kGpu, 1);
   Layer layer(context), other(context, 40);
   GraphCache graphs;
@@ -72,12 +70,12 @@ TEST_CASE("graph cache: hundreds of launches with plain work between them leave 
   for (uint32_t call = 0; call < 300; ++call) {
     other.plain(call);
     check(layer.run(graphs, "layer", call % 4) == expected[call % 4], "call ", call, " differs");
-    if (call == 2) first = context.pool().use(), allocations = emulation::counters().allocations;
+    if (call == 2) first = context.pool().use(), allocations = counted().allocations;
   }
   const cuda::PoolUse last = context.pool().use();
   check(last.taken == first.taken && last.idle == first.idle, "the pool grew from ", first.taken,
         " to ", last.taken, " bytes");
-  check(emulation::counters().allocations == allocations, "the driver was asked for memory");
+  check(counted().allocations == allocations, "the driver was asked for memory");
 }
 
 TEST_CASE("graph cache: graphs share their memory, and nobody else gets it") {

@@ -93,9 +93,7 @@ TEST_CASE("cuda models: bf16 and quantised weights answer like the CPU's") {
 
 TEST_CASE("cuda models: host memory is free for reuse as soon as a call returns") {
   const auto expected = ask(tiny_pointer({}, false));
-  emulation::Settings wanted = emulation::settings();
-  wanted.deferred = true;
-  const emulation::ScopedSettings scope(wanted);
+  const DeferredWork deferred;
   check(ask(tiny_pointer(kGpu, false)) == expected, "answers differ when work is deferred");
 }
 

@@ -2,6 +2,8 @@
 
 #include <cuda_runtime.h>
 
+#include <optional>
+
 #include "test/native/cuda/device_array.h"
 #include "test/native/cuda_emulation/emulation.h"
 #include "test/native/harness.h"
@@ -40,6 +42,21 @@ void for_each_order(const Body& body) {
     }
   }
 }
+
+// While it lives, work waits in its stream until somebody synchronises, as it may on a real device.
+class DeferredWork {
+ public:
+  DeferredWork() {
+    if constexpr (kEmulated) {
+      emulation::Settings wanted = emulation::settings();
+      wanted.deferred = true;
+      scope_.emplace(wanted);
+    }
+  }
+
+ private:
+  std::optional<emulation::ScopedSettings> scope_;
+};
 
 // Runs body in an order that no kernel expects.
 template <typename Body>

@@ -113,10 +113,7 @@ TEST_CASE("cuda tracking: a long story with several objects is the CPU's") {
   const auto absent = std::count(expected.begin(), expected.end(), -1024.0f);
   const auto all = static_cast<int64_t>(expected.size());
   check(absent > all / 10 && absent < all - all / 10, "absent pixels: ", absent, " of ", all);
-  emulation::Settings wanted = emulation::settings();
-  wanted.order = emulation::Order::kShuffled;
-  const emulation::ScopedSettings scope(wanted);
-  check_close(long_story(kGpu), expected, 1e-4, "numbers");
+  in_shuffled_order([&] { check_close(long_story(kGpu), expected, 1e-4, "numbers"); });
 }
 
 // Frames 1 and 2 of every object, in the order of `objects`; more objects than go through the heads
