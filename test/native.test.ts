@@ -56,7 +56,7 @@ t.test('every kernel case passes on the emulated CUDA device', async t => {
 t.test('the CUDA benchmark checks its cases on the emulated device', async t => {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
-    [path.join(root, 'dist/bench/main.js'), 'cuda', '--emulated'],
+    [path.join(root, 'dist/bench/main.js'), 'cuda', '--emulated', 'kernels'],
     { encoding: 'utf8' },
   )
   t.match(stdout, /window attention: 13 crops, pooling +right/)
@@ -69,8 +69,10 @@ const skip =
   bench === undefined
     ? 'built without CUDA'
     : addon().cuda().devices.length > 0 && 'there is a device'
-t.test('without a device the CUDA benchmark says so', { skip }, async t => {
-  const { status, stderr } = spawnSync(bench!, ['window'], { encoding: 'utf8' })
-  t.match(stderr, /^No CUDA device: ./)
-  t.equal(status, 3)
+t.test('without a device the CUDA benchmark and the device tests say so', { skip }, async t => {
+  for (const program of [bench!, find('videomolmo_cuda_device_tests')!]) {
+    const { status, stderr } = spawnSync(program, ['window'], { encoding: 'utf8' })
+    t.match(stderr, /^No CUDA device: ./, program)
+    t.equal(status, 3, program)
+  }
 })

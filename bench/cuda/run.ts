@@ -1,140 +1,154 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
-import { type KernelRow, kernelTable, type ModelRow, modelTable } from './tables.js'
+import { addon } from '../../lib/engine/loader.js'
+import { deviceState, runRow } from './machine.js'
+import {
+  type BenchDtype,
+  type Options,
+  type Piece,
+  POINTER_PIECES,
+  type PointerPiece,
+  readOptions,
+  usage,
+} from './options.js'
+import { decodePiece } from './pieces/decode.js'
+import { groundPiece, memoryPiece } from './pieces/ground.js'
+import { checkKernels, measureKernels, measureLimits, root, Stopped } from './pieces/kernels.js'
+import { pointerPiece } from './pieces/pointer.js'
+import { sam2Piece } from './pieces/sam2.js'
+import { measurePyTorch } from './pytorch.js'
+import { type CheckRow, type Row, readResults, writeResults } from './results.js'
+import { Models, type Setup } from './setup.js'
+import { realSizes, tinySizes } from './sizes.js'
+import { report } from './tables.js'
 
-/**
- * npm run bench -- cuda: checks and measures the CUDA kernels at real sizes, then the models, then
- * PyTorch on the same machine, and prints them side by side.
- */
-const root = fileURLToPath(new URL('../../../', import.meta.url))
-
+/** npm run bench -- cuda: see `usage`. */
 const FAILED = 1
+const NO_DEVICE = 3
+const ROUNDS = 5
+const KERNEL_ROUNDS = 20
 
-const { values: options } = parseArgs({
-  args: process.argv.slice(2),
-  options: {
-    // The kernels' checks on the emulated device; nothing is measured.
-    emulated: { type: 'boolean', default: false },
-    build: { type: 'boolean', default: false },
-    rounds: { type: 'string', default: '20' },
-    python: { type: 'string', default: 'python3' },
-    save: { type: 'string' },
-  },
-})
+const RUNNERS: Record<PointerPiece, (setup: Setup, dtype: BenchDtype) => Promise<Row[]>> = {
+  pointer: pointerPiece,
+  decode: decodePiece,
+  ground: groundPiece,
+  memory: memoryPiece,
+}
 
-/** A step that ended the command; its message has been printed or is this one's. */
-class Stopped extends Error {
-  constructor(
-    readonly code: number,
-    message = '',
-  ) {
-    super(message)
+function build(): void {
+  const { status } = spawnSync('npm', ['run', 'build'], { stdio: 'inherit', cwd: root })
+  if (status !== 0) throw new Stopped(status ?? FAILED)
+}
+
+function requireDevice(): void {
+  const { devices, reason } = addon().cuda()
+  if (devices.length === 0) throw new Stopped(NO_DEVICE, `No CUDA device: ${reason}`)
+}
+
+/** Runs pieces, keeps their rows, goes on after one that fails. */
+class Session {
+  failed = false
+  readonly #options: Options
+  readonly #models: Models
+  readonly #setup: Setup
+
+  constructor(options: Options) {
+    const { emulated, device } = options
+    this.#options = options
+    this.#models = new Models(emulated ? tinySizes() : realSizes(), device)
+    this.#setup = {
+      sizes: this.#models.sizes,
+      rounds: emulated ? 1 : (options.rounds ?? ROUNDS),
+      pointer: dtype => this.#models.pointer(dtype),
+      segmenter: name => this.#models.segmenter(name),
+    }
+  }
+
+  async run(): Promise<void> {
+    try {
+      for (const piece of this.#options.pieces) await this.#program(piece)
+      await this.#pointers()
+      if (this.#options.pieces.includes('sam2'))
+        await this.#keep('sam2', () => sam2Piece(this.#setup))
+    } finally {
+      await this.#models.dispose()
+    }
+    for (const piece of this.#options.pieces) await this.#pyTorch(piece)
+  }
+
+  /** The kernels, in their own program. */
+  async #program(piece: Piece): Promise<void> {
+    if (piece !== 'kernels' && piece !== 'window') return
+    if (this.#options.emulated) return piece === 'kernels' ? checkKernels(true) : undefined
+    const rounds = this.#options.rounds ?? KERNEL_ROUNDS
+    const part = piece === 'window' ? 'window' : undefined
+    await this.#keep(piece, () => measureKernels(rounds, part))
+  }
+
+  /** By dtype, as loading a pointer takes longer than most pieces. */
+  async #pointers(): Promise<void> {
+    const { pieces, dtypes, emulated } = this.#options
+    const wanted = (Object.keys(RUNNERS) as PointerPiece[]).filter(name => pieces.includes(name))
+    // A step's bytes are compared with what the device reads in this very run.
+    if (wanted.includes('decode') && !emulated)
+      await this.#keep('limits', () => [measureLimits(KERNEL_ROUNDS)])
+    for (const dtype of dtypes ?? POINTER_PIECES.pointer) {
+      for (const name of wanted) {
+        const known: readonly BenchDtype[] = dtypes ?? POINTER_PIECES[name]
+        if (known.includes(dtype))
+          await this.#keep(`${name}-${dtype}`, () => RUNNERS[name](this.#setup, dtype))
+      }
+    }
+  }
+
+  async #pyTorch(piece: Piece): Promise<void> {
+    if (!piece.startsWith('pytorch-') || this.#options.emulated) return
+    const { python, torch, rounds = ROUNDS } = this.#options
+    const part = piece === 'pytorch-sam2' ? 'sam2' : 'pointer'
+    const name = [piece, ...torch].join(' ').replace(/[^\w.]+/g, '-')
+    await this.#keep(name, () => measurePyTorch(python, part, rounds, torch))
+  }
+
+  async #keep(name: string, running: () => Row[] | Promise<Row[]>): Promise<void> {
+    const { emulated, results } = this.#options
+    try {
+      const run = runRow()
+      const rows = await running()
+      const checks = rows.filter((row): row is CheckRow => row.kind === 'check')
+      for (const { name: what, passed, detail } of checks)
+        console.log(`${passed ? 'passed' : 'FAILED'}: ${what}: ${detail}`)
+      if (rows.length === 0 || checks.some(({ passed }) => !passed)) this.failed = true
+      console.log(`${name}: ${rows.length} rows`)
+      run.state.push(...deviceState('after'))
+      if (!emulated) writeResults(results, name, [run, ...rows])
+    } catch (error) {
+      this.failed = true
+      console.error(`${name} failed: ${error instanceof Error ? error.message : error}`)
+    }
   }
 }
 
-function program(name: string): string {
-  const file = path.join(root, 'build', name)
-  if (existsSync(file)) return file
-  throw new Stopped(
-    FAILED,
-    `${file} is missing: build it with "npm run build" where nvcc is installed`,
-  )
-}
-
-/** Runs a command with its output shown. Its code becomes ours: 3 says that there is no device. */
-function must(command: string, args: string[]): void {
-  const { status, error } = spawnSync(command, args, { stdio: 'inherit', cwd: root })
-  if (status !== 0) throw new Stopped(status ?? FAILED, error?.message)
-}
-
-function jsonLines<Row>(file: string): Row[] {
-  const lines = readFileSync(file, 'utf8').trim().split('\n')
-  return lines.map(line => JSON.parse(line) as Row)
-}
-
-function measureKernels(folder: string): { limits: Limits; rows: KernelRow[] } {
-  const file = path.join(folder, 'kernels.jsonl')
-  must(program('videomolmo_cuda_bench'), ['--rounds', options.rounds, '--json', file])
-  const [limits, ...rows] = jsonLines<unknown>(file)
-  return { limits: limits as Limits, rows: rows as KernelRow[] }
-}
-
-interface Limits {
-  device: string
-  gigabytesPerSecond: number
-  teraflops: number
-}
-
-/** One of `videomolmo bench` on the GPU. A failure is reported and leaves its rows out. */
-function measureModel(name: string, dtype: string): ModelRow[] {
-  const cli = path.join(root, 'dist/lib/cli/main.js')
-  const args = [cli, 'bench', name, '--device', 'cuda', '--dtype', dtype, '--json']
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
-    encoding: 'utf8',
-    maxBuffer: 1 << 26,
-  })
-  if (status !== 0) {
-    console.error(`bench ${name} (${dtype}) failed: ${stderr.trim().split('\n').at(-1)}`)
-    process.exitCode = FAILED
-    return []
+async function main(): Promise<void> {
+  const options = readOptions(process.argv.slice(2))
+  if (options.help) return console.log(usage)
+  if (options.build) build()
+  // Read when the addon is loaded, at its first use.
+  if (options.emulated) process.env.VIDEOMOLMO_PREBUILD = path.join(root, 'build/emulation')
+  if (options.pieces.some(piece => piece !== 'table')) {
+    requireDevice()
+    const session = new Session(options)
+    await session.run()
+    if (session.failed) process.exitCode = FAILED
   }
-  const { rows } = JSON.parse(stdout) as { rows: { name: string; medianMs: number }[] }
-  return rows.map(row => ({ name: `${row.name}, ${dtype}`, medianMs: row.medianMs }))
-}
-
-/** The PyTorch figures by the names of our rows; none where torch or the device is missing. */
-function measurePyTorch(): Map<string, number> {
-  const script = path.join(root, 'bench/cuda/pytorch.py')
-  const { status, stdout, stderr } = spawnSync(options.python, [script], {
-    encoding: 'utf8',
-    maxBuffer: 1 << 26,
-  })
-  if (status !== 0) {
-    console.error(`no PyTorch figures: ${stderr?.trim().split('\n').at(-1) ?? 'no python'}`)
-    return new Map()
-  }
-  const rows = stdout
-    .trim()
-    .split('\n')
-    .map(line => JSON.parse(line) as ModelRow)
-  return new Map(rows.map(({ name, medianMs }) => [name, medianMs]))
-}
-
-function report(folder: string): string {
-  const { limits, rows } = measureKernels(folder)
-  const models = [
-    ...measureModel('vit', 'bf16'),
-    ...measureModel('decode', 'bf16'),
-    ...measureModel('sam2', 'bf16'),
-    ...measureModel('ground', 'bf16'),
-  ]
-  const { device, gigabytesPerSecond, teraflops } = limits
-  const head = `${device}: ${gigabytesPerSecond} GB/s copied, ${teraflops} TFLOP/s bf16\n`
-  return `${head}\n${kernelTable(rows)}\n${modelTable(models, measurePyTorch())}`
-}
-
-function main(): void {
-  if (options.build) must('npm', ['run', 'build'])
-  if (options.emulated) {
-    must(program('videomolmo_cuda_bench_emulated'), ['--check'])
-    return
-  }
-  const folder = mkdtempSync(path.join(tmpdir(), 'videomolmo-bench-'))
-  try {
-    const text = report(folder)
-    console.log(`\n${text}`)
-    if (options.save) writeFileSync(options.save, text)
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
+  if (options.emulated) return
+  const text = report(readResults(options.results))
+  console.log(`\n${text}`)
+  if (options.save) writeFileSync(options.save, text)
 }
 
 try {
-  main()
+  await main()
 } catch (error) {
   if (!(error instanceof Stopped)) throw error
   if (error.message) console.error(error.message)

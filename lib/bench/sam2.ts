@@ -40,6 +40,7 @@ export async function benchSam2(options: BenchOptions): Promise<BenchRow[]> {
       model.encode(testPicture(SIZE.width, SIZE.height), { mode: 'video' }),
     )
     features = encoded.features
+    await model.memory()
   })
   const stages = new Map<string, number[]>()
   const track = await trackFrames(model, features!, options.rounds, stages)
@@ -74,6 +75,8 @@ async function trackFrames(
     // own.
     const picture = testPicture(SIZE.width, SIZE.height)
     const { features: fresh } = await typed(model.encode(picture, { mode: 'video' }))
+    // A GPU is still at work when a call returns that hands out nothing of it.
+    await model.memory()
     const since = performance.now()
     const found = await typed(video.track(frame, fresh))
     times.push(performance.now() - since)

@@ -36,6 +36,13 @@ const TRUNKS = {
   },
 } as const
 
+/** config.json of a released size. */
+export function releasedSam2(size: keyof typeof TRUNKS): Record<string, unknown> {
+  const trunk = TRUNKS[size]
+  const backbone = { ...trunk, hidden_size: trunk.embed_dim_per_stage[0] }
+  return { model_type: 'sam2_video', vision_config: { backbone_config: backbone } }
+}
+
 const total = (counts: readonly number[]) => counts.reduce((a, b) => a + b, 0)
 
 /**
@@ -53,11 +60,10 @@ export function sam2Size(
     return block ? [Number(block[1])] : []
   })
   const blocks = new Set(indices).size
-  for (const trunk of Object.values(TRUNKS)) {
-    if (trunk.embed_dim_per_stage[0] === width && total(trunk.blocks_per_stage) === blocks) {
-      const backbone = { ...trunk, hidden_size: width }
-      return { model_type: 'sam2_video', vision_config: { backbone_config: backbone } }
-    }
+  for (const size of Object.keys(TRUNKS) as (keyof typeof TRUNKS)[]) {
+    const trunk = TRUNKS[size]
+    if (trunk.embed_dim_per_stage[0] === width && total(trunk.blocks_per_stage) === blocks)
+      return releasedSam2(size)
   }
   throw new UnsupportedModelError(
     `${where}: a trunk of width ${width} with ${blocks} blocks is none of the released sizes; ` +

@@ -20,7 +20,8 @@ namespace {
 constexpr int kFailed = 1, kUsage = 2, kNoDevice = 3;
 
 struct Options {
-  bool check_only = false;  // tiny shapes, no times
+  bool check_only = false;   // tiny shapes, no times
+  bool limits_only = false;  // no kernels
   int rounds = 20;
   uint32_t seed = 0;
   std::string json, filter;
@@ -32,6 +33,8 @@ bool parse(int argc, char** argv, Options& options) {
     const bool more = i + 1 < argc;
     if (argument == "--check") {
       options.check_only = true;
+    } else if (argument == "--limits") {
+      options.limits_only = true;
     } else if (argument == "--rounds" && more) {
       options.rounds = std::max(1, std::atoi(argv[++i]));
     } else if (argument == "--seed" && more) {
@@ -112,6 +115,10 @@ int run(const Options& options) {
     std::fprintf(json, "{\"device\":\"%s\",\"gigabytesPerSecond\":%.1f,\"teraflops\":%.1f}\n",
                  sizes.machine.name.c_str(), limits.gigabytes, limits.teraflops);
   }
+  if (options.limits_only) {
+    if (json) std::fclose(json);
+    return 0;
+  }
   int wrong = 0, count = 0;
   for (const auto& family : {gemm_cases(), gemv_cases(), attention_cases(), window_cases(),
                              conv_cases(), mask_cases()}) {
@@ -133,9 +140,10 @@ int main(int argc, char** argv) {
   using namespace vmolmo;
   cuda_bench::Options options;
   if (!cuda_bench::parse(argc, argv, options)) {
-    std::fprintf(stderr,
-                 "usage: %s [--check] [--rounds N] [--seed N] [--json FILE] [part of a name]\n",
-                 argv[0]);
+    std::fprintf(
+        stderr,
+        "usage: %s [--check] [--limits] [--rounds N] [--seed N] [--json FILE] [part of a name]\n",
+        argv[0]);
     return cuda_bench::kUsage;
   }
   try {
