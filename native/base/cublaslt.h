@@ -42,7 +42,14 @@ enum class DescAttribute : int {
   kBiasDataType = 26,
 };
 enum class LayoutAttribute : int { kBatchCount = 5, kStridedBatchOffset = 6 };
-enum class PreferenceAttribute : int { kMaxWorkspaceBytes = 1 };
+enum class PreferenceAttribute : int {
+  kMaxWorkspaceBytes = 1,
+  // Of the operands' addresses; 256 where nobody says otherwise.
+  kMinAlignmentA = 5,
+  kMinAlignmentB = 6,
+  kMinAlignmentC = 7,
+  kMinAlignmentD = 8,
+};
 enum class Epilogue : int { kDefault = 1, kRelu = 2, kBias = 4, kReluBias = 6 };
 
 struct Algorithm {

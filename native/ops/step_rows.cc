@@ -101,6 +101,10 @@ Tensor attention(Context& context, const Tensor& q, const Tensor& keys, const Te
     call.slots = on_device<int32_t>(rows.slots);
     call.rows = static_cast<int32_t>(q.dim(0));
     call.longest = static_cast<int32_t>(std::min(rows.longest, keys.dim(1)));
+    require(cuda::attention_split_supports(shape, call), Code::kInternal,
+            "attention: the rows of a step need heads of a multiple of 4 up to 256 channels, at "
+            "multiples of 16 bytes; got q ",
+            q.shape(), " with rows ", q.stride(0), " apart and keys ", keys.shape(), ".");
     const Tensor workspace = scratch(context, cuda::attention_split_workspace_bytes(shape, call));
     cuda::attention_split(stream(context), shape, call, on_device<uint8_t>(workspace));
     return out;

@@ -1,5 +1,6 @@
 #include "native/base/cublaslt.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstdlib>
 
@@ -34,6 +35,10 @@ SAME(lt::DescAttribute::kBiasDataType, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE);
 SAME(lt::LayoutAttribute::kBatchCount, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT);
 SAME(lt::LayoutAttribute::kStridedBatchOffset, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET);
 SAME(lt::PreferenceAttribute::kMaxWorkspaceBytes, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES);
+SAME(lt::PreferenceAttribute::kMinAlignmentA, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES);
+SAME(lt::PreferenceAttribute::kMinAlignmentB, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES);
+SAME(lt::PreferenceAttribute::kMinAlignmentC, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES);
+SAME(lt::PreferenceAttribute::kMinAlignmentD, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES);
 SAME(lt::Epilogue::kDefault, CUBLASLT_EPILOGUE_DEFAULT);
 SAME(lt::Epilogue::kRelu, CUBLASLT_EPILOGUE_RELU);
 SAME(lt::Epilogue::kBias, CUBLASLT_EPILOGUE_BIAS);
@@ -170,6 +175,23 @@ TEST_CASE("cuBLASLt: one plan serves other data; rows may lie apart") {
       for (int64_t j = n; j < ldy; ++j) check(y[size_t(i * ldy + j)] == 7.0f, "wrote outside");
     }
     check_close(dense, expected(x, w, bias, {}, m, n, k), 1e-6, "round ", round);
+  }
+}
+
+TEST_CASE("cuBLASLt: a plan for aligned operands does not serve a slice that starts elsewhere") {
+  const auto gemm = cuda::CublasLtGemm::make(fake());
+  Random random(13);
+  const int64_t m = 3, n = 5, k = 8, room = 64;
+  alignas(256) static float x[128], w[128], y[128];
+  std::ranges::copy(random.normal(room), x);
+  std::ranges::copy(random.normal(room), w);
+  for (const int64_t skip : {0, 4, 20}) {
+    cuda::LtGemm problem = dense_problem(m, n, k);
+    problem.x = x + skip, problem.w = w + skip, problem.y = y + skip;
+    check(gemm->run(problem, nullptr, 0, nullptr), "no algorithm");
+    const std::vector<float> rows(x + skip, x + skip + m * k), weights(w + skip, w + skip + n * k);
+    check_close(std::vector<float>(y + skip, y + skip + m * n),
+                expected(rows, weights, {}, {}, m, n, k), 1e-6, "from ", skip);
   }
 }
 

@@ -220,6 +220,14 @@ void attention_split(Stream stream, const SplitAttention& shape,
   }
 }
 
+bool attention_split_supports(const SplitAttention& shape, const SplitRows& rows) {
+  const size_t element = shape.bf16 ? 2 : 4;
+  return shape.d > 0 && shape.d % 4 == 0 && shape.d <= 256 &&
+         aligned(rows.q, rows.q_row, shape.d, 4) &&
+         aligned(rows.k, rows.slot_step, shape.d, element) &&
+         aligned(rows.v, rows.slot_step, shape.d, element);
+}
+
 size_t attention_split_workspace_bytes(const SplitAttention& shape, const SplitRows& rows) {
   return make_parts(shape, rows).bytes(static_cast<size_t>(rows.rows));
 }

@@ -52,6 +52,7 @@ struct SplitRows {
   int32_t rows = 0, longest = 0;
 };
 
+bool attention_split_supports(const SplitAttention& shape, const SplitRows& rows);
 size_t attention_split_workspace_bytes(const SplitAttention& shape, const SplitRows& rows);
 void attention_split(Stream stream, const SplitAttention& shape, const SplitRows& rows,
                      void* workspace);

@@ -27,12 +27,19 @@ struct CublasLtGemm::Plan {
   Plan& operator=(const Plan&) = delete;
 
   bool describe(const LtGemm& problem);
-  bool choose(cublaslt::Handle handle, size_t workspace_bytes);
+  bool choose(cublaslt::Handle handle, size_t workspace_bytes, const Alignments& alignments);
 };
 
 namespace {
 
 bool ok(Result result) { return result == Result::kSuccess; }
+
+// The largest power of two, up to what the library takes for granted, that divides the address.
+uint32_t alignment_of(const void* data) {
+  constexpr uintptr_t kGranted = 256;
+  const uintptr_t bits = reinterpret_cast<uintptr_t>(data) | kGranted;
+  return static_cast<uint32_t>(bits & ~(bits - 1));
+}
 
 template <typename Value>
 bool set(const cublaslt::Api& api, cublaslt::MatmulDesc desc, DescAttribute attribute,
@@ -60,16 +67,29 @@ bool CublasLtGemm::Plan::describe(const LtGemm& p) {
          layout(y, p.output, p.n, p.m, p.ldy);
 }
 
-bool CublasLtGemm::Plan::choose(cublaslt::Handle handle, size_t workspace_bytes) {
+CublasLtGemm::Alignments CublasLtGemm::alignments(const LtGemm& p) {
+  return {alignment_of(p.w), alignment_of(p.x), alignment_of(p.residual ? p.residual : p.y),
+          alignment_of(p.y)};
+}
+
+bool CublasLtGemm::Plan::choose(cublaslt::Handle handle, size_t workspace_bytes,
+                                const Alignments& alignments) {
+  using Attribute = cublaslt::PreferenceAttribute;
+  constexpr Attribute kAlignments[]{Attribute::kMinAlignmentA, Attribute::kMinAlignmentB,
+                                    Attribute::kMinAlignmentC, Attribute::kMinAlignmentD};
   const uint64_t limit = workspace_bytes;
   cublaslt::Preference preference = nullptr;
   if (!ok(api.preference_create(&preference))) return false;
   cublaslt::Heuristic best{};
   int found = 0;
+  bool told =
+      ok(api.preference_set(preference, Attribute::kMaxWorkspaceBytes, &limit, sizeof(limit)));
+  for (size_t i = 0; i < alignments.size(); ++i) {
+    told = told && ok(api.preference_set(preference, kAlignments[i], &alignments[i],
+                                         sizeof(alignments[i])));
+  }
   const bool answered =
-      ok(api.preference_set(preference, cublaslt::PreferenceAttribute::kMaxWorkspaceBytes, &limit,
-                            sizeof(limit))) &&
-      ok(api.heuristic(handle, desc, w, x, residual, y, preference, 1, &best, &found));
+      told && ok(api.heuristic(handle, desc, w, x, residual, y, preference, 1, &best, &found));
   api.preference_destroy(preference);
   algorithm = best.algorithm;
   return answered && found > 0 && ok(best.state);
@@ -101,11 +121,12 @@ CublasLtGemm::Plan& CublasLtGemm::plan_for(const LtGemm& p, size_t workspace_byt
                 static_cast<int>(p.output),
                 p.bias != nullptr,
                 p.residual != nullptr,
-                workspace_bytes};
+                workspace_bytes,
+                alignments(p)};
   std::unique_ptr<Plan>& plan = plans_[key];
   if (!plan) {
     plan = std::make_unique<Plan>(api_);
-    plan->usable = plan->describe(p) && plan->choose(handle_, workspace_bytes);
+    plan->usable = plan->describe(p) && plan->choose(handle_, workspace_bytes, alignments(p));
   }
   return *plan;
 }

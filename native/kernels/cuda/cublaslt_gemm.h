@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <map>
 #include <memory>
 #include <tuple>
@@ -24,7 +25,8 @@ struct LtGemm {
 };
 
 // Matrix products through cuBLASLt. Descriptors and the chosen algorithm are made once per shape
-// and kept, so that a repeated call costs the launch alone. One per stream; not thread-safe.
+// and alignment and kept, so that a repeated call costs the launch alone. One per stream; not
+// thread-safe.
 class CublasLtGemm {
  public:
   // Null when the library was not found or refuses a handle on the current device.
@@ -38,8 +40,10 @@ class CublasLtGemm {
 
  private:
   struct Plan;
+  using Alignments = std::array<uint32_t, 4>;  // bytes: of w, x, the residual, y
+  static Alignments alignments(const LtGemm& problem);
   using Key = std::tuple<int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int, int,
-                         bool, bool, size_t>;
+                         bool, bool, size_t, Alignments>;
 
   CublasLtGemm(const cublaslt::Api& api, cublaslt::Handle handle);
   Plan& plan_for(const LtGemm& problem, size_t workspace_bytes);

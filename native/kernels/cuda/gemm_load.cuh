@@ -78,7 +78,8 @@ __device__ __forceinline__ void load_tile(__nv_bfloat16* tile, const Source& sou
     __nv_bfloat16* to = tile + tile_at<kStepChunks>(r, chunk);
     const int count = source.there(r) ? valid : 0;
     const __nv_bfloat16* from = source.at(i, r, column);
-    if (count == 0 || (aligned && count == kChunk)) {
+    // Also an address that is not read has to be one of 16 bytes.
+    if (aligned && (count == 0 || count == kChunk)) {
       copy_async_16(to, count ? from : source.data, count != 0);
     } else {
       copy_partial(to, from, count);

@@ -19,9 +19,9 @@ constexpr int kWarps = 8;
 constexpr int kThreads = kWarps * kWarpSize;
 constexpr int kTileRows = 16;  // of w per block
 constexpr int kSteps = 4;      // whose loads are under way together
-// Rounds of all warps whose columns of x lie in shared memory at a time: few, so that a block takes
-// little of it, starts soon, and reads x while its weights are on their way.
-constexpr int kStageRounds = 2;
+// Columns of x that lie in shared memory at a time: few, so that a block takes little of it (99 KiB
+// are all that sm_86 and sm_89 have), starts soon, and reads x while its weights are on their way.
+constexpr int64_t kStageColumns = 2048;
 
 struct Arguments {
   Gemv p;
@@ -252,8 +252,8 @@ void launch_kernel(Stream stream, const Gemv& p) {
   constexpr int64_t kRound = int64_t{kWarps} * kSteps * Format::kStep;
   Arguments arguments{};
   arguments.p = p;
-  arguments.k_stage =
-      static_cast<int32_t>(std::min<int64_t>(kStageRounds, ceil_div(p.k, kRound)) * kRound);
+  static_assert(kStageColumns % kRound == 0);
+  arguments.k_stage = static_cast<int32_t>(std::min(kStageColumns, ceil_div(p.k, kRound) * kRound));
   const size_t x_bytes = static_cast<size_t>(2 * p.m * (arguments.k_stage + Format::kPad)) * 2;
   constexpr size_t kSumBytes = size_t{kWarps} * kTileRows * TILES * 8 * sizeof(float);
   const size_t bytes = kGemvRows * kWarps * sizeof(float) + std::max(x_bytes, kSumBytes);

@@ -85,6 +85,20 @@ TEST_CASE("emulation: lost threads and lanes are errors") {
   });
 }
 
+__global__ void idle_kernel() {}
+__global__ void unaligned_copy_kernel(const float* from) {
+  cuda::copy_async_16(cuda::dynamic_shared<float>(), from + 1, false);
+}
+
+TEST_CASE("emulation: what a chip refuses is an error") {
+  const DeviceArray<float> from(64);
+  check_reports("2000 threads", [] { run(idle_kernel, 1, 2000, 0); });
+  check_reports("102400 bytes", [] { run(idle_kernel, 1, 32, size_t{100} << 10); });
+  check_reports("70000 x 1", [] { launch(idle_kernel, {dim3(1, 70000), 32, 0, nullptr}); });
+  check_reports("1 x 70000", [] { launch(idle_kernel, {dim3(1, 1, 70000), 32, 0, nullptr}); });
+  check_reports("unaligned", [&] { run(unaligned_copy_kernel, 1, 32, 16, from.get()); });
+}
+
 __global__ void collectives_kernel(int* out) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
   int* row = out + threadIdx.x * 6;

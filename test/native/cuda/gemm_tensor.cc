@@ -13,6 +13,7 @@ using Tile = cuda::GemmPlan::Tile;
 struct Problem {
   int64_t m, n, k;
   int64_t x_gap = 0, w_gap = 0, y_gap = 0;  // elements between rows
+  int64_t skip = 0;                         // elements before the first rows of x and w
   ops::Activation activation = ops::Activation::kNone;
   bool bias = false, residual = false;
   bool bf16 = false;    // y
@@ -31,8 +32,9 @@ struct Rows {
   std::vector<uint16_t> bits;
   std::vector<float> values;
 };
-Rows make_rows(Random& random, int64_t rows, int64_t columns, int64_t gap) {
+Rows make_rows(Random& random, int64_t rows, int64_t columns, int64_t gap, int64_t skip) {
   Rows out;
+  out.bits.assign(static_cast<size_t>(skip), uint16_t{0x7fc0});
   for (int64_t r = 0; r < rows; ++r) {
     for (float v : random.normal(columns)) {
       out.bits.push_back(to_bf16(v));
@@ -79,8 +81,8 @@ std::vector<float> dense_rows(const Problem& p, const std::vector<T>& all, T unt
 
 void run(const Problem& p, const cuda::GemmPlan& plan) {
   Random random(static_cast<uint32_t>(p.m * 31 + p.n * 7 + p.k));
-  const Rows x = make_rows(random, p.m, p.k, p.x_gap);
-  const Rows w = make_rows(random, p.swiglu ? 2 * p.n : p.n, p.k, p.w_gap);
+  const Rows x = make_rows(random, p.m, p.k, p.x_gap, p.skip);
+  const Rows w = make_rows(random, p.swiglu ? 2 * p.n : p.n, p.k, p.w_gap, p.skip);
   const auto bias = random.normal(p.n), residual = random.normal(p.m * p.n);
   const auto count = static_cast<size_t>(p.m * (p.n + p.y_gap));
   const DeviceArray<uint16_t> device_x(x.bits), device_w(w.bits);
@@ -89,8 +91,8 @@ void run(const Problem& p, const cuda::GemmPlan& plan) {
   const DeviceArray<uint16_t> y_bf16(std::vector<uint16_t>(count, 7));
   const DeviceArray<std::byte> workspace(cuda::gemm_workspace_bytes(plan, p.m, p.n) + 1);
   cuda::TensorGemm gemm;
-  gemm.x = device_x.get();
-  gemm.w = device_w.get();
+  gemm.x = device_x.get() + p.skip;
+  gemm.w = device_w.get() + p.skip;
   if (p.bf16) {
     gemm.y_bf16 = y_bf16.get();
   } else {
@@ -139,6 +141,7 @@ TEST_CASE("cuda tensor-core gemm: rows apart, rows that do not start at 16 bytes
   run({.m = 17, .n = 21, .k = 35, .x_gap = 2, .w_gap = 1, .y_gap = 3, .bias = true},
       {Tile::k64x64, 1});
   run({.m = 17, .n = 24, .k = 35, .x_gap = 5, .w_gap = 13, .y_gap = 8}, {Tile::k16x128, 1});
+  run({.m = 17, .n = 24, .k = 40, .skip = 3}, {Tile::k64x64, 1});
 }
 
 TEST_CASE("cuda tensor-core gemm: parts of k add up, the last ones empty too") {

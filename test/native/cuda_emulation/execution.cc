@@ -28,9 +28,9 @@ extern char __stop_vmolmo_shared[] __attribute__((weak));
 namespace vmolmo::emulation {
 namespace {
 
-constexpr int kMaxThreads = 1024;
-// What sm_90 lets a block ask for; sm_86 and sm_89 allow 99 KiB.
-constexpr size_t kMaxShared = size_t{227} << 10;
+constexpr size_t kMaxThreads = 1024;
+// What every chip lets a block ask for: sm_86 and sm_89 allow the least, sm_90 227 KiB.
+constexpr size_t kMaxShared = size_t{99} << 10;
 
 struct PendingCopy {
   void* to;
@@ -357,10 +357,25 @@ void install_fault_report() {
   (void)done;
 }
 
+// What a device would refuse.
+void check_launch(dim3 grid, dim3 block, size_t shared_bytes, const std::string& kernel) {
+  constexpr uint32_t kMaxLines = 65535;
+  const size_t threads = size_t{block.x} * block.y * block.z;
+  if (threads <= kMaxThreads && shared_bytes <= kMaxShared && grid.y <= kMaxLines &&
+      grid.z <= kMaxLines) {
+    return;
+  }
+  throw std::logic_error(kernel + ": no chip starts a grid of " + std::to_string(grid.x) + " x " +
+                         std::to_string(grid.y) + " x " + std::to_string(grid.z) + " blocks of " +
+                         std::to_string(threads) + " threads and " + std::to_string(shared_bytes) +
+                         " bytes of shared memory");
+}
+
 }  // namespace
 
 void run_grid(dim3 grid, dim3 block, size_t shared_bytes, const std::string& kernel,
               const std::function<void()>& body) {
+  check_launch(grid, block, shared_bytes, kernel);
   const std::lock_guard lock(launch_lock());
   install_fault_report();
   the_block().run(grid, block, shared_bytes, kernel, body);
@@ -378,6 +393,11 @@ void collective(uint32_t mask, const char* kind, const void* in, size_t in_bytes
 }
 
 void copy_async(void* to, const void* from, size_t bytes, size_t zeros) {
+  // Also of an address that is not read.
+  for (const void* address : {static_cast<const void*>(to), from}) {
+    if (reinterpret_cast<uintptr_t>(address) % (bytes + zeros) != 0)
+      throw std::logic_error(the_block().where() + ": an unaligned copy to shared memory");
+  }
   // Whoever reads before the wait finds NaN.
   std::memset(to, 0xff, bytes + zeros);
   the_block().current().uncommitted.push_back({to, from, bytes, zeros});

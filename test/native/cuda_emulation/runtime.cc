@@ -205,7 +205,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   *properties = {};
   std::snprintf(properties->name, sizeof properties->name, "CPU emulation of CUDA");
   properties->totalGlobalMem = settings().total_bytes;
-  properties->sharedMemPerBlockOptin = size_t{227} << 10;
+  properties->sharedMemPerBlockOptin = size_t{99} << 10;
   properties->major = settings().compute_major;
   properties->minor = settings().compute_minor;
   properties->multiProcessorCount = 4;
@@ -226,7 +226,7 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
       *value = settings().compute_minor;
       return cudaSuccess;
     case cudaDevAttrMaxSharedMemoryPerBlockOptin:
-      *value = 227 << 10;
+      *value = 99 << 10;
       return cudaSuccess;
   }
   return set_error(cudaErrorInvalidValue);

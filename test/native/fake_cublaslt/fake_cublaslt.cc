@@ -25,6 +25,7 @@ struct MatrixLayoutBody {
 };
 struct PreferenceBody {
   uint64_t workspace = 0;
+  uint32_t alignments[4] = {256, 256, 256, 256};
 };
 }  // namespace vmolmo::cublaslt
 
@@ -122,6 +123,11 @@ Result cublasLtMatmulPreferenceDestroy(Preference preference) {
 }
 Result cublasLtMatmulPreferenceSetAttribute(Preference preference, PreferenceAttribute attribute,
                                             const void* value, size_t bytes) {
+  const int alignment = int(attribute) - int(PreferenceAttribute::kMinAlignmentA);
+  if (alignment >= 0 && alignment < 4 && bytes == 4) {
+    std::memcpy(&preference->alignments[alignment], value, bytes);
+    return Result::kSuccess;
+  }
   if (attribute != PreferenceAttribute::kMaxWorkspaceBytes || bytes != 8)
     return Result::kInvalidValue;
   std::memcpy(&preference->workspace, value, bytes);
@@ -130,13 +136,15 @@ Result cublasLtMatmulPreferenceSetAttribute(Preference preference, PreferenceAtt
 // No algorithm for inputs that the real library refuses too: bf16 rows that are not multiples of 16
 // bytes stand for them.
 Result cublasLtMatmulAlgoGetHeuristic(Handle, MatmulDesc desc, MatrixLayout a, MatrixLayout b,
-                                      MatrixLayout c, MatrixLayout d, Preference, int wanted,
-                                      Heuristic* results, int* found) {
+                                      MatrixLayout c, MatrixLayout d, Preference preference,
+                                      int wanted, Heuristic* results, int* found) {
   *found = 0;
   if (wanted < 1 || !shapes_agree(desc, a, b, c, d)) return Result::kInvalidValue;
   if (a->type == DataType::kBF16 && a->ld % 8 != 0) return Result::kNotSupported;
   results[0] = {};
   results[0].algorithm.data[0] = 0x1a;
+  // The algorithm takes what was promised for granted.
+  for (int i = 0; i < 4; ++i) results[0].algorithm.data[1 + i] = preference->alignments[i];
   *found = 1;
   return Result::kSuccess;
 }
@@ -146,6 +154,11 @@ Result cublasLtMatmul(Handle handle, MatmulDesc desc, const void* alpha, const v
                       const Algorithm* algorithm, void*, size_t, Stream) {
   if (!handle->alive || algorithm->data[0] != 0x1a || !shapes_agree(desc, la, lb, lc, ld))
     return Result::kInvalidValue;
+  const void* operands[] = {a, b, c, d};
+  for (int i = 0; i < 4; ++i) {
+    if (reinterpret_cast<uintptr_t>(operands[i]) % algorithm->data[1 + i] != 0)
+      return Result::kInvalidValue;
+  }
   const double scale = *static_cast<const float*>(alpha), keep = *static_cast<const float*>(beta);
   for (int64_t column = 0; column < int64_t(ld->columns); ++column) {
     for (int64_t row = 0; row < int64_t(ld->rows); ++row) {
