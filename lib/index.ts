@@ -23,6 +23,7 @@ export {
   toConversations,
 } from './annotate/conversations.js'
 export type { AnnotateOptions, ChooseOptions } from './annotate/options.js'
+export type { MemorySize } from './budget.js'
 export { writeArchive } from './datasets/archive.js'
 export type {
   Dataset,

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
+import { type MemorySize, memoryBytes } from './budget.js'
 import type { AddonCancel } from './engine/addon.js'
 import { withCancel } from './engine/cancel.js'
 import { InvalidArgumentError } from './engine/errors.js'
@@ -34,6 +35,13 @@ export interface LoadOptions<D extends Dtype = FloatDtype> {
   dtype?: D
   /** Threads per model; 0, the default: one per available core. */
   threads?: number
+  /**
+   * Memory that the weights and the work may take together: bytes, or a size such as '8GiB'. What
+   * goes side by side follows from it; results do not depend on it. Default: no limit on the CPU, nine
+   * tenths of what is free on a GPU. A GPU's is taken at load and never exceeded; on the CPU it bounds
+   * the pointer's batches and the keys and values that are kept.
+   */
+  memoryBudget?: MemorySize
   signal?: AbortSignal
 }
 
@@ -54,7 +62,7 @@ export async function packageVersion(): Promise<string> {
 export function loadSettings<D extends Dtype>(
   options: LoadOptions<D>,
   dtypes: readonly D[],
-): { device: string; dtype: D | FloatDtype; threads: number } {
+): { device: string; dtype: D | FloatDtype; threads: number; memoryLimit?: number } {
   const { device: asked = 'auto', threads = 0 } = options
   if (!/^(auto|cpu|cuda(:\d{1,3})?)$/.test(asked)) {
     throw new InvalidArgumentError(
@@ -69,7 +77,9 @@ export function loadSettings<D extends Dtype>(
   if (!Number.isInteger(threads) || threads < 0 || threads > 1024) {
     throw new InvalidArgumentError(`threads must be an integer in 0..1024, got ${threads}`)
   }
-  return { device, dtype, threads }
+  const { memoryBudget } = options
+  const limit = memoryBudget === undefined ? {} : { memoryLimit: memoryBytes(memoryBudget) }
+  return { device, dtype, threads, ...limit }
 }
 
 /** Runs a loading call that the options' signal can stop. */

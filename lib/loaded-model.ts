@@ -19,9 +19,9 @@ export abstract class LoadedModel<E extends Engine> implements AsyncDisposable {
     this.#name = name
   }
 
-  get info(): AddonModelInfo {
+  get info(): ReturnType<E['info']> {
     this.checkAlive()
-    return this.engine.info()
+    return this.engine.info() as ReturnType<E['info']>
   }
 
   protected checkAlive(): void {

@@ -7,10 +7,11 @@ import {
   checkCountRule,
   combineCounts,
 } from './ground/count.js'
-import type { Point, PointingStream } from './ground/engine.js'
+import type { Point, PointingBatch, PointingStream } from './ground/engine.js'
 import { type PointOptions, pointSettings } from './ground/options.js'
 import { type PointResult, pointClip } from './ground/point.js'
 import { readCheckpoint } from './hub/checkpoint.js'
+import { checkLimit } from './hub/memory.js'
 import {
   cancellable,
   DTYPES,
@@ -87,6 +88,7 @@ export class Pointer extends LoadedModel<AddonPointer> {
       throw new UnsupportedModelError(`${path}: expected a Molmo or VideoMolmo checkpoint`)
     }
     const { config, folder } = checkpoint
+    checkLimit(checkpoint, settings)
     const tokenizer = await loadTokenizer(folder, options.tokenizer, config)
     const native = addon()
     const engine = await cancellable(options, cancel =>
@@ -137,6 +139,12 @@ export class Pointer extends LoadedModel<AddonPointer> {
       rule,
     )
     return { count, frames }
+  }
+
+  /** How much goes side by side within the model's memory; what `openPointing` is best opened for. */
+  get pointingBatch(): PointingBatch {
+    const { sequences, frames } = this.info
+    return { answers: sequences, frames }
   }
 
   /**

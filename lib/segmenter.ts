@@ -13,6 +13,7 @@ import type { ClickPlan } from './ground/more-clicks.js'
 import { PerFrameSegmenter } from './ground/per-frame-segmenter.js'
 import { type ClipSegmenter, TRACKING, type Tracking } from './ground/segmenter.js'
 import { readCheckpoint } from './hub/checkpoint.js'
+import { checkLimit } from './hub/memory.js'
 import { cancellable, EMBEDDED, FLOAT_DTYPES, type LoadOptions, loadSettings } from './load.js'
 import { LoadedModel } from './loaded-model.js'
 import { type PromptBox, type PromptPoint, toAddonBox, toAddonPoints } from './prompts.js'
@@ -93,6 +94,7 @@ export class Segmenter extends LoadedModel<AddonSegmenter> {
     if (checkpoint.kind !== 'segmenter') {
       throw new UnsupportedModelError(`${path}: expected a SAM 2 checkpoint`)
     }
+    checkLimit(checkpoint, settings)
     const { config, names } = checkpoint
     const native = addon()
     const weights = { path: checkpoint.weights }

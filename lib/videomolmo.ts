@@ -1,3 +1,4 @@
+import { divideMemory } from './divide-memory.js'
 import type { Addon, AddonCancel } from './engine/addon.js'
 import { DisposedError, InvalidArgumentError, toTypedError } from './engine/errors.js'
 import { addon } from './engine/loader.js'
@@ -16,7 +17,10 @@ import { checkSentence } from './text/prompt.js'
 import type { ClipSource } from './video/frame.js'
 import { openClip } from './video/source.js'
 
-/** `dtype` is both models'; the quantised ones are the pointer's, the segmenter stays 'stored' then. */
+/**
+ * `dtype` is both models'; the quantised ones are the pointer's, the segmenter stays 'stored' then.
+ * `memoryBudget` is both models' together: the segmenter gets what it makes use of, the pointer the rest.
+ */
 export interface VideoMolmoLoadOptions extends PointerLoadOptions {
   /**
    * A checkpoint folder or a loaded pointer, which stays the caller's. Default: the embedded one.
@@ -62,6 +66,7 @@ export class VideoMolmo<S extends Segmenter | ClipSegmenter = Segmenter>
     this.segmenter = segmenter
     this.engine = {
       openPointing: (capacity, images) => pointer.openPointing(capacity, images),
+      pointingBatch: pointer.pointingBatch,
       segmenter: clipSegmenter(segmenter, tracking),
       masks: addon,
     }
@@ -86,14 +91,22 @@ export class VideoMolmo<S extends Segmenter | ClipSegmenter = Segmenter>
     options: VideoMolmoLoadOptions = {},
   ): Promise<VideoMolmo<Segmenter | ClipSegmenter>> {
     const { pointer, segmenter, tracking } = options
+    const budgets = await divideMemory(options)
     const owned: AsyncDisposable[] = []
     try {
-      const points = pointer instanceof Pointer ? pointer : await Pointer.load(pointer, options)
+      const points =
+        pointer instanceof Pointer
+          ? pointer
+          : await Pointer.load(pointer, { ...options, ...budgets?.pointer })
       if (points !== pointer) owned.push(points)
       const masks =
         typeof segmenter === 'object'
           ? segmenter
-          : await Segmenter.load(segmenter, { ...options, dtype: segmenterDtype(options.dtype) })
+          : await Segmenter.load(segmenter, {
+              ...options,
+              ...budgets?.segmenter,
+              dtype: segmenterDtype(options.dtype),
+            })
       if (masks instanceof Segmenter && masks !== segmenter) owned.push(masks)
       return new VideoMolmo(points, masks, addon(), owned, tracking)
     } catch (error) {

@@ -27,16 +27,23 @@ struct PointerLoadOptions {
   int threads = 0;          // 0: one per available core
   // Where the model runs and its weights lie.
   Device device;
-  // Bytes of a GPU's memory that the pointer may take; 0: no limit.
+  // Bytes that the pointer's weights and work may take; 0: on the CPU no limit, on a GPU nine
+  // tenths of what is free after the weights. How many answers are decoded side by side, and how
+  // wide the calls are, follows from it; answers do not depend on it. On a GPU the work's memory is
+  // taken at load and nothing exceeds the limit; on the CPU answers that are longer than usual may.
   size_t memory_limit = 0;
-  // Answers decoded side by side; bounds the KV cache.
-  int max_batch = 8;
+  // Answers decoded side by side at most; 0: as many as share one reading of the weights.
+  int max_batch = 0;
   std::shared_ptr<const CancelFlag> cancel;
 };
 
 struct PointerInfo {
   int64_t parameters = 0;
   int64_t weight_bytes = 0;
+  int64_t work_bytes = 0;  // that the work takes beside the weights, at most
+  int64_t sequences = 0;   // answers that are decoded side by side
+  int64_t frames = 0;      // encoded frames that a stream should keep at most
+  MemoryUse memory;        // now
   int threads = 0;
 };
 

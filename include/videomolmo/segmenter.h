@@ -158,7 +158,8 @@ struct SegmenterLoadOptions {
   int threads = 0;  // 0: one per available core
   // Where the model runs and its weights lie.
   Device device;
-  // Bytes of a GPU's memory that the segmenter may take; 0: no limit.
+  // Bytes that the segmenter's weights and work may take; 0: no limit. On a GPU the work's memory
+  // is taken at load and nothing exceeds the limit; on the CPU more objects than planned may.
   size_t memory_limit = 0;
   std::shared_ptr<const CancelFlag> cancel;
 };
@@ -166,6 +167,9 @@ struct SegmenterLoadOptions {
 struct SegmenterInfo {
   int64_t parameters = 0;
   int64_t weight_bytes = 0;
+  int64_t work_bytes = 0;  // that the work of `objects` takes beside the weights, at most
+  int64_t objects = 0;     // that memory is there for from the start
+  MemoryUse memory;        // now
   int threads = 0;
 };
 

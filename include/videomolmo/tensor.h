@@ -114,12 +114,21 @@ struct Storage {
   DeviceMemory* memory = nullptr;  // null on the CPU; kept alive by owner
 };
 
+struct MemoryUse {
+  size_t taken = 0;         // bytes held from the system or the device
+  size_t idle = 0;          // of them, in no tensor and no graph
+  size_t peak = 0;          // most that was in tensors at a time
+  size_t pinned = 0;        // bytes of the host's memory that copies to a device go through
+  int64_t allocations = 0;  // times that the system or the device was asked for memory
+};
+
 class Allocator {
  public:
   virtual ~Allocator() = default;
   // 64-byte aligned, uninitialised.
   virtual std::shared_ptr<Storage> allocate(size_t bytes) = 0;
   virtual Device device() const = 0;
+  virtual MemoryUse use() const = 0;
 };
 
 // Heap memory of the process, kept in size classes and reused when the last tensor lets go, so a

@@ -11,6 +11,7 @@ export interface ModelFlags {
   dtype?: string
   groupSize?: number
   threads?: number
+  memoryBudget?: string
 }
 
 export function parseInteger(text: string): number {
@@ -73,6 +74,7 @@ export function withModelOptions(command: Command, models: ('pointer' | 'segment
     .option('--device <name>', 'where to compute: cpu (default), cuda or cuda:<index>')
     .addOption(new Option('--dtype <type>', 'how matrices are held').choices(dtypes))
     .option('--threads <count>', 'threads per model (default: one per core)', parseInteger)
+    .option('--memory-budget <size>', 'memory that the models may take, such as 8GiB')
 }
 
 export const withJson = (command: Command): Command =>
@@ -83,13 +85,14 @@ export function loadOptions<D extends Dtype = Dtype>(
   flags: ModelFlags,
   signal: AbortSignal,
 ): Omit<PointerLoadOptions, 'dtype'> & LoadOptions<D> {
-  const { device, dtype, groupSize, threads, tokenizer } = flags
+  const { device, dtype, groupSize, threads, tokenizer, memoryBudget } = flags
   return {
     signal,
     ...(device === undefined ? {} : { device: device as DeviceName }),
     ...(dtype === undefined ? {} : { dtype: dtype as D }),
     ...(groupSize === undefined ? {} : { groupSize: groupSize as 64 | 128 }),
     ...(threads === undefined ? {} : { threads }),
+    ...(memoryBudget === undefined ? {} : { memoryBudget }),
     ...(tokenizer === undefined ? {} : { tokenizer }),
   }
 }

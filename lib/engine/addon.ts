@@ -57,13 +57,63 @@ export interface AddonLoadOptions<Config, Dtype extends AddonWeightDtype = Addon
   threads: number
   /** 'cpu' (default), 'cuda' or 'cuda:<index>'. */
   device?: string
+  /** Bytes that weights and work may take; absent: include/videomolmo/pointer.h, segmenter.h. */
+  memoryLimit?: number
   cancel?: AddonCancel
 }
 
 export interface AddonModelInfo {
   parameters: number
   weightBytes: number
+  /** Bytes that the work takes beside the weights, at most. */
+  workBytes: number
   threads: number
+  /** Where tensors lie now: bytes held, of them idle, the most in use at a time, pinned ones of the host. */
+  memory: { taken: number; idle: number; peak: number; pinned: number; allocations: number }
+}
+
+export interface AddonPointerInfo extends AddonModelInfo {
+  /** Answers that are decoded side by side. */
+  sequences: number
+  /** Encoded frames that a stream should keep at most. */
+  frames: number
+}
+
+export interface AddonSegmenterInfo extends AddonModelInfo {
+  /** Objects that memory is there for from the start. */
+  objects: number
+}
+
+/** What a model's work takes beside the weights, in bytes. */
+export interface AddonWorkMemory {
+  /** For one answer, or one object. */
+  leastBytes: number
+  /** For all that goes side by side. */
+  bytes: number
+  /** Features of one frame (the pointer's: of the most crops). */
+  frameBytes: number
+  activationBytes: number
+}
+
+export interface AddonPointerMemory extends AddonWorkMemory {
+  sequences: number
+  frames: number
+  /** Of a sequence of the usual length: image, text and answer. */
+  positions: number
+  /** Keys, values and embeddings of one such sequence. */
+  sequenceBytes: number
+}
+
+export interface AddonSegmenterMemory extends AddonWorkMemory {
+  objects: number
+  objectBytes: number
+}
+
+/** `available`: bytes beside the weights; absent: any. */
+export interface AddonMemoryOptions<Config> {
+  config: Config
+  device?: string
+  available?: number
 }
 
 /** Bytes of its GPU's memory that a model holds, weights included; zeros on the CPU. */
@@ -194,7 +244,7 @@ export interface AddonPointerStream {
 }
 
 export interface AddonPointer {
-  info(): AddonModelInfo
+  info(): AddonPointerInfo
   /** Settles when the device has done everything that was asked of it before. */
   memory(): Promise<AddonMemoryUse>
   /** `images`: frames that are kept ready for the language model, beside the encoded ones (default 8). */
@@ -381,7 +431,7 @@ export interface AddonVideo {
 }
 
 export interface AddonSegmenter {
-  info(): AddonModelInfo
+  info(): AddonSegmenterInfo
   /** Settles when the device has done everything that was asked of it before. */
   memory(): Promise<AddonMemoryUse>
   /** mode 'image': float antialiased bilinear; 'video': Pillow's bicubic (sam2.md section 2). */
@@ -495,6 +545,9 @@ export interface Addon {
   loadSegmenter(
     options: AddonLoadOptions<AddonSam2Config> & { names: AddonNameScheme },
   ): Promise<AddonSegmenter>
+  /** What a pointer would do with so much memory. */
+  pointerMemory(options: AddonMemoryOptions<AddonMolmoConfig>): AddonPointerMemory
+  segmenterMemory(options: AddonMemoryOptions<AddonSam2Config>): AddonSegmenterMemory
   /** Names, dtypes and shapes of a safetensors file or sharded folder. */
   listTensors(path: string): { name: string; dtype: string; shape: number[]; file: string }[]
   /** Reads tensors of a safetensors file (golden sets). */

@@ -1,12 +1,19 @@
 import type { AddonCancel } from '../engine/addon.js'
 import type { Frame, FrameSource } from '../video/frame.js'
-import type { AnswerOptions, GroundEngine, PointAnswer, PointingStream, Timings } from './engine.js'
+import type {
+  AnswerOptions,
+  GroundEngine,
+  PointAnswer,
+  PointingBatch,
+  PointingStream,
+  Timings,
+} from './engine.js'
 import type { PointSettings } from './options.js'
 import { addTimes } from './slot.js'
 
 /** Pixels of frames that wait for the pointer, at most, where the caller leaves the number to us. */
 const HELD_BYTES = 256 * 2 ** 20
-const DEFAULT_BATCH = 8
+const DEFAULT_BATCH: PointingBatch = { answers: 8, frames: 0 }
 
 /** What the pointer did for a frame; the answer is null between keyframes. */
 export interface Pointing {
@@ -30,6 +37,8 @@ export interface AheadOptions {
   atOnce: boolean
 }
 
+export type PointingEngine = Pick<GroundEngine, 'openPointing' | 'pointingBatch'>
+
 /** Frames up to the keyframes that are answered together. */
 interface Held {
   frame: Frame
@@ -46,18 +55,31 @@ export class PointingAhead {
   readonly #stream: PointingStream
   readonly #options: AheadOptions
   readonly #answerOptions: AnswerOptions
-  /** Frames that the next keyframe looks at. */
+  /** Keyframes that are answered together, where the caller leaves it to us. */
+  readonly #answers: number
+  /** Keyframes that go through the vision encoder together. */
+  readonly #visionBatch: number
+  /** Frames that keyframes look at and that are not encoded yet. */
   #seen: Frame[] = []
   #held: Held[] = []
   #keyframes: Held[] = []
+  /** Of them, those whose frames are not encoded yet. */
+  #unprepared: Held[] = []
 
-  constructor(engine: Pick<GroundEngine, 'openPointing'>, options: AheadOptions) {
+  constructor(engine: PointingEngine, options: AheadOptions) {
     this.#options = options
     const { contextFrames, blackContext, maxNewTokens, draft, keyframeBatch } = options.settings
     const { cancel } = options
     this.#answerOptions = { contextFrames, blackContext, maxNewTokens, draft, cancel }
-    const batch = options.atOnce ? 1 : (keyframeBatch ?? DEFAULT_BATCH)
-    this.#stream = engine.openPointing(contextFrames + 1, batch)
+    const { answers, frames } = engine.pointingBatch ?? DEFAULT_BATCH
+    const batch = options.atOnce ? 1 : (keyframeBatch ?? answers)
+    this.#answers = answers
+    // A further keyframe brings the frames that the one before does not look at.
+    const own = contextFrames + 1
+    const further = Math.min(options.settings.keyframeEvery, own)
+    const fitting = 1 + Math.floor((frames - own) / further)
+    this.#visionBatch = Math.min(batch, Math.max(1, fitting))
+    this.#stream = engine.openPointing(own + (this.#visionBatch - 1) * further, batch)
   }
 
   async *frames(source: FrameSource): AsyncGenerator<PointedFrame> {
@@ -82,7 +104,7 @@ export class PointingAhead {
     if (atOnce) return 1
     if (settings.keyframeBatch !== undefined) return settings.keyframeBatch
     const interval = settings.keyframeEvery * frame.data.byteLength
-    return Math.min(DEFAULT_BATCH, Math.max(1, Math.floor(HELD_BYTES / interval)))
+    return Math.min(this.#answers, Math.max(1, Math.floor(HELD_BYTES / interval)))
   }
 
   #isKeyframe = (frame: Frame): boolean => frame.index % this.#options.settings.keyframeEvery === 0
@@ -122,18 +144,31 @@ export class PointingAhead {
     this.#held.push(held)
     if (this.#isSeen(frame)) this.#seen.push(frame)
     if (this.#isKeyframe(frame)) {
-      const { timings } = held.pointing
-      // The keyframe and its predecessors are one batch of the vision encoder, and leave room for
-      // those of the next keyframe.
-      addTimes(timings, await this.#stream.encode(this.#seen.splice(0), this.#options.cancel))
-      addTimes(timings, await this.#stream.prepare(frame.index, this.#answerOptions))
       this.#keyframes.push(held)
+      this.#unprepared.push(held)
+      if (this.#unprepared.length === this.#visionBatch) await this.#prepareAll()
     }
     if (this.#keyframes.length === batch) await this.#answerAll()
     return this.#keyframes.length === 0
   }
 
+  /**
+   * The keyframes and their predecessors are one batch of the vision encoder, and leave room for those
+   * of the next keyframes.
+   */
+  async #prepareAll(): Promise<void> {
+    const keyframes = this.#unprepared.splice(0)
+    if (keyframes.length === 0) return
+    const times = await this.#stream.encode(this.#seen.splice(0), this.#options.cancel)
+    const shares = Object.entries(times).map(([stage, ms]) => [stage, ms / keyframes.length])
+    for (const { frame, pointing } of keyframes) {
+      addTimes(pointing.timings, Object.fromEntries(shares))
+      addTimes(pointing.timings, await this.#stream.prepare(frame.index, this.#answerOptions))
+    }
+  }
+
   async #answerAll(): Promise<void> {
+    await this.#prepareAll()
     const keyframes = this.#keyframes.splice(0)
     if (keyframes.length === 0) return
     const indices = keyframes.map(({ frame }) => frame.index)

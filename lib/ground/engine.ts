@@ -49,6 +49,14 @@ export interface PointingStream {
   dispose(): void
 }
 
+/** How much a pointer does side by side. */
+export interface PointingBatch {
+  /** Answers that are decoded together. */
+  answers: number
+  /** Frames that are encoded and kept. */
+  frames: number
+}
+
 /** What grounding needs of the pointer, the segmenter and the mask arithmetic. */
 export interface GroundEngine {
   /**
@@ -56,6 +64,8 @@ export interface GroundEngine {
    * @param images frames that are kept prepared.
    */
   openPointing(capacity: number, images: number): PointingStream
+  /** Default: eight answers, and a keyframe with the frames that it looks at. */
+  readonly pointingBatch?: PointingBatch
   segmenter: ClipSegmenter
   masks: Pick<Addon, 'fuseMasks' | 'maskOverlap'>
 }

@@ -35,9 +35,10 @@ export interface PointOptions extends ClipOptions {
   /** Longest answer in tokens. Default 300. */
   maxNewTokens?: number
   /**
-   * Keyframes that the pointer answers together, at most 8 of them side by side; the answers are
-   * those of one at a time. It reads ahead, so the first results come after that many keyframes. Default 8 for clips, fewer where the
-   * frames that have to wait would take more than 256 MiB; 1 for sessions.
+   * Keyframes that the pointer answers together; the answers are those of one at a time. It reads
+   * ahead, so the first results come after that many keyframes. Default for clips: as many as are
+   * decoded side by side (8, fewer within a small `memoryBudget`), fewer where the frames that have to
+   * wait would take more than 256 MiB; 1 for sessions.
    */
   keyframeBatch?: number
   /**

@@ -1,8 +1,8 @@
 import type { AddonCancel } from '../engine/addon.js'
 import { linkCancel, throwIfAborted } from '../engine/cancel.js'
 import type { FrameSource } from '../video/frame.js'
-import { PointingAhead } from './ahead.js'
-import type { AnswerStats, GroundEngine, Point, Timings } from './engine.js'
+import { PointingAhead, type PointingEngine } from './ahead.js'
+import type { AnswerStats, Point, Timings } from './engine.js'
 import { limited } from './ground.js'
 import type { PointSettings } from './options.js'
 import { addTimes } from './slot.js'
@@ -24,7 +24,7 @@ export interface PointResult {
 
 /** Asks the pointer on every k-th frame of a clip and gives its answers in order. */
 export async function* pointClip(
-  engine: Pick<GroundEngine, 'openPointing'>,
+  engine: PointingEngine,
   createCancel: () => AddonCancel,
   source: FrameSource,
   query: string,

@@ -1,3 +1,6 @@
+import { type MemoryNeed, requireBudget } from '../budget.js'
+import type { AddonPointerMemory, AddonSegmenterMemory } from '../engine/addon.js'
+import { addon } from '../engine/loader.js'
 import type { Dtype } from '../load.js'
 import type { Checkpoint, TensorRow } from './checkpoint.js'
 
@@ -47,13 +50,46 @@ export function heldBytes({ name, dtype, shape }: TensorRow, held: Dtype): numbe
   return dtype === 'F16' ? 4 * count : (BYTES[dtype] ?? 4) * count
 }
 
+/** Bytes that a checkpoint's weights take in a dtype. */
+export const weightBytes = ({ tensors }: Checkpoint, held: Dtype): number =>
+  tensors.reduce((sum, tensor) => sum + heldBytes(tensor, held), 0)
+
 /** Bytes that a checkpoint's weights take when they are loaded, by dtype. */
-export function memoryByDtype({ kind, tensors }: Checkpoint): Partial<Record<Dtype, number>> {
+export function memoryByDtype(checkpoint: Checkpoint): Partial<Record<Dtype, number>> {
   const floats: Dtype[] = ['stored', 'fp32', 'bf16']
   const dtypes =
-    kind === 'pointer' ? [...floats, 'int8' as const, 'int4' as const, 'fp4' as const] : floats
-  const total = (held: Dtype) => tensors.reduce((sum, tensor) => sum + heldBytes(tensor, held), 0)
-  return Object.fromEntries(dtypes.map(dtype => [dtype, total(dtype)]))
+    checkpoint.kind === 'pointer'
+      ? [...floats, 'int8' as const, 'int4' as const, 'fp4' as const]
+      : floats
+  return Object.fromEntries(dtypes.map(dtype => [dtype, weightBytes(checkpoint, dtype)]))
+}
+
+/** What a checkpoint's model takes beside its weights, at most `available` bytes where it can do with them. */
+export function workMemory(
+  { kind, config }: Checkpoint,
+  device: string,
+  available?: number,
+): AddonPointerMemory | AddonSegmenterMemory {
+  const options = { device, ...(available === undefined ? {} : { available }) }
+  return kind === 'pointer'
+    ? addon().pointerMemory({ ...options, config })
+    : addon().segmenterMemory({ ...options, config })
+}
+
+/** What a checkpoint's model takes with its weights. */
+export function memoryNeed(checkpoint: Checkpoint, dtype: Dtype, device: string): MemoryNeed {
+  const weights = weightBytes(checkpoint, dtype)
+  const { leastBytes, bytes } = workMemory(checkpoint, device)
+  return { least: weights + leastBytes, best: weights + bytes }
+}
+
+/** @throws OUT_OF_MEMORY when a model's limit is less than it needs. */
+export function checkLimit(
+  checkpoint: Checkpoint,
+  { device, dtype, memoryLimit }: { device: string; dtype: Dtype; memoryLimit?: number },
+): void {
+  if (memoryLimit === undefined) return
+  requireBudget(memoryLimit, memoryNeed(checkpoint, dtype, device).least, checkpoint.kind)
 }
 
 export const parameterCount = ({ tensors }: Checkpoint): number =>

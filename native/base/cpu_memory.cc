@@ -1,6 +1,7 @@
 // Heap memory behind tensors. The pool keeps freed blocks and hands the smallest one that fits and
 // wastes little; blocks hold the pool alive, so tensors may outlive the Context that made them.
 
+#include <algorithm>
 #include <cstdlib>
 #include <iterator>
 #include <map>
@@ -50,6 +51,10 @@ class CpuPool : public Allocator, public std::enable_shared_from_this<CpuPool> {
   }
 
   Device device() const override { return {}; }
+  MemoryUse use() const override {
+    std::lock_guard lock(mutex_);
+    return use_;
+  }
 
   std::shared_ptr<Storage> allocate(size_t bytes) override {
     size_t size = size_class(bytes);
@@ -57,6 +62,7 @@ class CpuPool : public Allocator, public std::enable_shared_from_this<CpuPool> {
     if (!block) {
       trim();
       block = allocate_block(size);
+      note_block(size);
     }
     auto storage = std::make_shared<Storage>();
     storage->data = block;
@@ -67,6 +73,15 @@ class CpuPool : public Allocator, public std::enable_shared_from_this<CpuPool> {
   }
 
  private:
+  void note_block(size_t size) {
+    std::lock_guard lock(mutex_);
+    ++use_.allocations;
+    use_.taken += size;
+    note_peak();
+  }
+
+  void note_peak() { use_.peak = std::max(use_.peak, use_.taken - use_.idle); }
+
   // A cached block of at least `size` and at most a quarter more; `size` becomes its true size.
   std::byte* take(size_t& size) {
     std::lock_guard lock(mutex_);
@@ -75,7 +90,8 @@ class CpuPool : public Allocator, public std::enable_shared_from_this<CpuPool> {
     size = found->first;
     auto* block = static_cast<std::byte*>(found->second);
     free_.erase(found);
-    idle_bytes_ -= size;
+    use_.idle -= size;
+    note_peak();
     return block;
   }
 
@@ -83,9 +99,10 @@ class CpuPool : public Allocator, public std::enable_shared_from_this<CpuPool> {
   // otherwise collect blocks of every size it ever used.
   void trim() {
     std::lock_guard lock(mutex_);
-    while (idle_bytes_ > kIdleBytes) {
+    while (use_.idle > kIdleBytes) {
       auto largest = std::prev(free_.end());
-      idle_bytes_ -= largest->first;
+      use_.idle -= largest->first;
+      use_.taken -= largest->first;
       std::free(largest->second);
       free_.erase(largest);
     }
@@ -94,25 +111,50 @@ class CpuPool : public Allocator, public std::enable_shared_from_this<CpuPool> {
   void give_back(void* block, size_t size) {
     std::lock_guard lock(mutex_);
     free_.emplace(size, block);
-    idle_bytes_ += size;
+    use_.idle += size;
   }
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::multimap<size_t, void*> free_;
-  size_t idle_bytes_ = 0;  // sum of free_
+  MemoryUse use_;  // idle: sum of free_
 };
 
 class CpuHeap : public Allocator {
  public:
   Device device() const override { return {}; }
+  MemoryUse use() const override {
+    std::lock_guard lock(mutex_);
+    return use_;
+  }
 
   std::shared_ptr<Storage> allocate(size_t bytes) override {
+    const size_t size = round_up(std::max<size_t>(bytes, 1), kAlignment);
     auto storage = std::make_shared<Storage>();
-    storage->data = allocate_block(round_up(std::max<size_t>(bytes, 1), kAlignment));
+    storage->data = allocate_block(size);
     storage->bytes = bytes;
-    storage->owner = std::shared_ptr<void>(storage->data, [](void* p) { std::free(p); });
+    count(size);
+    // The heap lives as long as the process.
+    storage->owner =
+        std::shared_ptr<void>(storage->data, [this, size](void* p) { give_back(p, size); });
     return storage;
   }
+
+ private:
+  void count(size_t size) {
+    std::lock_guard lock(mutex_);
+    ++use_.allocations;
+    use_.taken += size;
+    use_.peak = std::max(use_.peak, use_.taken);
+  }
+
+  void give_back(void* block, size_t size) {
+    std::free(block);
+    std::lock_guard lock(mutex_);
+    use_.taken -= size;
+  }
+
+  mutable std::mutex mutex_;
+  MemoryUse use_;
 };
 
 }  // namespace
@@ -120,7 +162,7 @@ class CpuHeap : public Allocator {
 std::shared_ptr<Allocator> make_cpu_pool() { return std::make_shared<CpuPool>(); }
 
 Allocator& cpu_heap() {
-  static CpuHeap heap;
+  static CpuHeap& heap = *new CpuHeap;  // outlives tensors of static variables
   return heap;
 }
 

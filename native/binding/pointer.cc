@@ -6,6 +6,7 @@
 #include "native/binding/engine_thread.h"
 #include "native/binding/handle.h"
 #include "native/binding/memory_use.h"
+#include "native/binding/numbers.h"
 #include "native/binding/pointer_config.h"
 #include "native/binding/registry.h"
 #include "native/binding/tensors.h"
@@ -242,10 +243,15 @@ class PointerHandle : public Handle<PointerHandle, PointerState> {
     return guarded(info.Env(), [&]() -> Napi::Value {
       state().engine->check_alive();
       const PointerInfo model = state().model->get()->info();
-      auto object = Napi::Object::New(info.Env());
-      object.Set("parameters", static_cast<double>(model.parameters));
-      object.Set("weightBytes", static_cast<double>(model.weight_bytes));
-      object.Set("threads", model.threads);
+      Numbers numbers(info.Env());
+      numbers.set("parameters", model.parameters)
+          .set("weightBytes", model.weight_bytes)
+          .set("workBytes", model.work_bytes)
+          .set("sequences", model.sequences)
+          .set("frames", model.frames)
+          .set("threads", model.threads);
+      Napi::Object object = numbers.object();
+      object.Set("memory", to_js(info.Env(), model.memory));
       return object;
     });
   }
@@ -322,6 +328,7 @@ PointerLoadOptions read_load_options(const Argument& given) {
   options.threads =
       static_cast<int>(given["threads"].present() ? given["threads"].integer_in(0, 1024) : 0);
   options.device = read_device(given["device"]);
+  options.memory_limit = read_bytes(given["memoryLimit"]).value_or(0);
   return options;
 }
 

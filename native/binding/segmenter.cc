@@ -2,6 +2,7 @@
 
 #include "native/binding/cancel.h"
 #include "native/binding/memory_use.h"
+#include "native/binding/numbers.h"
 #include "native/binding/registry.h"
 #include "native/binding/sam2_config.h"
 #include "native/binding/weights.h"
@@ -128,11 +129,15 @@ class SegmenterHandle : public Handle<SegmenterHandle, SegmenterState> {
   Napi::Value info_of(const Napi::CallbackInfo& info) {
     return guarded(info.Env(), [&]() -> Napi::Value {
       state().engine->check_alive();
-      const auto held = state().model->get();
-      auto object = Napi::Object::New(info.Env());
-      object.Set("parameters", static_cast<double>(held->info().parameters));
-      object.Set("weightBytes", static_cast<double>(held->info().weight_bytes));
-      object.Set("threads", held->info().threads);
+      const SegmenterInfo model = state().model->get()->info();
+      Numbers numbers(info.Env());
+      numbers.set("parameters", model.parameters)
+          .set("weightBytes", model.weight_bytes)
+          .set("workBytes", model.work_bytes)
+          .set("objects", model.objects)
+          .set("threads", model.threads);
+      Napi::Object object = numbers.object();
+      object.Set("memory", to_js(info.Env(), model.memory));
       return object;
     });
   }
@@ -280,6 +285,7 @@ SegmenterLoadOptions read_load_options(const Argument& given, const LoadOptions&
                                                           : WeightDType::kStored;
   options.threads = weights.threads;
   options.device = weights.device;
+  options.memory_limit = weights.memory_limit;
   options.cancel = weights.cancel;
   return options;
 }

@@ -56,6 +56,12 @@ DType read_generated(const Argument& weights) {
   weights["stored"].reject("'fp32' or 'bf16'");
 }
 
+std::optional<size_t> read_bytes(const Argument& bytes) {
+  constexpr int64_t kMost = int64_t{1} << 53;
+  if (!bytes.present()) return {};
+  return static_cast<size_t>(bytes.integer_in(0, kMost));
+}
+
 LoadOptions load_options(const Argument& options) {
   constexpr int64_t kMaxThreads = 1024;
   const Argument weights = options["weights"];
@@ -71,6 +77,7 @@ LoadOptions load_options(const Argument& options) {
   const Argument threads = options["threads"];
   if (threads.present()) read.threads = static_cast<int>(threads.integer_in(0, kMaxThreads));
   read.device = read_device(options["device"]);
+  read.memory_limit = read_bytes(options["memoryLimit"]).value_or(0);
   read.cancel = cancel_flag(options["cancel"]);
   return read;
 }

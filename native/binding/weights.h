@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "native/base/cancel.h"
@@ -22,6 +23,7 @@ struct LoadOptions {
   Precision precision = Precision::kStored;
   int threads = 0;
   Device device;
+  size_t memory_limit = 0;
   std::shared_ptr<CancelFlag> cancel;
 };
 
@@ -30,6 +32,9 @@ Device read_device(const Argument& device);
 
 // What generated weights are stored as: "fp32" (also when absent) or "bf16".
 DType read_generated(const Argument& weights);
+
+// A number of bytes; nothing when absent.
+std::optional<size_t> read_bytes(const Argument& bytes);
 
 LoadOptions load_options(const Argument& options);
 

@@ -14,13 +14,7 @@
 namespace vmolmo {
 namespace {
 
-// Prompt rows per pass: full GEMM speed, bounded activations (the MLP's hidden rows are the
-// largest).
-constexpr int64_t kPrefillRows = 512;
-// Rows of one step up to which drafts are taken along: more of them no longer come for nearly
-// nothing with the pass of the weights. Many sequences fill a step without drafts.
-constexpr int64_t kStepRows = 8;
-// Of one sequence, at least, while its draft goes wrong.
+// Rows that one sequence takes into a step, at least, while its draft goes wrong.
 constexpr int64_t kLeastRows = 2;
 
 class GreedyRun {
@@ -62,7 +56,7 @@ class GreedyRun {
     bool prefilled = false;
     int32_t last_id = 0;  // generated, not yet fed
     Draft draft;
-    int64_t reach = kStepRows;  // rows worth taking into a step: few where the draft goes wrong
+    int64_t reach = 1;  // rows worth taking into a step: few where the draft goes wrong
   };
 
   bool has_free_slot() const {
@@ -106,7 +100,7 @@ class GreedyRun {
     stats.prompt_rows = prompt.embeddings.dim(0);
     stats.reused_rows = cache_.length(index);
     Draft draft(std::move(prompt.draft));
-    slots_[index] = {request, std::move(prompt), false, 0, std::move(draft), kStepRows};
+    slots_[index] = {request, std::move(prompt), false, 0, std::move(draft), options_.step_rows};
   }
 
   // Takes all admitted prompts into the cache. Prefixes that several of them share come first.
@@ -155,7 +149,7 @@ class GreedyRun {
 
   // Runs prompt rows in passes of bounded size; what does not fit goes into the next one.
   void prefill_rows(std::vector<Segment> left) {
-    const int64_t limit = context_.recording() ? INT64_MAX : kPrefillRows;
+    const int64_t limit = context_.recording() ? INT64_MAX : options_.prefill_rows;
     while (!left.empty()) {
       std::vector<Segment> pass;
       int64_t rows = 0;
@@ -232,7 +226,7 @@ class GreedyRun {
   void step() {
     StageTimer timer(context_, "decodeTokens");
     const std::vector<int64_t> running = active();
-    const auto share = kStepRows / static_cast<int64_t>(running.size());
+    const auto share = options_.step_rows / static_cast<int64_t>(running.size());
     std::vector<Segment> segments;
     std::vector<int32_t> ids;
     for (const int64_t slot : running) {
@@ -279,7 +273,7 @@ class GreedyRun {
     const int64_t accepted = row - first;
     stats.accepted += accepted;
     const bool right = accepted == segment.rows - 1;
-    slot.reach = right ? std::min(2 * slot.reach, kStepRows) : accepted + kLeastRows;
+    slot.reach = right ? std::min(2 * slot.reach, options_.step_rows) : accepted + kLeastRows;
     cache_.truncate(segment.slot, cache_.length(segment.slot) - (segment.rows - 1 - accepted));
   }
 

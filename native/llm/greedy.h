@@ -25,6 +25,12 @@ struct GreedyOptions {
   int64_t max_new_tokens = 300;
   int32_t eos = -1;  // negative: none
   std::vector<int32_t> stop_ids;
+  // Prompt rows per pass: enough for full speed, and bounded activations (the MLP's hidden rows are
+  // the largest).
+  int64_t prefill_rows = 512;
+  // Rows of one step up to which drafts are taken along: more of them no longer come for nearly
+  // nothing with the pass of the weights. Many sequences fill a step without drafts.
+  int64_t step_rows = 8;
 };
 
 struct GreedyStats {

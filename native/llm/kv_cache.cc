@@ -19,6 +19,11 @@ KvCache::KvCache(Context& context, const DecoderConfig& config, int64_t slots, i
   }
 }
 
+size_t KvCache::bytes(const DecoderConfig& config, int64_t slots, int64_t capacity) {
+  const int64_t row = config.kv_heads * config.head_dim();
+  return static_cast<size_t>(2 * config.blocks * slots * capacity * row) * sizeof(float);
+}
+
 void KvCache::truncate(int64_t slot, int64_t length) {
   require(length >= 0 && length <= lengths_[slot], Code::kInternal, "KvCache: cannot cut ",
           lengths_[slot], " positions to ", length, ".");

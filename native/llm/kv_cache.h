@@ -25,6 +25,8 @@ struct StepMemory {
 class KvCache {
  public:
   KvCache(Context& context, const DecoderConfig& config, int64_t slots, int64_t capacity);
+  // What such a cache takes.
+  static size_t bytes(const DecoderConfig& config, int64_t slots, int64_t capacity);
 
   int64_t slots() const { return static_cast<int64_t>(lengths_.size()); }
   int64_t capacity() const { return capacity_; }

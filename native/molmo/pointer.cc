@@ -4,9 +4,12 @@
 #include <utility>
 
 #include "native/molmo/image_cache.h"
+#include "native/molmo/memory_plan.h"
 #include "native/molmo/preprocess.h"
 #include "native/molmo/videomolmo.h"
 #include "native/ops/call_scope.h"
+#include "native/ops/memory_left.h"
+#include "native/ops/on_cuda.h"
 #include "native/weights/weight_source.h"
 
 namespace vmolmo {
@@ -57,16 +60,31 @@ std::vector<Answer> to_answers(std::vector<GreedyResult> results, StageTimes tim
 struct Pointer::Impl {
   Context context;
   MolmoConfig config;
-  int64_t max_batch;
   PointerInfo info;
   std::unique_ptr<VideoMolmo> model;
   uint64_t images = 0;  // prepared so far, by all streams
 
   explicit Impl(const PointerLoadOptions& options)
-      : context(options.device, options.threads, options.memory_limit),
-        config(options.config),
-        max_batch(options.max_batch) {}
+      : context(options.device, options.threads, options.memory_limit), config(options.config) {}
+
+  void plan(const PointerLoadOptions& options);
 };
+
+// Bounds the work by what the weights leave of the memory, and takes a GPU's share of it.
+void Pointer::Impl::plan(const PointerLoadOptions& options) {
+  BatchSizes sizes = best_batch_sizes(context.device().kind, config.previous_frames);
+  if (options.max_batch > 0) sizes.sequences = options.max_batch;
+  const MemoryLeft left(context, options.memory_limit, info.weight_bytes);
+  const PointerPlan plan = plan_pointer(config, sizes, context.device().kind, left.available);
+  left.require_for("pointer", plan.bytes);
+  if constexpr (kBuiltWithCuda) {
+    if (context.on_cuda()) context.pool().reserve(plan.bytes);
+  }
+  model->set_plan(plan);
+  info.work_bytes = static_cast<int64_t>(plan.bytes);
+  info.sequences = plan.sizes.sequences;
+  info.frames = plan.sizes.frames;
+}
 
 struct PointerStream::Impl {
   Pointer::Impl& pointer;
@@ -99,7 +117,7 @@ struct PointerStream::Impl {
 
 std::unique_ptr<Pointer> Pointer::load(const PointerLoadOptions& options) {
   options.config.validate();
-  require(options.max_batch >= 1, Code::kInvalidArgument, "max_batch must be at least 1; it is ",
+  require(options.max_batch >= 0, Code::kInvalidArgument, "max_batch must not be negative; it is ",
           options.max_batch, ".");
   auto impl = std::make_unique<Impl>(options);
   const CallScope scope(impl->context, {options.cancel, nullptr});
@@ -118,13 +136,18 @@ std::unique_ptr<Pointer> Pointer::load(const PointerLoadOptions& options) {
   impl->info.parameters = weights.parameters();
   impl->info.weight_bytes = weights.bytes();
   impl->info.threads = impl->context.threads().size();
+  impl->plan(options);
   return std::unique_ptr<Pointer>(new Pointer(std::move(impl)));
 }
 
 Pointer::Pointer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Pointer::~Pointer() = default;
 
-PointerInfo Pointer::info() const { return impl_->info; }
+PointerInfo Pointer::info() const {
+  PointerInfo info = impl_->info;
+  info.memory = impl_->context.memory().use();
+  return info;
+}
 const MolmoConfig& Pointer::config() const { return impl_->config; }
 
 DeviceMemoryUse Pointer::memory_use() { return impl_->context.finish(); }
@@ -282,8 +305,8 @@ std::vector<GreedyResult> PointerStream::Impl::answer_batch(std::span<const Answ
   greedy.max_new_tokens = options.max_new_tokens;
   greedy.eos = pointer.config.eos;
   greedy.stop_ids = options.stop_ids;
-  return model.generate(context, requests.size(), static_cast<int64_t>(longest), pointer.max_batch,
-                        greedy, make_prompt);
+  return model.generate(context, requests.size(), static_cast<int64_t>(longest), greedy,
+                        make_prompt);
 }
 
 std::vector<Answer> PointerStream::answer(std::span<const AnswerRequest> requests,

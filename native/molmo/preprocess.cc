@@ -31,10 +31,14 @@ ops::ScaledCut canvas_cut(const MolmoConfig& config, const FitBox& box, int64_t 
 
 }  // namespace
 
+int64_t distinct_crops(const ImageLayout& layout) {
+  return layout.single_tile() ? 1 : layout.crops;
+}
+
 Tensor make_crops(Context& context, const MolmoConfig& config, const ImageLayout& layout,
                   const ops::ImageView& image, bool all_crops) {
   const int64_t grid = config.vit.grid();
-  const int64_t count = layout.single_tile() && !all_crops ? 1 : layout.crops;
+  const int64_t count = all_crops ? layout.crops : distinct_crops(layout);
   Tensor crops = context.empty({count, grid * grid, patch_values(config)});
   std::vector<ops::ScaledCut> cuts{canvas_cut(config, layout.global, 1, 1, crops.slice(0, 0, 1))};
   if (count > 1) {

@@ -63,7 +63,8 @@ VideoMolmo::VideoMolmo(Context& context, const MolmoConfig& config, WeightLoader
     // unread.
     if (weights.has(pad_embed)) weights.drop(pad_embed);
     StageTimer timer(context, "vit");
-    black_features_ = vit_.encode(context, make_black_crop(context, config));
+    black_features_ =
+        vit_.encode(context, make_black_crop(context, config), plan_.sizes.vision_rows);
   } else if (config.pad_embed) {
     padding_.emplace(vit_.feature_width(), weights, pad_embed);
   }
@@ -81,7 +82,7 @@ FrameFeatures VideoMolmo::encode(Context& context, const ImageLayout& layout,
   context.check_cancelled();
   {
     StageTimer timer(context, "vit");
-    frame.features = vit_.encode(context, crops);
+    frame.features = vit_.encode(context, crops, plan_.sizes.vision_rows);
   }
   if (context.recording()) {
     const int64_t patches = config_.vit.grid() * config_.vit.grid();
@@ -105,6 +106,22 @@ std::vector<FrameFeatures> VideoMolmo::encode(Context& context, const ImageLayou
       frames.push_back(encode(context, layout, images[i], frame_indices[i]));
     return frames;
   }
+  // A batch of the encoder at a time; the other frames' crops would only lie there.
+  const int64_t tokens = config_.vit.grid() * config_.vit.grid() + 1;
+  const auto at_once = static_cast<size_t>(
+      std::max<int64_t>(1, plan_.sizes.vision_rows / (distinct_crops(layout) * tokens)));
+  for (size_t begin = 0; begin < images.size(); begin += at_once) {
+    const size_t count = std::min(at_once, images.size() - begin);
+    for (FrameFeatures& frame : encode_together(context, layout, images.subspan(begin, count),
+                                                frame_indices.subspan(begin, count)))
+      frames.push_back(std::move(frame));
+  }
+  return frames;
+}
+
+std::vector<FrameFeatures> VideoMolmo::encode_together(
+    Context& context, const ImageLayout& layout, std::span<const ops::ImageView> images,
+    std::span<const int64_t> frame_indices) const {
   std::vector<Tensor> crops;
   {
     StageTimer timer(context, "preprocess");
@@ -113,8 +130,10 @@ std::vector<FrameFeatures> VideoMolmo::encode(Context& context, const ImageLayou
   }
   context.check_cancelled();
   StageTimer timer(context, "vit");
-  const Tensor features = vit_.encode(context, ops::concat(context, crops, 0));
+  const Tensor features =
+      vit_.encode(context, ops::concat(context, crops, 0), plan_.sizes.vision_rows);
   const int64_t count = crops[0].dim(0);
+  std::vector<FrameFeatures> frames;
   for (size_t i = 0; i < images.size(); ++i) {
     const int64_t begin = static_cast<int64_t>(i) * count;
     // A copy: the ring drops frames one by one, and a view would hold all of the batch.
@@ -237,25 +256,41 @@ Tensor VideoMolmo::embed(Context& context, const TokenSequence& sequence,
   return x;
 }
 
+// A cache for so many sequences of so many positions, or as many of them as were planned for.
+void VideoMolmo::fit_cache(Context& context, int64_t sequences, int64_t positions) {
+  const DecoderConfig& decoder = config_.decoder;
+  const auto bytes = [&](int64_t slots, int64_t capacity) {
+    return KvCache::bytes(decoder, slots, capacity);
+  };
+  const size_t planned = bytes(plan_.sizes.sequences, plan_.needs.positions);
+  const auto fitting = [&](int64_t capacity) {
+    const auto count = static_cast<int64_t>(planned / bytes(1, capacity));
+    return std::clamp<int64_t>(count, 1, plan_.sizes.sequences);
+  };
+  const auto rounded = [&](int64_t count) {
+    return std::min(decoder.max_positions, (count + kCacheStep - 1) / kCacheStep * kCacheStep);
+  };
+  sequences = std::min(sequences, fitting(rounded(positions)));
+  if (cache_ && cache_->slots() >= sequences && cache_->capacity() >= positions) return;
+  // What the cache was large enough for before should still fit, as long as there is room for it.
+  int64_t capacity = rounded(std::max(positions, cache_ ? cache_->capacity() : 0));
+  if (fitting(capacity) < sequences) capacity = rounded(positions);
+  sequences = std::max(sequences, std::min(cache_ ? cache_->slots() : 0, fitting(capacity)));
+  cache_.reset();
+  cache_ = std::make_unique<KvCache>(context, decoder, sequences, capacity);
+}
+
 std::vector<GreedyResult> VideoMolmo::generate(Context& context, size_t count,
-                                               int64_t longest_prompt, int64_t max_batch,
-                                               GreedyOptions options,
+                                               int64_t longest_prompt, GreedyOptions options,
                                                const std::function<Prompt(size_t)>& make_prompt) {
   const int64_t positions = config_.decoder.max_positions;
   require(longest_prompt <= positions, Code::kInvalidArgument, "Image and text need ",
           longest_prompt, " positions; the model has ", positions, ".");
   // The last generated id is never fed, so it needs no position.
   options.max_new_tokens = std::min(options.max_new_tokens, positions - longest_prompt + 1);
-  const int64_t slots = std::min<int64_t>(static_cast<int64_t>(count), max_batch);
-  const int64_t needed = longest_prompt + options.max_new_tokens - 1;
-  if (!cache_ || cache_->slots() < slots || cache_->capacity() < needed) {
-    const int64_t wanted_slots = std::max(slots, cache_ ? cache_->slots() : 0);
-    const int64_t wanted = std::max(needed, cache_ ? cache_->capacity() : 0);
-    cache_.reset();
-    cache_ = std::make_unique<KvCache>(
-        context, config_.decoder, wanted_slots,
-        std::min(positions, (wanted + kCacheStep - 1) / kCacheStep * kCacheStep));
-  }
+  options.prefill_rows = plan_.sizes.prefill_rows;
+  options.step_rows = plan_.sizes.step_rows;
+  fit_cache(context, static_cast<int64_t>(count), longest_prompt + options.max_new_tokens - 1);
   return decode_greedily(context, decoder_, *cache_, count, options, make_prompt);
 }
 

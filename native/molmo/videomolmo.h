@@ -12,6 +12,7 @@
 #include "native/llm/kv_cache.h"
 #include "native/molmo/connector.h"
 #include "native/molmo/image_layout.h"
+#include "native/molmo/memory_plan.h"
 #include "native/ops/context.h"
 #include "native/ops/resize.h"
 #include "native/temporal/feature_ring.h"
@@ -44,6 +45,8 @@ class VideoMolmo {
   VideoMolmo(Context& context, const MolmoConfig& config, WeightLoader& weights);
 
   const MolmoConfig& config() const { return config_; }
+  // How much goes side by side; what comes out does not depend on it.
+  void set_plan(const PointerPlan& plan) { plan_ = plan; }
 
   FrameFeatures encode(Context& context, const ImageLayout& layout, const ops::ImageView& image,
                        int64_t frame_index) const;
@@ -60,14 +63,19 @@ class VideoMolmo {
   // Embeddings of the sequence with the image added to its tokens: [S, width].
   Tensor embed(Context& context, const TokenSequence& sequence, const ImageRows& image) const;
 
-  // Greedy answers. `longest_prompt`: rows of the longest prompt. Throws INVALID_ARGUMENT when a
+  // Greedy answers; as many side by side as the plan has sequences, fewer when these are longer
+  // than it expects. `longest_prompt`: rows of the longest prompt. Throws INVALID_ARGUMENT when a
   // prompt leaves no position for an answer; an answer that would run past the last position stops
   // there (kLength).
   std::vector<GreedyResult> generate(Context& context, size_t count, int64_t longest_prompt,
-                                     int64_t max_batch, GreedyOptions options,
+                                     GreedyOptions options,
                                      const std::function<Prompt(size_t)>& make_prompt);
 
  private:
+  std::vector<FrameFeatures> encode_together(Context& context, const ImageLayout& layout,
+                                             std::span<const ops::ImageView> images,
+                                             std::span<const int64_t> frame_indices) const;
+  void fit_cache(Context& context, int64_t sequences, int64_t positions);
   Tensor expand_crops(Context& context, const Tensor& features, int64_t crops) const;
   Tensor mean_of_previous(Context& context, const ImageLayout& layout, int64_t crops,
                           std::span<const FrameFeatures* const> previous) const;
@@ -75,6 +83,7 @@ class VideoMolmo {
   Tensor connect(Context& context, const Tensor& current, const Tensor& previous) const;
 
   MolmoConfig config_;
+  PointerPlan plan_;
   Vit vit_;
   std::optional<TemporalModule> temporal_;
   std::optional<PaddingEmbedding> padding_;

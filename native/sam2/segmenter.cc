@@ -1,7 +1,10 @@
 #include "videomolmo/segmenter.h"
 
 #include "native/ops/call_scope.h"
+#include "native/ops/memory_left.h"
+#include "native/ops/on_cuda.h"
 #include "native/sam2/image_predictor.h"
+#include "native/sam2/memory_needs.h"
 #include "native/sam2/video_predictor.h"
 #include "native/weights/sam2_names.h"
 
@@ -49,7 +52,21 @@ struct Segmenter::Impl {
   Context context;
   std::shared_ptr<const sam2::Model> model;
   SegmenterInfo info;
+
+  void plan(const SegmenterLoadOptions& options);
 };
+
+// Makes sure of the work's memory, and takes a GPU's share of it.
+void Segmenter::Impl::plan(const SegmenterLoadOptions& options) {
+  const MemoryLeft left(context, options.memory_limit, info.weight_bytes);
+  const sam2::MemoryNeeds needs = sam2::memory_needs(options.config, context.device().kind);
+  info.objects = sam2::planned_objects(needs, left.available);
+  left.require_for("segmenter", needs.bytes(info.objects));
+  if constexpr (kBuiltWithCuda) {
+    if (context.on_cuda()) context.pool().reserve(needs.bytes(info.objects));
+  }
+  info.work_bytes = static_cast<int64_t>(needs.bytes(info.objects));
+}
 
 std::unique_ptr<Segmenter> Segmenter::load(const SegmenterLoadOptions& options) {
   return load(options, options.weights_path.empty() ? hash_weights()
@@ -72,14 +89,21 @@ std::unique_ptr<Segmenter> Segmenter::load(const SegmenterLoadOptions& options,
   loader.set_cancel(options.cancel);
   if (impl->context.on_cuda()) loader.set_memory(&impl->context.memory());
   impl->model = std::make_shared<const sam2::Model>(options.config, loader, impl->context);
-  impl->info = {counted->parameters, loader.bytes(), impl->context.threads().size()};
+  impl->info.parameters = counted->parameters;
+  impl->info.weight_bytes = loader.bytes();
+  impl->info.threads = impl->context.threads().size();
+  impl->plan(options);
   return std::unique_ptr<Segmenter>(new Segmenter(std::move(impl)));
 }
 
 Segmenter::Segmenter(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Segmenter::~Segmenter() = default;
 
-SegmenterInfo Segmenter::info() const { return impl_->info; }
+SegmenterInfo Segmenter::info() const {
+  SegmenterInfo info = impl_->info;
+  info.memory = impl_->context.memory().use();
+  return info;
+}
 const Sam2Config& Segmenter::config() const { return impl_->model->config(); }
 const std::map<std::string, double>& Segmenter::times() const { return impl_->context.times(); }
 DeviceMemoryUse Segmenter::memory_use() { return impl_->context.finish(); }

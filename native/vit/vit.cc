@@ -10,9 +10,6 @@
 namespace vmolmo {
 namespace {
 
-// Rows (tokens of all crops) that go through the blocks together: enough to keep the GEMMs at full
-// speed, few enough that the activations of the MLP stay small.
-constexpr int64_t kRowsPerBatch = 4096;
 // A crop's features do not depend on the crops beside it.
 constexpr ops::RowPath kRows = ops::RowPath::kBlock;
 // What a block makes before it adds to the residual stream.
@@ -122,10 +119,10 @@ Tensor Vit::encode_batch(Context& context, const Tensor& crops) const {
   return ops::concat(context, selected, 2);
 }
 
-Tensor Vit::encode(Context& context, const Tensor& crops) const {
+Tensor Vit::encode(Context& context, const Tensor& crops, int64_t rows_at_once) const {
   const int64_t count = crops.dim(0);
   const int64_t tokens = crops.dim(1) + 1;
-  const int64_t batch = context.recording() ? count : std::max<int64_t>(1, kRowsPerBatch / tokens);
+  const int64_t batch = context.recording() ? count : std::max<int64_t>(1, rows_at_once / tokens);
   if (batch >= count) return encode_batch(context, crops);
   std::vector<Tensor> features;
   for (int64_t begin = 0; begin < count; begin += batch)

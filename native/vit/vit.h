@@ -21,7 +21,9 @@ class Vit {
       const std::string& prefix);
 
   // crops [T, n * n, 3 * patch^2] -> [T, n * n, layers * width], without the class token.
-  Tensor encode(Context& context, const Tensor& crops) const;
+  // `rows_at_once`: tokens of crops that go through the blocks together: enough to keep the GEMMs
+  // at full speed, few enough that the activations of the MLP stay small.
+  Tensor encode(Context& context, const Tensor& crops, int64_t rows_at_once) const;
 
   int64_t feature_width() const { return static_cast<int64_t>(layers_.size()) * config_.width; }
 

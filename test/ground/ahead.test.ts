@@ -1,4 +1,5 @@
 import t from 'tap'
+import type { PointingBatch } from '../../lib/ground/engine.js'
 import { groundClip } from '../../lib/ground/ground.js'
 import { type GroundOptions, groundSettings, pointSettings } from '../../lib/ground/options.js'
 import { pointClip } from '../../lib/ground/point.js'
@@ -10,10 +11,10 @@ import { center, drawClip, type Scene, twoBoxes } from '../support/scene.js'
 
 const invalid = { code: 'INVALID_ARGUMENT' }
 
-async function ground(scene: Scene, options: GroundOptions) {
+async function ground(scene: Scene, options: GroundOptions, pointingBatch?: PointingBatch) {
   const answer = (frame: number) =>
     frame % 15 === 10 ? [] : scene.objects.map(object => center(object, frame))
-  const engine = new FakeEngine({ answer })
+  const engine = new FakeEngine({ answer, ...(pointingBatch ? { pointingBatch } : {}) })
   let read = 0
   // Frames that were read before each result came.
   const ahead: number[] = []
@@ -62,6 +63,26 @@ t.test('keyframes that are answered together give the same results', async t => 
   }
   const byDefault = await ground(scene, {})
   t.same(byDefault.engine.batches, [8], 'eight by default')
+})
+
+t.test('keyframes that are encoded together give the same results', async t => {
+  const scene = twoBoxes(38)
+  for (const options of [{}, { keyframeEvery: 3 }, { keyframeEvery: 1 }, { keyframeEvery: 9 }]) {
+    const alone = await ground(scene, { ...options, keyframeBatch: 1 })
+    const needed = alone.engine.encodedForPointer
+    for (const frames of [1, 5, 10, 13, 20, 64]) {
+      const together = await ground(scene, options, { answers: 6, frames })
+      t.same(plain(together.results), plain(alone.results), `${frames} frames`)
+      t.same(together.engine.asked, alone.engine.asked)
+      const encoded = together.engine.encodedForPointer
+      t.same(encoded, needed.slice(0, encoded.length), 'each frame once, in order')
+      t.ok(together.engine.visionBatches.every(count => count <= Math.max(5, frames)))
+      const answered = Math.min(6, alone.engine.asked.length)
+      t.equal(Math.max(...together.engine.batches), answered, 'answers together')
+    }
+  }
+  const { engine } = await ground(scene, {}, { answers: 8, frames: 20 })
+  t.same(engine.visionBatches, [16, 20], 'four keyframes at a time')
 })
 
 t.test('reading ahead is bounded', async t => {

@@ -111,7 +111,11 @@ const byColor = (): ClipSegmenter => new FakeEngine({ answer: () => [] }).segmen
 
 async function groundWith(segmenter: ClipSegmenter, signal?: AbortSignal): Promise<number> {
   const engine = new FakeEngine({ answer: f => scene.objects.map(object => center(object, f)) })
-  const own = { openPointing: () => engine.openPointing(), masks: engine.masks, segmenter }
+  const own = {
+    openPointing: (frames: number) => engine.openPointing(frames),
+    masks: engine.masks,
+    segmenter,
+  }
   const source = await openClip(drawClip(scene))
   const settings = groundSettings(signal ? { signal } : {}, 4)
   let frames = 0

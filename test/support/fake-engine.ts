@@ -1,6 +1,12 @@
 import type { AddonCancel, AddonFusion, AddonMask } from '../../lib/engine/addon.js'
 import { AbortedError } from '../../lib/engine/errors.js'
-import type { GroundEngine, Point, PointAnswer, PointingStream } from '../../lib/ground/engine.js'
+import type {
+  GroundEngine,
+  Point,
+  PointAnswer,
+  PointingBatch,
+  PointingStream,
+} from '../../lib/ground/engine.js'
 import type {
   ClipSegmenter,
   FrameFeatures,
@@ -27,6 +33,7 @@ export interface FakeEngineOptions {
   answer: (frameIndex: number, query: string) => Point[]
   /** Changes a mask on its way, to tell the two directions apart. */
   distort?: (mask: Uint8Array, record: TrackRecord) => Uint8Array
+  pointingBatch?: PointingBatch
 }
 
 /**
@@ -38,6 +45,8 @@ export class FakeEngine implements GroundEngine {
   readonly asked: number[] = []
   /** Keyframes of each call. */
   readonly batches: number[] = []
+  /** Frames of each call of the vision encoder. */
+  readonly visionBatches: number[] = []
   readonly tracked: TrackRecord[] = []
   /** Image features alive now, and the most there ever were. */
   liveFeatures = 0
@@ -54,16 +63,31 @@ export class FakeEngine implements GroundEngine {
 
   createCancel = () => new FakeCancel()
 
-  openPointing(): PointingStream {
+  get pointingBatch(): PointingBatch {
+    return this.#options.pointingBatch ?? { answers: 8, frames: 0 }
+  }
+
+  openPointing(capacity: number): PointingStream {
     this.streamsOpen++
+    /** The frames that came in last, as the engine keeps them. */
+    const ring: number[] = []
     return {
       encode: async (frames, cancel) => {
         await checkCancel(cancel)
-        this.encodedForPointer.push(...frames.map(({ index }) => index))
+        if (frames.length > capacity) throw new Error(`${frames.length} frames in ${capacity}`)
+        const indices = frames.map(({ index }) => index)
+        this.encodedForPointer.push(...indices)
+        this.visionBatches.push(indices.length)
+        ring.push(...indices)
+        ring.splice(0, ring.length - capacity)
         return { vit: frames.length }
       },
-      prepare: async (_, { cancel }) => {
+      prepare: async (frameIndex, { cancel, contextFrames, blackContext }) => {
         await checkCancel(cancel)
+        const first = blackContext ? frameIndex : Math.max(0, frameIndex - contextFrames)
+        for (let index = first; index <= frameIndex; index++) {
+          if (!ring.includes(index)) throw new Error(`frame ${index} has left the ring`)
+        }
         return { temporal: 1 }
       },
       answer: async (frameIndices, query, { cancel }): Promise<PointAnswer[]> => {

@@ -8,14 +8,12 @@
 
 namespace vmolmo::cuda {
 
-struct PoolUse {
-  size_t taken = 0;  // bytes held from the device
-  size_t idle = 0;   // of them, in no tensor and no graph
-};
-
-// A device's memory for one stream of work. Blocks are kept in size classes and handed out again
-// without a call to the driver; as one stream uses them all, a block may be handed out again while
-// earlier work still reads it. Tensors keep their pool, and so its stream, alive.
+// A device's memory for one stream of work. Tensors are cut from few large segments without a call
+// to the driver; as one stream uses them all, memory may be handed out again while earlier work
+// still reads it. Tensors keep their pool, and so its stream, alive.
+//
+// Copies from and to the host run on the stream, through a ring of pinned memory: an upload returns
+// before it has run, a download waits for itself and what was asked for before it.
 //
 // VIDEOMOLMO_CUDA_MEMORY=direct takes every tensor from the driver and gives it back at once, so
 // that compute-sanitizer (or the tests' emulation) sees the true ends of every tensor. Slow.
@@ -26,7 +24,12 @@ class Pool : public Allocator, public DeviceMemory {
   virtual void synchronize() = 0;
   // Makes the device current for the calling thread.
   virtual void activate() = 0;
-  virtual PoolUse use() const = 0;
+  // Bytes that tensors can still take: within the limit, else nine tenths of what the device has
+  // free.
+  virtual size_t available() const = 0;
+  // Takes so many bytes from the driver in one piece, unless there is such a piece already, so that
+  // later work finds them. Throws OUT_OF_MEMORY.
+  virtual void reserve(size_t bytes) = 0;
   // Of the device; what kernels are cut into blocks for.
   virtual int multiprocessors() const = 0;
 

@@ -20,7 +20,7 @@ using ops::RowPath;
 
 struct Pair {
   Context cpu{1};
-  Context gpu{Device{Device::Kind::kCuda, 0}, 1};
+  Context gpu = context_with_exact_ends();
   Random random{5};
 
   Pair() { gpu.set_products(Products::kTensorCores); }

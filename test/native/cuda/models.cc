@@ -1,45 +1,14 @@
 // Whole models on the emulated device against the CPU: small ones with generated weights.
 
-#include "native/kernels/cuda/pool.h"
 #include "native/sam2/video_predictor.h"
 #include "native/weights/weight_source.h"
 #include "test/native/cuda/support.h"
-#include "videomolmo/pointer.h"
-#include "videomolmo/segmenter.h"
+#include "test/native/tiny_models.h"
 
 namespace vmolmo::test {
 namespace {
 
 constexpr Device kGpu{Device::Kind::kCuda, 0};
-
-PointerLoadOptions tiny_pointer(Device device, bool olmo) {
-  PointerLoadOptions options;
-  options.device = device;
-  options.threads = 1;
-  MolmoConfig& config = options.config;
-  config.vit = {28, 14, 16, 2, 8, 24, 3, 1e-5f};
-  config.vit_layers = {-1, -3};
-  config.decoder.width = 48;
-  config.decoder.blocks = 3;
-  config.decoder.heads = 4;
-  config.decoder.kv_heads = olmo ? 4 : 2;
-  config.decoder.mlp_width = 40;
-  config.decoder.vocab_size = 70;
-  config.decoder.extra_vocab_size = 6;
-  config.decoder.max_positions = 128;
-  config.decoder.qkv_bias = !olmo;
-  config.decoder.qk_norm = olmo;
-  config.decoder.norm_after = olmo;
-  if (olmo) config.decoder.clip_qkv = 2.0f;
-  config.pad_embed = olmo;
-  config.temporal_adapter = !olmo;
-  config.preprocess.margin_before = config.preprocess.margin_after = 0;
-  config.preprocess.max_crops = 2;
-  config.tokens = {70, 71, 72, 73, 74};
-  config.bos = 69;
-  config.eos = -1;
-  return options;
-}
 
 // The ids of two questions about the third frame of a clip, one of them asked twice.
 std::vector<std::vector<int32_t>> ask(PointerLoadOptions options, emulation::Counters* step = {}) {
@@ -95,28 +64,6 @@ TEST_CASE("cuda models: host memory is free for reuse as soon as a call returns"
   const auto expected = ask(tiny_pointer({}, false));
   const DeferredWork deferred;
   check(ask(tiny_pointer(kGpu, false)) == expected, "answers differ when work is deferred");
-}
-
-SegmenterLoadOptions tiny_segmenter(Device device) {
-  SegmenterLoadOptions options;
-  options.device = device;
-  options.threads = 1;
-  Sam2Config& config = options.config;
-  config.image_size = 64;
-  config.trunk.width = 8;
-  config.trunk.blocks_per_stage = {1, 2, 3, 2};
-  config.trunk.widths = {8, 16, 32, 64};
-  config.trunk.window_per_stage = {8, 4, 6, 3};
-  config.trunk.global_blocks = {4};
-  config.hidden_size = 32;
-  config.decoder.heads = 4;
-  config.decoder.mlp_width = 48;
-  config.decoder.iou_head_hidden = 32;
-  config.memory_attention.layers = 2;
-  config.memory_attention.mlp_width = 48;
-  config.memory_encoder.channels = 16;
-  config.memory_encoder.fuser_width = 64;
-  return options;
 }
 
 // Two objects through three frames; every number that comes out.
@@ -204,26 +151,6 @@ TEST_CASE("cuda models: devices that cannot serve are refused by name") {
   refused(wanted, kGpu, "12.4");
   wanted.driver_version = 0;
   refused(wanted, kGpu, "no NVIDIA driver");
-}
-
-TEST_CASE("cuda pool: blocks are reused, limits hold, tensors outlive their context") {
-  Tensor kept;
-  {
-    const auto pool = cuda::make_pool(0, size_t{1} << 20);
-    const auto held = [&] { return pool->use().taken - pool->use().idle; };
-    for (int round = 0; round < 3; ++round) Tensor::empty(*pool, {100, 100});
-    check(pool->use().taken < 2 * 45056, "three tensors in turn took ", pool->use().taken,
-          " bytes");
-    check(held() == 0, "bytes are held by no tensor: ", held());
-    check_throws(Code::kOutOfMemory, [&] { Tensor::empty(*pool, {1024, 1024}); });
-    kept = Tensor::from(std::vector<float>{1.0f, 2.0f}, {2}).clone(*pool);
-  }
-  check(kept.to_vector() == std::vector<float>({1.0f, 2.0f}), "the tensor died with its pool");
-  emulation::Settings wanted = emulation::settings();
-  wanted.total_bytes = size_t(emulation::counters().live_bytes) + 4096;
-  const emulation::ScopedSettings scope(wanted);
-  const auto pool = cuda::make_pool(0);
-  check_throws(Code::kOutOfMemory, [&] { Tensor::empty(*pool, {100, 100}); });
 }
 
 }  // namespace

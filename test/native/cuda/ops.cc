@@ -26,12 +26,10 @@
 namespace vmolmo::test {
 namespace {
 
-constexpr Device kGpu{Device::Kind::kCuda, 0};
-
 // The CPU and the emulated device side by side.
 struct Pair {
   Context cpu{1};
-  Context gpu{kGpu, 1};
+  Context gpu = context_with_exact_ends();
   Random random{77};
 
   Tensor normal(Shape shape, float scale = 1.0f) {

@@ -2,8 +2,10 @@
 
 #include <cuda_runtime.h>
 
+#include <cstdlib>
 #include <optional>
 
+#include "native/ops/context.h"
 #include "test/native/cuda/device_array.h"
 #include "test/native/cuda_emulation/emulation.h"
 #include "test/native/harness.h"
@@ -69,6 +71,16 @@ void in_shuffled_order(const Body& body) {
   } else {
     body();
   }
+}
+
+// A context on the emulated device that takes every tensor from the driver by itself, so that each
+// ends at memory nobody may touch.
+inline Context context_with_exact_ends() {
+  struct Direct {
+    Direct() { setenv("VIDEOMOLMO_CUDA_MEMORY", "direct", 1); }
+    ~Direct() { unsetenv("VIDEOMOLMO_CUDA_MEMORY"); }
+  } direct;
+  return Context(Device{Device::Kind::kCuda, 0}, 1);
 }
 
 }  // namespace vmolmo::test

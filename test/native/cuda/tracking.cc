@@ -162,8 +162,9 @@ TEST_CASE("cuda tracking: a frame comes to the host once, at its end") {
     // Masks, low-resolution logits, and scores with IoUs.
     check(after.device_to_host - before.device_to_host == 3,
           "copies to the host: ", after.device_to_host - before.device_to_host);
-    check(after.synchronisations - before.synchronisations == 3,
-          "synchronisations: ", after.synchronisations - before.synchronisations);
+    check(after.event_waits - before.event_waits == 3 &&
+              after.synchronisations == before.synchronisations,
+          "waits: ", after.event_waits - before.event_waits);
   }
 }
 
@@ -247,7 +248,7 @@ TEST_CASE("cuda tracking: a live stream's memory on the device does not grow") {
   video->add_points(0, clip.at(0), 1, click(20, 15));
   commit(*video, clip);
   const auto held = [&] {
-    const cuda::PoolUse use = clip.model->context().pool().use();
+    const MemoryUse use = clip.model->context().pool().use();
     return std::pair{use.taken, use.taken - use.idle};
   };
   // Frames further back than memory and pointers reach are forgotten.
@@ -272,7 +273,7 @@ TEST_CASE("cuda tracking: a long clip's memory on the device does not grow, nor 
     video->add_points(0, clip.at(0), 1, click(20, 15));
     commit(*video, clip);
     const auto held = [&] {
-      const cuda::PoolUse use = clip.model->context().pool().use();
+      const MemoryUse use = clip.model->context().pool().use();
       return static_cast<int64_t>(use.taken - use.idle);
     };
     int64_t steady = 0;

@@ -20,7 +20,8 @@ struct Settings {
   int driver_version = 13000;  // 0: no driver
   int compute_major = 8;
   int compute_minor = 0;
-  size_t total_bytes = size_t{8} << 30;  // allocations beyond it fail
+  size_t total_bytes = size_t{8} << 30;     // allocations beyond it fail
+  size_t pinnable_bytes = size_t{1} << 30;  // the same for pinned memory of the host
 };
 Settings& settings();
 
@@ -31,8 +32,11 @@ struct Counters {
   int64_t host_to_device = 0;  // copies
   int64_t device_to_host = 0;
   int64_t allocations = 0;
-  int64_t synchronisations = 0;
+  int64_t synchronisations = 0;  // of streams and devices
+  int64_t event_waits = 0;
   int64_t live_bytes = 0;
+  int64_t pinned_allocations = 0;
+  int64_t pinned_bytes = 0;  // live ones
 };
 Counters counters();
 

@@ -11,7 +11,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,6 +29,8 @@ struct CUgraphExec_st {
 };
 struct CUevent_st {
   std::chrono::steady_clock::time_point time;
+  CUstream_st* stream = nullptr;  // where it was recorded last
+  int64_t ahead = 0;              // records that have not been reached
 };
 struct CUstream_st {
   std::deque<Work> waiting;
@@ -57,7 +58,7 @@ struct State {
   CUstream_st null_stream;
   cudaError_t last_error = cudaSuccess;
   int device = 0;
-  std::set<void*> pinned;
+  std::map<const std::byte*, size_t> pinned;
 };
 
 State& state() {
@@ -92,6 +93,23 @@ void drain(CUstream_st& stream) {
     stream.waiting.pop_front();
     work();
   }
+}
+
+// Work in front of the event's last record, and no more.
+void drain_to(CUevent_st& event) {
+  while (event.ahead > 0) {
+    const Work work = std::move(event.stream->waiting.front());
+    event.stream->waiting.pop_front();
+    work();
+  }
+}
+
+bool is_pinned(const void* from, size_t bytes) {
+  const auto* begin = static_cast<const std::byte*>(from);
+  auto found = state().pinned.upper_bound(begin);
+  if (found == state().pinned.begin()) return false;
+  --found;
+  return begin + bytes <= found->first + found->second;
 }
 
 void drain_all() {
@@ -287,16 +305,28 @@ cudaError_t cudaMallocAsync(void** pointer, size_t bytes, cudaStream_t) {
 cudaError_t cudaFreeAsync(void* pointer, cudaStream_t) { return cudaFree(pointer); }
 cudaError_t cudaHostAlloc(void** pointer, size_t bytes, unsigned) {
   LOCKED;
+  *pointer = nullptr;
+  if (const cudaError_t error = forbid_in_capture()) return error;
+  Counters& counters = state().counters;
+  if (size_t(counters.pinned_bytes) + bytes > settings().pinnable_bytes) {
+    return set_error(cudaErrorMemoryAllocation);
+  }
   *pointer = std::aligned_alloc(64, (bytes + 63) / 64 * 64);
-  state().pinned.insert(*pointer);
-  return *pointer ? cudaSuccess : set_error(cudaErrorMemoryAllocation);
+  state().pinned[static_cast<std::byte*>(*pointer)] = bytes;
+  ++counters.pinned_allocations;
+  counters.pinned_bytes += int64_t(bytes);
+  return cudaSuccess;
 }
 cudaError_t cudaMallocHost(void** pointer, size_t bytes) {
   return cudaHostAlloc(pointer, bytes, cudaHostAllocDefault);
 }
 cudaError_t cudaFreeHost(void* pointer) {
   LOCKED;
-  state().pinned.erase(pointer);
+  const auto found = state().pinned.find(static_cast<std::byte*>(pointer));
+  if (found == state().pinned.end()) return set_error(cudaErrorInvalidValue);
+  drain_all();
+  state().counters.pinned_bytes -= int64_t(found->second);
+  state().pinned.erase(found);
   std::free(pointer);
   return cudaSuccess;
 }
@@ -306,7 +336,7 @@ cudaError_t cudaMemcpy2DAsync(void* to, size_t to_pitch, const void* from, size_
                               cudaStream_t stream) {
   LOCKED;
   count_copy(kind);
-  if (kind == cudaMemcpyHostToDevice && !state().pinned.contains(const_cast<void*>(from)) &&
+  if (kind == cudaMemcpyHostToDevice && !is_pinned(from, (height - 1) * from_pitch + width) &&
       !get(stream).capture) {
     // Pageable memory is read before the call returns.
     const auto kept = std::make_shared<std::vector<std::byte>>(width * height);
@@ -381,19 +411,31 @@ cudaError_t cudaEventCreate(cudaEvent_t* event) {
   return cudaEventCreateWithFlags(event, cudaEventDefault);
 }
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  LOCKED;
+  drain_to(*event);
   delete event;
   return cudaSuccess;
 }
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   LOCKED;
-  return add(stream, [=] { event->time = std::chrono::steady_clock::now(); });
+  if (get(stream).capture) return add(stream, [] {});
+  event->stream = &get(stream);
+  ++event->ahead;
+  return add(stream, [=] {
+    event->time = std::chrono::steady_clock::now();
+    --event->ahead;
+  });
 }
-cudaError_t cudaEventSynchronize(cudaEvent_t) {
+cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   LOCKED;
-  drain_all();
+  ++state().counters.event_waits;
+  drain_to(*event);
   return cudaSuccess;
 }
-cudaError_t cudaEventQuery(cudaEvent_t) { return cudaSuccess; }
+cudaError_t cudaEventQuery(cudaEvent_t event) {
+  LOCKED;
+  return event->ahead == 0 ? cudaSuccess : cudaErrorNotReady;
+}
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEvent_t end) {
   *milliseconds = std::chrono::duration<float, std::milli>(end->time - begin->time).count();
   return cudaSuccess;

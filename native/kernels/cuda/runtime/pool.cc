@@ -2,9 +2,8 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <cstring>
-#include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -12,6 +11,9 @@
 
 #include "native/base/cuda_device.h"
 #include "native/kernels/cuda/check.h"
+#include "native/kernels/cuda/runtime/arena.h"
+#include "native/kernels/cuda/runtime/current_device.h"
+#include "native/kernels/cuda/runtime/staging.h"
 
 namespace vmolmo {
 CudaStatus probe_cuda();  // device.cc
@@ -22,59 +24,44 @@ namespace {
 
 // The oldest architecture that the kernels are compiled for.
 constexpr int kOldestMajor = 8;
-
-size_t round_up(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
-
-// Few distinct sizes: multiples of 512 up to 4 KiB, then eight steps per power of two.
-size_t size_class(size_t bytes) {
-  bytes = std::max<size_t>(bytes, 1);
-  if (bytes <= 4096) return round_up(bytes, 512);
-  size_t power = 4096;
-  while (power * 2 < bytes) power *= 2;
-  return round_up(bytes, power / 8);
-}
+// Of pinned memory: a large frame goes through it in parts.
+constexpr size_t kStagingBytes = size_t{16} << 20;
 
 bool direct_memory() {
   const char* value = std::getenv("VIDEOMOLMO_CUDA_MEMORY");
   return value && std::string_view(value) == "direct";
 }
 
-double mebibytes(size_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
-
-// The calling thread's current device, put back at the end.
-class CurrentDevice {
+class OwnStream {
  public:
-  explicit CurrentDevice(int wanted) : wanted_(wanted) {
-    if (cudaGetDevice(&before_) != cudaSuccess) before_ = wanted;
-    if (before_ != wanted) cudaSetDevice(wanted);
+  explicit OwnStream(int index) {
+    check(cudaSetDevice(index), "use the device");
+    check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "make a stream");
   }
-  ~CurrentDevice() {
-    if (before_ != wanted_) cudaSetDevice(before_);
-  }
-  CurrentDevice(const CurrentDevice&) = delete;
-  CurrentDevice& operator=(const CurrentDevice&) = delete;
+  ~OwnStream() { cudaStreamDestroy(stream_); }
+  OwnStream(const OwnStream&) = delete;
+  OwnStream& operator=(const OwnStream&) = delete;
+  operator cudaStream_t() const { return stream_; }
 
  private:
-  int wanted_;
-  int before_ = 0;
+  cudaStream_t stream_ = nullptr;
 };
-
-using Blocks = std::multimap<size_t, void*>;
 
 class CudaPool : public Pool, public std::enable_shared_from_this<CudaPool> {
  public:
-  CudaPool(int index, size_t limit) : index_(index), limit_(limit), direct_(direct_memory()) {
-    check(cudaSetDevice(index), "use the device");
-    check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "make a stream");
+  CudaPool(int index, size_t limit)
+      : index_(index),
+        stream_(index),
+        arena_(index, limit, direct_memory()),
+        staging_(stream_, kStagingBytes) {
     check(cudaDeviceGetAttribute(&multiprocessors_, cudaDevAttrMultiProcessorCount, index),
           "read the number of multiprocessors");
   }
 
+  // The members behind stream_ are freed before it.
   ~CudaPool() override {
     const CurrentDevice current(index_);
     cudaStreamSynchronize(stream_);
-    for (auto& [size, block] : free_) cudaFree(block);
-    cudaStreamDestroy(stream_);
   }
 
   Device device() const override { return {Device::Kind::kCuda, index_}; }
@@ -83,38 +70,50 @@ class CudaPool : public Pool, public std::enable_shared_from_this<CudaPool> {
   void synchronize() override { check(cudaStreamSynchronize(stream_), "finish its work"); }
 
   int multiprocessors() const override { return multiprocessors_; }
-  PoolUse use() const override {
+  MemoryUse use() const override {
     const std::lock_guard lock(mutex_);
-    return {taken_, idle_};
+    return {arena_.taken(), arena_.idle(), arena_.peak(), staging_.bytes(), arena_.allocations()};
+  }
+  size_t available() const override {
+    const CurrentDevice current(index_);
+    size_t free_bytes = 0, total_bytes = 0;
+    check(cudaMemGetInfo(&free_bytes, &total_bytes), "read its free memory");
+    const std::lock_guard lock(mutex_);
+    if (arena_.limit() == 0) return arena_.idle() + free_bytes / 10 * 9;
+    return arena_.idle() + std::min(free_bytes, arena_.limit() - arena_.taken());
+  }
+  void reserve(size_t bytes) override {
+    const std::lock_guard lock(mutex_);
+    arena_.reserve(bytes);
   }
 
   std::shared_ptr<Storage> allocate(size_t bytes) override {
-    size_t size = direct_ ? std::max<size_t>(bytes, 1) : size_class(bytes);
-    void* block = take(size);
-    if (!block) block = take_from_driver(size);
+    const Range range = take(bytes);
+#ifdef VMOLMO_CUDA_EMULATION
+    // Unwritten memory is NaN there, also where another tensor was before.
+    check(cudaMemsetAsync(range.begin, 0xff, range.bytes, stream_), "spoil memory");
+#endif
     auto storage = std::make_shared<Storage>();
-    storage->data = static_cast<std::byte*>(block);
+    storage->data = range.begin;
     storage->bytes = bytes;
     storage->device = device();
     storage->memory = this;
     storage->owner = std::shared_ptr<void>(
-        block, [pool = shared_from_this(), size](void* p) { pool->give_back(p, size); });
+        range.begin, [pool = shared_from_this(), range](void*) { pool->give_back(range); });
     return storage;
   }
 
   void upload(std::byte* to, const void* from, size_t bytes) override {
     if (bytes == 0) return;
     require_no_capture("an upload");
-    // From pageable memory the call returns when the bytes are in the driver's own buffer.
-    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream_), "copy to the device");
+    const std::lock_guard lock(staging_mutex_);
+    staging_.upload(to, static_cast<const std::byte*>(from), bytes);
   }
   void download(void* to, const std::byte* from, size_t bytes) override {
+    if (bytes == 0) return;
     require_no_capture("a download");
-    if (bytes > 0) {
-      check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream_),
-            "copy from the device");
-    }
-    synchronize();
+    const std::lock_guard lock(staging_mutex_);
+    staging_.download(static_cast<std::byte*>(to), from, bytes);
   }
   void copy(std::byte* to, const std::byte* from, size_t bytes) override {
     if (bytes == 0) return;
@@ -124,7 +123,7 @@ class CudaPool : public Pool, public std::enable_shared_from_this<CudaPool> {
     if (bytes > 0) check(cudaMemsetAsync(at, 0, bytes, stream_), "clear a tensor");
   }
 
-  bool serves_graphs() const override { return !direct_; }
+  bool serves_graphs() const override { return !arena_.direct(); }
   void begin_capture() override {
     const std::lock_guard lock(mutex_);
     require(!capturing_, Code::kInternal, "A graph is being captured already.");
@@ -137,7 +136,7 @@ class CudaPool : public Pool, public std::enable_shared_from_this<CudaPool> {
     {
       const std::lock_guard lock(mutex_);
       capturing_ = false;
-      all_given_back = graph_blocks_.size() == of_graphs_.size();
+      all_given_back = graph_tensors_.empty();
     }
     std::shared_ptr<void> owner(this,
                                 [pool = shared_from_this()](void*) { pool->release_graph(); });
@@ -149,117 +148,44 @@ class CudaPool : public Pool, public std::enable_shared_from_this<CudaPool> {
   void release_graph() {
     const std::lock_guard lock(mutex_);
     if (--graphs_ > 0) return;
-    for (const auto& [size, block] : graph_blocks_) idle_ += size;
-    free_.merge(graph_blocks_);
-    of_graphs_.clear();
+    for (const Range& range : graph_space_.take_all()) arena_.give_back(range);
+    graph_tensors_.clear();
   }
 
   void require_no_capture(const char* what) const {
     require(!capturing_, Code::kInternal, "There was ", what, " while a graph was being captured.");
   }
 
-  // The smallest cached block of at least `size` and at most a quarter more, or end().
-  static Blocks::iterator find(Blocks& blocks, size_t size) {
-    const auto found = blocks.lower_bound(size);
-    return found == blocks.end() || found->first > size + size / 4 ? blocks.end() : found;
-  }
-
-  // Of the better fitting list, so that a capture finds what the same work found before. `size`
-  // becomes the block's true one.
-  void* take(size_t& size) {
+  Range take(size_t bytes) {
     const std::lock_guard lock(mutex_);
-    if (direct_) return nullptr;
-    auto found = find(free_, size);
-    const auto own = capturing_ ? find(graph_blocks_, size) : graph_blocks_.end();
-    const bool has_own = own != graph_blocks_.end();
-    if (has_own && (found == free_.end() || own->first <= found->first)) {
-      size = own->first;
-      return graph_blocks_.extract(own).mapped();
-    }
-    if (found == free_.end()) return nullptr;
-    size = found->first;
-    idle_ -= size;
-    void* block = free_.extract(found).mapped();
-    if (capturing_) of_graphs_.insert(block);
-    return block;
+    if (!capturing_) return arena_.take(bytes);
+    std::optional<Range> range = graph_space_.take(Arena::rounded(bytes));
+    if (!range) range = arena_.take_held(bytes);
+    if (!range) require_no_capture("an allocation that needs the driver");
+    graph_tensors_.insert(range->begin);
+    return *range;
   }
 
-  void* take_from_driver(size_t size) {
-    require_no_capture("an allocation of a new size");
-    const CurrentDevice current(index_);
-    {
-      const std::lock_guard lock(mutex_);
-      if (limit_ > 0 && taken_ + size > limit_) trim();
-      require(limit_ == 0 || taken_ + size <= limit_, Code::kOutOfMemory, "The memory budget of ",
-              mebibytes(limit_), " MiB on ", to_string(device()),
-              " is used up: ", mebibytes(taken_), " MiB are taken and ", mebibytes(size),
-              " MiB more are needed.");
-    }
-    void* block = nullptr;
-    cudaError_t error = cudaMalloc(&block, size);
-    if (error == cudaErrorMemoryAllocation) {
-      cudaGetLastError();
-      const std::lock_guard lock(mutex_);
-      trim();
-      error = cudaMalloc(&block, size);
-    }
-    if (error == cudaErrorMemoryAllocation) fail_for_memory(size);
-    check(error, "allocate memory");
+  void give_back(Range range) {
     const std::lock_guard lock(mutex_);
-    taken_ += size;
-    return block;
-  }
-
-  [[noreturn]] void fail_for_memory(size_t size) {
-    cudaGetLastError();
-    size_t free_bytes = 0, total_bytes = 0;
-    cudaMemGetInfo(&free_bytes, &total_bytes);
-    fail(Code::kOutOfMemory, "Out of memory on ", to_string(device()), ": a block of ",
-         mebibytes(size), " MiB was refused; ", mebibytes(free_bytes), " of ",
-         mebibytes(total_bytes), " MiB are free and ", mebibytes(taken_), " MiB are taken here.");
-  }
-
-  // Called with the lock held.
-  void trim() {
-    for (auto& [size, block] : free_) {
-      cudaFree(block);
-      taken_ -= size;
+    if (graph_tensors_.erase(range.begin) > 0 || capturing_) {
+      graph_space_.add(range);
+    } else {
+      arena_.give_back(range);
     }
-    free_.clear();
-    idle_ = 0;
-  }
-
-  void give_back(void* block, size_t size) {
-    if (direct_) {
-      const CurrentDevice current(index_);
-      cudaFree(block);  // waits for the work that still uses it
-      const std::lock_guard lock(mutex_);
-      taken_ -= size;
-      return;
-    }
-    const std::lock_guard lock(mutex_);
-    if (capturing_) of_graphs_.insert(block);
-    if (of_graphs_.contains(block)) {
-      graph_blocks_.emplace(size, block);
-      return;
-    }
-    free_.emplace(size, block);
-    idle_ += size;
   }
 
   int index_;
-  size_t limit_;
-  bool direct_;
+  OwnStream stream_;
   int multiprocessors_ = 0;
-  Stream stream_ = nullptr;
-  mutable std::mutex mutex_;
-  Blocks free_;
-  size_t taken_ = 0;
-  size_t idle_ = 0;  // sum of free_
+  mutable std::mutex mutex_;  // of everything about memory
+  Arena arena_;
   bool capturing_ = false;
-  int graphs_ = 0;             // and the capture in progress
-  Blocks graph_blocks_;        // of the graphs' memory, what is in no tensor
-  std::set<void*> of_graphs_;  // all of the graphs' memory
+  int graphs_ = 0;                      // and the capture in progress
+  FreeSpace graph_space_;               // of the graphs' memory, what is in no tensor
+  std::set<std::byte*> graph_tensors_;  // where the other begins
+  std::mutex staging_mutex_;
+  Staging staging_;
 };
 
 std::string version(int number) { return concat(number / 1000, ".", number % 1000 / 10); }
