@@ -1,43 +1,22 @@
-#include "videomolmo/segmenter.h"
-
 #include <array>
 
 #include "native/ops/context.h"
-#include "native/weights/weight_source.h"
 #include "test/native/harness.h"
+#include "test/native/tiny_models.h"
 
 namespace vmolmo {
 namespace {
 
 using test::check;
 
-// A small SAM 2.1 with generated weights: it checks the session's logic, not what it segments.
 SegmenterLoadOptions tiny_model() {
-  SegmenterLoadOptions options;
+  SegmenterLoadOptions options = test::tiny_segmenter({}, 96, 64);
   options.threads = 2;
-  Sam2Config& config = options.config;
-  config.image_size = 96;
-  config.trunk.width = 8;
-  config.trunk.blocks_per_stage = {1, 2, 3, 2};
-  config.trunk.widths = {8, 16, 32, 64};
-  config.trunk.window_per_stage = {8, 4, 6, 3};
-  config.trunk.global_blocks = {4};
-  config.hidden_size = 64;
-  config.decoder.heads = 4;
-  config.decoder.mlp_width = 128;
-  config.decoder.iou_head_hidden = 64;
-  config.memory_attention.layers = 2;
-  config.memory_attention.mlp_width = 128;
-  config.memory_encoder.channels = 16;
-  config.memory_encoder.fuser_width = 256;
   return options;
 }
 
 std::unique_ptr<Segmenter> load_tiny() {
-  // Generated weights say "absent" without this shift.
-  return Segmenter::load(tiny_model(),
-                         hash_weights({{"sam_mask_decoder.pred_obj_score_head.layers.2.bias",
-                                        {.mul = 1.0, .add = 10.0}}}));
+  return Segmenter::load(tiny_model(), test::weights_with_score(10.0));
 }
 
 struct Clip {
@@ -123,9 +102,7 @@ TEST_CASE("segmenter: a recorded call gives what a plain one gives") {
 }
 
 TEST_CASE("segmenter: an absent object is masked out and remembered as absent") {
-  const auto model = Segmenter::load(
-      tiny_model(), hash_weights({{"sam_mask_decoder.pred_obj_score_head.layers.2.bias",
-                                   {.mul = 1.0, .add = -10.0}}}));
+  const auto model = Segmenter::load(tiny_model(), test::weights_with_score(-10.0));
   const Clip clip(*model, 3);
   const auto video = model->open_video(clip_options(3));
   const FrameMasks first = video->add_points(0, clip.features[0], 1, click(20, 20));

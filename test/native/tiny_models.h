@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "test/native/decoder.h"
 #include "test/native/harness.h"
 #include "videomolmo/pointer.h"
 #include "videomolmo/segmenter.h"
@@ -19,18 +20,7 @@ inline PointerLoadOptions tiny_pointer(Device device, bool olmo) {
   MolmoConfig& config = options.config;
   config.vit = {28, 14, 16, 2, 8, 24, 3, 1e-5f};
   config.vit_layers = {-1, -3};
-  config.decoder.width = 48;
-  config.decoder.blocks = 3;
-  config.decoder.heads = 4;
-  config.decoder.kv_heads = olmo ? 4 : 2;
-  config.decoder.mlp_width = 40;
-  config.decoder.vocab_size = 70;
-  config.decoder.extra_vocab_size = 6;
-  config.decoder.max_positions = 128;
-  config.decoder.qkv_bias = !olmo;
-  config.decoder.qk_norm = olmo;
-  config.decoder.norm_after = olmo;
-  if (olmo) config.decoder.clip_qkv = 2.0f;
+  config.decoder = tiny_decoder(olmo);
   config.pad_embed = olmo;
   config.temporal_adapter = !olmo;
   config.preprocess.margin_before = config.preprocess.margin_after = 0;
@@ -41,26 +31,34 @@ inline PointerLoadOptions tiny_pointer(Device device, bool olmo) {
   return options;
 }
 
-inline SegmenterLoadOptions tiny_segmenter(Device device) {
+// Of a multiple of 32 pixels.
+inline SegmenterLoadOptions tiny_segmenter(Device device, int64_t image_size = 64,
+                                           int64_t hidden = 32) {
   SegmenterLoadOptions options;
   options.device = device;
   options.threads = 1;
   Sam2Config& config = options.config;
-  config.image_size = 64;
+  config.image_size = image_size;
   config.trunk.width = 8;
   config.trunk.blocks_per_stage = {1, 2, 3, 2};
   config.trunk.widths = {8, 16, 32, 64};
   config.trunk.window_per_stage = {8, 4, 6, 3};
   config.trunk.global_blocks = {4};
-  config.hidden_size = 32;
+  config.hidden_size = hidden;
   config.decoder.heads = 4;
-  config.decoder.mlp_width = 48;
-  config.decoder.iou_head_hidden = 32;
+  config.decoder.mlp_width = hidden + hidden / 2;
+  config.decoder.iou_head_hidden = hidden;
   config.memory_attention.layers = 2;
-  config.memory_attention.mlp_width = 48;
+  config.memory_attention.mlp_width = hidden + hidden / 2;
   config.memory_encoder.channels = 16;
-  config.memory_encoder.fuser_width = 64;
+  config.memory_encoder.fuser_width = 2 * hidden;
   return options;
+}
+
+// Generated weights whose object score is shifted: with -10 they say "absent", with 10 "present".
+inline std::shared_ptr<WeightSource> weights_with_score(double shift) {
+  return hash_weights(
+      {{"sam_mask_decoder.pred_obj_score_head.layers.2.bias", {.mul = 1.0, .add = shift}}});
 }
 
 inline std::vector<uint8_t> random_picture(Random& random, int64_t width, int64_t height) {

@@ -72,9 +72,7 @@ std::vector<float> segment_clip(Device device, double score_shift,
   constexpr int64_t kWidth = 50, kHeight = 40, kFrames = 3;
   SegmenterLoadOptions load = tiny_segmenter(device);
   load.dtype = dtype;
-  const auto model =
-      Segmenter::load(load, hash_weights({{"sam_mask_decoder.pred_obj_score_head.layers.2.bias",
-                                           {.mul = 1.0, .add = score_shift}}}));
+  const auto model = Segmenter::load(load, weights_with_score(score_shift));
   Random random(11);
   std::vector<FrameFeatures> features;
   for (int64_t i = 0; i < kFrames; ++i) {

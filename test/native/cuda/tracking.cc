@@ -6,9 +6,8 @@
 #include "native/kernels/cuda/pool.h"
 #include "native/ops/context.h"
 #include "native/sam2/model.h"
-#include "native/weights/weight_source.h"
 #include "test/native/cuda/support.h"
-#include "videomolmo/segmenter.h"
+#include "test/native/tiny_models.h"
 
 namespace vmolmo::test {
 namespace {
@@ -20,30 +19,11 @@ constexpr double kMixedScores = 0.17;
 
 struct Fixture {
   Fixture(Device device, int64_t frames, double score_shift) {
-    SegmenterLoadOptions options;
-    options.device = device;
-    options.threads = 1;
-    Sam2Config& config = options.config;
-    config.image_size = 32;
-    config.trunk.width = 8;
-    config.trunk.blocks_per_stage = {1, 2, 3, 2};
-    config.trunk.widths = {8, 16, 32, 64};
-    config.trunk.window_per_stage = {8, 4, 6, 3};
-    config.trunk.global_blocks = {4};
-    config.hidden_size = 32;
-    config.decoder.heads = 4;
-    config.decoder.mlp_width = 48;
-    config.decoder.iou_head_hidden = 32;
-    config.memory_attention.layers = 2;
-    config.memory_attention.mlp_width = 48;
-    config.memory_encoder.channels = 16;
-    config.memory_encoder.fuser_width = 64;
+    SegmenterLoadOptions options = tiny_segmenter(device, 32);
     // Full after four frames.
-    config.max_memory_frames = 3;
-    config.max_object_pointers = 4;
-    model = Segmenter::load(options,
-                            hash_weights({{"sam_mask_decoder.pred_obj_score_head.layers.2.bias",
-                                           {.mul = 1.0, .add = score_shift}}}));
+    options.config.max_memory_frames = 3;
+    options.config.max_object_pointers = 4;
+    model = Segmenter::load(options, weights_with_score(score_shift));
     Random random(11);
     for (int64_t i = 0; i < frames; ++i) {
       std::vector<uint8_t> bytes(3 * kWidth * kHeight);
