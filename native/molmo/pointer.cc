@@ -130,6 +130,7 @@ std::unique_ptr<Pointer> Pointer::load(const PointerLoadOptions& options) {
   impl->context.set_products(exact ? Products::kExact : Products::kTensorCores);
   weights.widen(options.dtype == WeightDType::kF32);
   weights.narrow(options.dtype == WeightDType::kBF16);
+  weights.narrow_matrices(impl->context.on_cuda() && !exact);
   weights.set_formats(layer_formats(options.dtype, options.int4_group), impl->context.threads());
   impl->model = std::make_unique<VideoMolmo>(impl->context, options.config, weights);
   weights.finish();

@@ -86,6 +86,7 @@ std::unique_ptr<Segmenter> Segmenter::load(const SegmenterLoadOptions& options,
   if (options.dtype == WeightDType::kBF16) impl->context.set_products(Products::kTensorCores);
   loader.widen(options.dtype == WeightDType::kF32);
   loader.narrow(options.dtype == WeightDType::kBF16);
+  loader.narrow_matrices(impl->context.on_cuda() && options.dtype == WeightDType::kBF16);
   loader.set_cancel(options.cancel);
   if (impl->context.on_cuda()) loader.set_memory(&impl->context.memory());
   impl->model = std::make_shared<const sam2::Model>(options.config, loader, impl->context);

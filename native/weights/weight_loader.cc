@@ -73,7 +73,8 @@ Tensor WeightLoader::matrix(const std::string& name, Shape shape) {
   if (tensor.dtype() == DType::kF16 || (widen_ && tensor.dtype() != DType::kF32)) {
     tensor = tensor.to_f32(cpu_heap());
   }
-  if (narrow_ && tensor.dtype() == DType::kF32) tensor = to_bf16(tensor, threads_);
+  const bool narrow = narrow_ || narrow_matrices_;
+  if (narrow && tensor.dtype() == DType::kF32) tensor = to_bf16(tensor, threads_);
   bytes_ += static_cast<int64_t>(tensor.bytes());
   return place(tensor);
 }
@@ -100,8 +101,7 @@ Tensor WeightLoader::place(const Tensor& tensor) const {
 }
 
 Tensor WeightLoader::place_matrix(const Tensor& matrix) const {
-  const bool on_gpu = memory_ && memory_->device().kind == Device::Kind::kCuda;
-  return place(on_gpu && narrow_ ? to_bf16(matrix, threads_) : matrix);
+  return place(narrow_matrices_ ? to_bf16(matrix, threads_) : matrix);
 }
 
 Weight WeightLoader::place(Weight weight) const {

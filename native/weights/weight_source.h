@@ -65,8 +65,7 @@ class WeightLoader {
   Tensor host_f32(const std::string& name, Shape shape);
   // A computed constant in the memory that the model's tensors are handed out in.
   Tensor place(const Tensor& tensor) const;
-  // The same for an f32 matrix that was computed from the checkpoint's: on a GPU it is rounded
-  // where they are, as no fast product takes f32.
+  // The same for an f32 matrix that was computed from the checkpoint's.
   Tensor place_matrix(const Tensor& matrix) const;
   Weight place(Weight weight) const;
   // Hands tensors out as copies in this memory (a GPU's). Null: as they are, on the CPU.
@@ -78,6 +77,9 @@ class WeightLoader {
   // Everything is rounded to bf16 (nearest even) as a bf16 checkpoint has it, and matrices stay
   // bf16, when true. Default false.
   void narrow(bool on) { narrow_ = on; }
+  // Matrices alone become bf16, whatever form the file has: for a GPU whose products round to it.
+  // Default false.
+  void narrow_matrices(bool on) { narrow_matrices_ = on; }
   // The formats that models ask linear() for, and the threads that make them.
   void set_formats(const LayerFormats& formats, ThreadPool& threads);
   const LayerFormats& formats() const { return formats_; }
@@ -99,6 +101,7 @@ class WeightLoader {
   std::vector<std::string> taken_;
   bool widen_ = false;
   bool narrow_ = false;
+  bool narrow_matrices_ = false;
   LayerFormats formats_;
   ThreadPool* threads_ = nullptr;
   Allocator* memory_ = nullptr;
