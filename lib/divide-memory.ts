@@ -36,7 +36,7 @@ export async function divideMemory(
   const shares = divideBudget(
     budget,
     memoryNeed(points, dtype, device),
-    memoryNeed(masks, segmenterDtype(options.dtype), device),
+    memoryNeed(masks, segmenterDtype(options.dtype, device), device),
   )
   return {
     pointer: { memoryBudget: shares.pointer },

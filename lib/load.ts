@@ -16,9 +16,15 @@ export const DTYPES = [...FLOAT_DTYPES, 'int8', 'int4', 'fp4'] as const
 export type FloatDtype = (typeof FLOAT_DTYPES)[number]
 export type Dtype = (typeof DTYPES)[number]
 
-/** What a segmenter holds beside a pointer of this dtype: quantised types are pointers' alone. */
-export const segmenterDtype = (dtype: Dtype = 'stored'): FloatDtype =>
-  FLOAT_DTYPES.find(known => known === dtype) ?? 'stored'
+/** What nobody asked for otherwise; `device` without 'auto'. */
+const defaultDtype = (device: string): FloatDtype => (device === 'cpu' ? 'stored' : 'bf16')
+
+/**
+ * What a segmenter holds beside a pointer of this dtype: quantised types are pointers' alone, the default
+ * goes with them.
+ */
+export const segmenterDtype = (dtype: Dtype | undefined, device: string): FloatDtype =>
+  FLOAT_DTYPES.find(known => known === dtype) ?? defaultDtype(device)
 
 export interface LoadOptions<D extends Dtype = FloatDtype> {
   /**
@@ -70,7 +76,7 @@ export function loadSettings<D extends Dtype>(
     )
   }
   const device = asked === 'auto' ? 'cpu' : asked
-  const dtype = options.dtype ?? (device === 'cpu' ? 'stored' : 'bf16')
+  const dtype = options.dtype ?? defaultDtype(device)
   if (!(dtypes as readonly string[]).includes(dtype)) {
     throw new InvalidArgumentError(`dtype must be one of ${dtypes.join(', ')}, got ${dtype}`)
   }

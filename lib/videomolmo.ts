@@ -10,7 +10,7 @@ import type { PointResult } from './ground/point.js'
 import type { GroundResult } from './ground/result.js'
 import type { ClipSegmenter, Tracking } from './ground/segmenter.js'
 import { GroundSession, type SessionOptions } from './ground/session.js'
-import { segmenterDtype } from './load.js'
+import { DTYPES, loadSettings, segmenterDtype } from './load.js'
 import { Pointer, type PointerLoadOptions } from './pointer.js'
 import { Segmenter } from './segmenter.js'
 import { checkSentence } from './text/prompt.js'
@@ -18,7 +18,7 @@ import type { ClipSource } from './video/frame.js'
 import { openClip } from './video/source.js'
 
 /**
- * `dtype` is both models'; the quantised ones are the pointer's, the segmenter stays 'stored' then.
+ * `dtype` is both models'; the quantised ones are the pointer's, the segmenter has its default then.
  * `memoryBudget` is both models' together: the segmenter gets what it makes use of, the pointer the rest.
  */
 export interface VideoMolmoLoadOptions extends PointerLoadOptions {
@@ -105,7 +105,7 @@ export class VideoMolmo<S extends Segmenter | ClipSegmenter = Segmenter>
           : await Segmenter.load(segmenter, {
               ...options,
               ...budgets?.segmenter,
-              dtype: segmenterDtype(options.dtype),
+              dtype: segmenterDtype(options.dtype, loadSettings(options, DTYPES).device),
             })
       if (masks instanceof Segmenter && masks !== segmenter) owned.push(masks)
       return new VideoMolmo(points, masks, addon(), owned, tracking)

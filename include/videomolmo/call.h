@@ -29,12 +29,6 @@ struct RgbImage {
 // What is not quantised stays as the file has it.
 enum class WeightDType : uint8_t { kStored, kF32, kBF16, kInt8, kInt4, kFp4 };
 
-// What a model holds of its GPU's memory, weights included; zeros on the CPU.
-struct DeviceMemoryUse {
-  size_t taken = 0;  // bytes held from the device
-  size_t idle = 0;   // of them, in no tensor
-};
-
 struct CallOptions {
   std::shared_ptr<const CancelFlag> cancel;
   // Receives every stage under its golden name. Slower: nothing is skipped then.

@@ -43,7 +43,6 @@ struct PointerInfo {
   int64_t work_bytes = 0;  // that the work takes beside the weights, at most
   int64_t sequences = 0;   // answers that are decoded side by side
   int64_t frames = 0;      // encoded frames that a stream should keep at most
-  MemoryUse memory;        // now
   int threads = 0;
 };
 
@@ -126,7 +125,7 @@ class Pointer {
   PointerInfo info() const;
   const MolmoConfig& config() const;
   // Waits until the device has done everything that was asked of it.
-  DeviceMemoryUse memory_use();
+  MemoryUse memory_use();
   // A clip or a camera. The stream must not outlive the pointer.
   std::unique_ptr<PointerStream> open_stream(const StreamOptions& options = {});
   PreparedImage preprocess(const RgbImage& image);

@@ -169,7 +169,6 @@ struct SegmenterInfo {
   int64_t weight_bytes = 0;
   int64_t work_bytes = 0;  // that the work of `objects` takes beside the weights, at most
   int64_t objects = 0;     // that memory is there for from the start
-  MemoryUse memory;        // now
   int threads = 0;
 };
 
@@ -194,7 +193,7 @@ class Segmenter {
   SegmenterInfo info() const;
   const Sam2Config& config() const;
   // Waits until the device has done everything that was asked of it.
-  DeviceMemoryUse memory_use();
+  MemoryUse memory_use();
   // Milliseconds per stage of the last call.
   const std::map<std::string, double>& times() const;
 

@@ -114,6 +114,7 @@ struct Storage {
   DeviceMemory* memory = nullptr;  // null on the CPU; kept alive by owner
 };
 
+// Of the memory that tensors lie in: a GPU's pool or the process's heap.
 struct MemoryUse {
   size_t taken = 0;         // bytes held from the system or the device
   size_t idle = 0;          // of them, in no tensor and no graph

@@ -24,7 +24,7 @@ async function loadTiny({ device, dtype, threads }: BenchOptions): Promise<Addon
       weights: { hash: true, adjust },
       names: 'original',
       device,
-      dtype: segmenterDtype(dtype),
+      dtype: segmenterDtype(dtype, device),
       threads,
     }),
   )

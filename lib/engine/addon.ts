@@ -68,8 +68,6 @@ export interface AddonModelInfo {
   /** Bytes that the work takes beside the weights, at most. */
   workBytes: number
   threads: number
-  /** Where tensors lie now: bytes held, of them idle, the most in use at a time, pinned ones of the host. */
-  memory: { taken: number; idle: number; peak: number; pinned: number; allocations: number }
 }
 
 export interface AddonPointerInfo extends AddonModelInfo {
@@ -116,12 +114,17 @@ export interface AddonMemoryOptions<Config> {
   available?: number
 }
 
-/** Bytes of its GPU's memory that a model holds, weights included; zeros on the CPU. */
+/** Of the memory that a model's tensors lie in, in bytes: its GPU's (weights included), or the heap. */
 export interface AddonMemoryUse {
-  /** Held from the device. */
   taken: number
-  /** Of them, in no tensor. */
+  /** Of them, in no tensor and no graph. */
   idle: number
+  /** The most that was in tensors at a time. */
+  peak: number
+  /** Of the host's memory, that copies to a GPU go through. */
+  pinned: number
+  /** How often the GPU or the system was asked for memory. */
+  allocations: number
 }
 
 // --- pointer -----------------------------------------------------------------------------------------

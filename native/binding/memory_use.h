@@ -8,6 +8,7 @@
 #include "native/binding/cancel.h"
 #include "native/binding/engine_thread.h"
 #include "native/binding/errors.h"
+#include "native/binding/numbers.h"
 
 namespace vmolmo::binding {
 
@@ -19,12 +20,15 @@ Napi::Value submit_memory_use(const Napi::CallbackInfo& info, EngineThread& engi
     Job job;
     job.cancel = cancel_flag(Argument(info.Env().Undefined(), "cancel"));
     job.work = [model = std::move(model)]() -> Finish {
-      const DeviceMemoryUse use = model->get()->memory_use();
+      const MemoryUse use = model->get()->memory_use();
       return [use](Napi::Env env) -> Napi::Value {
-        auto object = Napi::Object::New(env);
-        object.Set("taken", static_cast<double>(use.taken));
-        object.Set("idle", static_cast<double>(use.idle));
-        return object;
+        return Numbers(env)
+            .set("taken", use.taken)
+            .set("idle", use.idle)
+            .set("peak", use.peak)
+            .set("pinned", use.pinned)
+            .set("allocations", use.allocations)
+            .object();
       };
     };
     return engine.submit(info.Env(), std::move(job));

@@ -2,8 +2,6 @@
 
 #include <napi.h>
 
-#include "videomolmo/tensor.h"
-
 namespace vmolmo::binding {
 
 // A JavaScript object of numbers.
@@ -21,15 +19,5 @@ class Numbers {
  private:
   Napi::Object object_;
 };
-
-inline Napi::Object to_js(Napi::Env env, const MemoryUse& use) {
-  return Numbers(env)
-      .set("taken", use.taken)
-      .set("idle", use.idle)
-      .set("peak", use.peak)
-      .set("pinned", use.pinned)
-      .set("allocations", use.allocations)
-      .object();
-}
 
 }  // namespace vmolmo::binding

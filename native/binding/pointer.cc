@@ -250,9 +250,7 @@ class PointerHandle : public Handle<PointerHandle, PointerState> {
           .set("sequences", model.sequences)
           .set("frames", model.frames)
           .set("threads", model.threads);
-      Napi::Object object = numbers.object();
-      object.Set("memory", to_js(info.Env(), model.memory));
-      return object;
+      return numbers.object();
     });
   }
 

@@ -136,9 +136,7 @@ class SegmenterHandle : public Handle<SegmenterHandle, SegmenterState> {
           .set("workBytes", model.work_bytes)
           .set("objects", model.objects)
           .set("threads", model.threads);
-      Napi::Object object = numbers.object();
-      object.Set("memory", to_js(info.Env(), model.memory));
-      return object;
+      return numbers.object();
     });
   }
 

@@ -144,14 +144,10 @@ std::unique_ptr<Pointer> Pointer::load(const PointerLoadOptions& options) {
 Pointer::Pointer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Pointer::~Pointer() = default;
 
-PointerInfo Pointer::info() const {
-  PointerInfo info = impl_->info;
-  info.memory = impl_->context.memory().use();
-  return info;
-}
+PointerInfo Pointer::info() const { return impl_->info; }
 const MolmoConfig& Pointer::config() const { return impl_->config; }
 
-DeviceMemoryUse Pointer::memory_use() { return impl_->context.finish(); }
+MemoryUse Pointer::memory_use() { return impl_->context.finish(); }
 
 std::unique_ptr<PointerStream> Pointer::open_stream(const StreamOptions& options) {
   const int64_t capacity =

@@ -47,16 +47,14 @@ void Context::activate() {
   }
 }
 
-DeviceMemoryUse Context::finish() {
+MemoryUse Context::finish() {
   if constexpr (kBuiltWithCuda) {
     if (pool_) {
       activate();
       pool_->synchronize();
-      const auto use = pool_->use();
-      return {use.taken, use.idle};
     }
   }
-  return {};
+  return memory_->use();
 }
 
 Tensor Context::to_device(const Tensor& tensor) {

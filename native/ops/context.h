@@ -56,8 +56,8 @@ class Context {
   cuda::CublasLtGemm* library();
   // To be called by a thread before its first op in a while.
   void activate();
-  // Waits until the device has done everything; what the context holds of its memory then.
-  DeviceMemoryUse finish();
+  // Waits until the device has done everything; what its tensors take of the memory then.
+  MemoryUse finish();
 
   // The tensor where this context's ops can take it: a copy if it lies in the CPU's memory and the
   // device is another one, else itself.

@@ -100,14 +100,10 @@ std::unique_ptr<Segmenter> Segmenter::load(const SegmenterLoadOptions& options,
 Segmenter::Segmenter(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Segmenter::~Segmenter() = default;
 
-SegmenterInfo Segmenter::info() const {
-  SegmenterInfo info = impl_->info;
-  info.memory = impl_->context.memory().use();
-  return info;
-}
+SegmenterInfo Segmenter::info() const { return impl_->info; }
 const Sam2Config& Segmenter::config() const { return impl_->model->config(); }
 const std::map<std::string, double>& Segmenter::times() const { return impl_->context.times(); }
-DeviceMemoryUse Segmenter::memory_use() { return impl_->context.finish(); }
+MemoryUse Segmenter::memory_use() { return impl_->context.finish(); }
 Context& Segmenter::context() { return impl_->context; }
 const std::shared_ptr<const sam2::Model>& Segmenter::model() const { return impl_->model; }
 

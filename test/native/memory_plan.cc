@@ -48,7 +48,7 @@ TEST_CASE("memory plan: sequences are as long as the largest image") {
 TEST_CASE("memory: a pointer's work takes what was planned, and memory stays flat") {
   for (const bool olmo : {false, true}) {
     const auto pointer = Pointer::load(tiny_pointer({}, olmo));
-    const auto before = static_cast<int64_t>(pointer->info().memory.peak);
+    const auto before = static_cast<int64_t>(pointer->memory_use().peak);
     const MemoryUse first = ask_often(*pointer, 40), last = ask_often(*pointer, 120);
     const PointerInfo info = pointer->info();
     check(last.taken == first.taken && last.allocations == first.allocations, "memory grew from ",
@@ -77,7 +77,7 @@ TEST_CASE("memory: a budget narrows the work and changes no answer") {
 
 TEST_CASE("memory: a segmenter's work takes what was planned, and memory stays flat") {
   const auto model = Segmenter::load(tiny_segmenter({}));
-  const auto before = static_cast<int64_t>(model->info().memory.peak);
+  const auto before = static_cast<int64_t>(model->memory_use().peak);
   const MemoryUse first = follow_often(*model, 30), last = follow_often(*model, 60);
   check(last.taken == first.taken && last.allocations == first.allocations, "memory grew from ",
         first.taken, " to ", last.taken, " bytes");

@@ -102,7 +102,7 @@ inline MemoryUse ask_often(Pointer& pointer, int rounds) {
     options.max_new_tokens = 2 + round % 2;
     streams[which]->answer(requests, options);
   }
-  return pointer.info().memory;
+  return pointer.memory_use();
 }
 
 // Two objects through a clip, forwards; the memory that is used then.
@@ -127,7 +127,7 @@ inline MemoryUse follow_often(Segmenter& segmenter, int64_t frames) {
     for (const int64_t object : {1, 2}) video->add_points(0, features, object, click);
     video->commit(0, features);
   }
-  return segmenter.info().memory;
+  return segmenter.memory_use();
 }
 
 }  // namespace vmolmo::test
