@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import type { AddonMemoryUse } from '../../lib/engine/addon.js'
+import { addon } from '../../lib/engine/loader.js'
 
 /** A model whose device can be waited for. */
 interface Waitable {
@@ -24,11 +25,7 @@ export async function repeated(rounds: number, once: () => Promise<number>): Pro
 
 /** Intersection over union of masks of 0 and 1; 1 for two empty ones. */
 export function maskIou(a: Uint8Array, b: Uint8Array): number {
-  let both = 0
-  let either = 0
-  for (let i = 0; i < a.length; i++) {
-    both += a[i]! & b[i]!
-    either += a[i]! | b[i]!
-  }
-  return either === 0 ? 1 : both / either
+  const line = (data: Uint8Array) => ({ data, width: data.length, height: 1 })
+  const { intersection, union } = addon().maskOverlap(line(a), line(b))
+  return union === 0 ? 1 : intersection / union
 }

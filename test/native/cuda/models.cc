@@ -60,6 +60,18 @@ TEST_CASE("cuda models: bf16 and quantised weights answer like the CPU's") {
   }
 }
 
+TEST_CASE("cuda models: beside quantised matrices the others are bf16") {
+  PointerLoadOptions cpu = tiny_pointer({}, false), gpu = tiny_pointer(kGpu, false);
+  const int64_t stored = Pointer::load(gpu)->info().weight_bytes;
+  check(stored == Pointer::load(cpu)->info().weight_bytes, "stored weights changed");
+  cpu.dtype = gpu.dtype = WeightDType::kInt8;
+  const int64_t host = Pointer::load(cpu)->info().weight_bytes;
+  const int64_t device = Pointer::load(gpu)->info().weight_bytes;
+  // Most of this model is its vision encoder.
+  check(device < host && device > host / 4, "weights: ", host, " bytes on the CPU, ", device,
+        " on the GPU");
+}
+
 TEST_CASE("cuda models: host memory is free for reuse as soon as a call returns") {
   const auto expected = ask(tiny_pointer({}, false));
   const DeferredWork deferred;
@@ -76,9 +88,8 @@ std::vector<float> segment_clip(Device device, double score_shift,
   Random random(11);
   std::vector<FrameFeatures> features;
   for (int64_t i = 0; i < kFrames; ++i) {
-    std::vector<uint8_t> bytes(3 * kWidth * kHeight);
-    for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random.integer(0, 255));
-    features.push_back(model->encode({bytes.data(), kWidth, kHeight, 0}));
+    features.push_back(
+        model->encode({random_picture(random, kWidth, kHeight).data(), kWidth, kHeight, 0}));
   }
   VideoOptions options;
   options.width = kWidth;

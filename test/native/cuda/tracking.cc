@@ -26,9 +26,8 @@ struct Fixture {
     model = Segmenter::load(options, weights_with_score(score_shift));
     Random random(11);
     for (int64_t i = 0; i < frames; ++i) {
-      std::vector<uint8_t> bytes(3 * kWidth * kHeight);
-      for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random.integer(0, 255));
-      features.push_back(model->encode({bytes.data(), kWidth, kHeight, 0}));
+      features.push_back(
+          model->encode({random_picture(random, kWidth, kHeight).data(), kWidth, kHeight, 0}));
     }
   }
 
