@@ -1,12 +1,12 @@
 #include "native/ops/gather.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "native/kernels/cpu/kernels.h"
 #include "native/kernels/cuda/rows.h"
 #include "native/ops/checks.h"
 #include "native/ops/on_cuda.h"
+#include "native/ops/tokens.h"
 
 namespace vmolmo::ops {
 namespace {
@@ -20,38 +20,11 @@ Tensor ids_on_device(Context& context, std::span<const int32_t> ids) {
 
 Tensor gather_rows(Context& context, const Tensor& table, std::span<const int32_t> ids) {
   require_rank(table, 2, "gather_rows");
-  require(table.is_contiguous(), Code::kInternal, "gather_rows: the table must be contiguous.");
-  require(table.dtype() == DType::kF32 || table.dtype() == DType::kBF16, Code::kInternal,
-          "gather_rows: expected an F32 or BF16 table; got ", table.dtype(), ".");
-  const int64_t width = table.dim(1);
-  const auto count = static_cast<int64_t>(ids.size());
-  Tensor rows = context.empty({count, width});
   for (const int32_t id : ids) {
     require(id >= 0 && id < table.dim(0), Code::kInvalidArgument, "Id ", id,
             " lies outside the table of ", table.dim(0), " rows.");
   }
-  if (count == 0) return rows;
-  ON_CUDA(context) {
-    const Tensor index = ids_on_device(context, ids);
-    if (table.dtype() == DType::kF32) {
-      cuda::gather_rows(stream(context), on_device<float>(table), on_device<int32_t>(index),
-                        on_device<float>(rows), count, width);
-    } else {
-      cuda::gather_rows_bf16(stream(context), on_device_words(table), on_device<int32_t>(index),
-                             on_device<float>(rows), count, width);
-    }
-    return rows;
-  }
-  for (size_t i = 0; i < ids.size(); ++i) {
-    float* out = rows.data<float>() + static_cast<int64_t>(i) * width;
-    if (table.dtype() == DType::kF32) {
-      std::memcpy(out, table.data<float>() + ids[i] * width, sizeof(float) * size_t(width));
-    } else {
-      const BFloat16* row = table.data<BFloat16>() + ids[i] * width;
-      for (int64_t c = 0; c < width; ++c) out[c] = static_cast<float>(row[c]);
-    }
-  }
-  return rows;
+  return embed_tokens(context, table, {}, ids_on_device(context, ids));
 }
 
 void scatter_add_rows(Context& context, Tensor& x, const Tensor& rows,

@@ -20,14 +20,6 @@ __global__ void softmax_kernel(const float* x, float* y, int64_t n) {
   for (int64_t i = threadIdx.x; i < n; i += kThreads) y[i] = expf(x[i] - top) / sum;
 }
 
-template <typename Word>
-__global__ void gather_kernel(const Word* table, const int32_t* ids, float* out, int64_t count,
-                              int64_t width) {
-  for (int64_t i = first_item(); i < count * width; i += item_step()) {
-    out[i] = load_float(table + ids[i / width] * width + i % width);
-  }
-}
-
 __global__ void scatter_add_kernel(float* x, const float* rows, const int32_t* index, int64_t count,
                                    int64_t width) {
   for (int64_t i = first_item(); i < count * width; i += item_step()) {
@@ -67,18 +59,6 @@ __global__ void rope_axial_kernel(T* x, int64_t batch_stride, int64_t row_stride
 
 void softmax(Stream stream, const float* x, float* y, int64_t rows, int64_t n) {
   launch(softmax_kernel, {static_cast<unsigned>(rows), kThreads, 0, stream}, x, y, n);
-}
-
-void gather_rows(Stream stream, const float* table, const int32_t* ids, float* out, int64_t count,
-                 int64_t width) {
-  launch(gather_kernel<float>, {grid_for(count * width, kThreads), kThreads, 0, stream}, table, ids,
-         out, count, width);
-}
-
-void gather_rows_bf16(Stream stream, const uint16_t* table, const int32_t* ids, float* out,
-                      int64_t count, int64_t width) {
-  launch(gather_kernel<__nv_bfloat16>, {grid_for(count * width, kThreads), kThreads, 0, stream},
-         reinterpret_cast<const __nv_bfloat16*>(table), ids, out, count, width);
 }
 
 void scatter_add_rows(Stream stream, float* x, const float* rows, const int32_t* index,

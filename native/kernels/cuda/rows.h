@@ -4,17 +4,12 @@
 
 #include "native/kernels/cuda/stream.h"
 
-// Softmax, gathering and scattering of rows, RoPE.
+// Softmax, scattering of rows, RoPE.
 namespace vmolmo::cuda {
 
 // x, y [rows, n].
 void softmax(Stream stream, const float* x, float* y, int64_t rows, int64_t n);
 
-// out [count, width] = table[ids[i]]; the table is f32, or bf16 words.
-void gather_rows(Stream stream, const float* table, const int32_t* ids, float* out, int64_t count,
-                 int64_t width);
-void gather_rows_bf16(Stream stream, const uint16_t* table, const int32_t* ids, float* out,
-                      int64_t count, int64_t width);
 // x[index[i]] += rows[i] for index[i] >= 0. Of equal indices every one counts.
 void scatter_add_rows(Stream stream, float* x, const float* rows, const int32_t* index,
                       int64_t count, int64_t width);
