@@ -23,7 +23,6 @@ export {
   toConversations,
 } from './annotate/conversations.js'
 export type { AnnotateOptions, ChooseOptions } from './annotate/options.js'
-export type { MemorySize } from './budget.js'
 export { writeArchive } from './datasets/archive.js'
 export type {
   Dataset,
@@ -82,6 +81,7 @@ export type {
   TrackOptions,
 } from './ground/segmenter.js'
 export { GroundSession, type SessionMode, type SessionOptions } from './ground/session.js'
+export { VideoMolmo, type VideoMolmoLoadOptions } from './ground/videomolmo.js'
 export { type CocoVideoFile, readCoco, toCoco } from './labels/coco.js'
 export { type CollectorOptions, LabelCollector } from './labels/collector.js'
 export { toCvat } from './labels/cvat.js'
@@ -101,11 +101,12 @@ export type {
 } from './labels/labels.js'
 export { readCvat } from './labels/read-cvat.js'
 export { readYoutubeVos, writeYoutubeVos } from './labels/youtube-vos.js'
-export { type Dtype, EMBEDDED, type FloatDtype, type LoadOptions } from './load.js'
-export { type FuseOptions, fuseMasks } from './masks.js'
+export type { MemorySize } from './load/budget.js'
+export { type Dtype, EMBEDDED, type FloatDtype, type LoadOptions } from './load/settings.js'
 export * as evaluate from './metrics/index.js'
-export { Pointer, type PointerLoadOptions } from './pointer.js'
-export type { PromptBox, PromptPoint } from './prompts.js'
+export { Pointer, type PointerLoadOptions } from './point/pointer.js'
+export { type FuseOptions, fuseMasks } from './segment/masks.js'
+export type { PromptBox, PromptPoint } from './segment/prompts.js'
 export {
   type EncodedImage,
   type ImageSource,
@@ -113,10 +114,7 @@ export {
   type SegmentOptions,
   type SegmentPrompt,
   type SegmentResult,
-} from './segmenter.js'
-export type { ClipOptions, ClipSource } from './video/frame.js'
-export type { PixelFormat, RawFrame, RgbImage } from './video/pixels.js'
-export { VideoWriter } from './video/writer.js'
+} from './segment/segmenter.js'
 export {
   type ObjectId,
   type PromptOptions,
@@ -125,5 +123,7 @@ export {
   type SegmentedObject,
   SegmentVideo,
   type SegmentVideoOptions,
-} from './video-segmenter.js'
-export { VideoMolmo, type VideoMolmoLoadOptions } from './videomolmo.js'
+} from './segment/video-segmenter.js'
+export type { ClipOptions, ClipSource } from './video/frame.js'
+export type { PixelFormat, RawFrame, RgbImage } from './video/pixels.js'
+export { VideoWriter } from './video/writer.js'

@@ -5,7 +5,7 @@ import { heldBytes } from '../../lib/hub/memory.js'
 import { molmoConfig } from '../../lib/hub/molmo-config.js'
 import { sam2Config } from '../../lib/hub/sam2-config.js'
 import { releasedSam2 } from '../../lib/hub/sam2-sizes.js'
-import type { Dtype } from '../../lib/load.js'
+import type { Dtype } from '../../lib/load/settings.js'
 import type { RgbImage } from '../../lib/video/pixels.js'
 
 /** What is measured: the released models, or tiny ones that the emulated device can run. */

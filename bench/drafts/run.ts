@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { VideoMolmo } from '../../lib/videomolmo.js'
+import { VideoMolmo } from '../../lib/ground/videomolmo.js'
 
 /**
  * npm run bench -- drafts [SENTENCE]: how many passes of the decoder's weights the demo clip's keyframes

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { readCheckpoint } from '../../lib/hub/checkpoint.js'
-import { EMBEDDED } from '../../lib/load.js'
+import { EMBEDDED } from '../../lib/load/settings.js'
 import { promptText } from '../../lib/text/prompt.js'
 import { TextTokenizer } from '../../lib/text/tokenizer.js'
 import { openClip } from '../../lib/video/source.js'

@@ -3,7 +3,7 @@ import { addon } from '../engine/loader.js'
 import type { Mask } from '../formats/mask.js'
 import type { Point } from '../ground/engine.js'
 import { distinctPoints } from '../ground/points.js'
-import type { EncodedImage, ImageSource, Segmenter } from '../segmenter.js'
+import type { EncodedImage, ImageSource, Segmenter } from '../segment/segmenter.js'
 import { type AnnotateSettings, annotateSettings, type ChooseOptions } from './options.js'
 import { drawPoints, uniformDraws } from './sample.js'
 

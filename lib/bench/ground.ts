@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { VideoMolmo } from '../videomolmo.js'
+import { VideoMolmo } from '../ground/videomolmo.js'
 import type { BenchOptions, BenchRow } from './run.js'
 
 /** The clip that comes with the package. */

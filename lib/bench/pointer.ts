@@ -4,7 +4,7 @@ import { addon } from '../engine/loader.js'
 import { Fields } from '../hub/fields.js'
 import { heldBytes } from '../hub/memory.js'
 import { molmoConfig } from '../hub/molmo-config.js'
-import type { Dtype } from '../load.js'
+import type { Dtype } from '../load/settings.js'
 import { testPicture } from './pictures.js'
 import type { BenchOptions, BenchRow } from './run.js'
 

@@ -3,7 +3,7 @@ import { typed } from '../engine/errors.js'
 import { addon } from '../engine/loader.js'
 import { Fields } from '../hub/fields.js'
 import { sam2Config } from '../hub/sam2-config.js'
-import { segmenterDtype } from '../load.js'
+import { segmenterDtype } from '../load/settings.js'
 import { testPicture } from './pictures.js'
 import { type BenchOptions, type BenchRow, repeat } from './run.js'
 

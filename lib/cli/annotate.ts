@@ -7,7 +7,7 @@ import { AnnotationWriter } from '../annotate/writer.js'
 import { AbortedError } from '../engine/errors.js'
 import { type LabelFormat, writeLabels } from '../labels/files.js'
 import type { LabelledClip } from '../labels/labels.js'
-import { Segmenter } from '../segmenter.js'
+import { Segmenter } from '../segment/segmenter.js'
 import type { CommandContext } from './context.js'
 import {
   loadOptions,

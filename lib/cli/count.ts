@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import { toJson } from '../formats/outputs.js'
 import { COUNT_RULES, type CountRule } from '../ground/count.js'
-import { Pointer } from '../pointer.js'
+import { Pointer } from '../point/pointer.js'
 import type { CommandContext } from './context.js'
 import {
   loadOptions,

@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { addon } from '../engine/loader.js'
-import { EMBEDDED, packageVersion } from '../load.js'
+import { EMBEDDED, packageVersion } from '../load/settings.js'
 import { libav } from '../video/libav.js'
 import { type CommandContext, EXIT } from './context.js'
 import { withJson } from './options.js'

@@ -3,7 +3,7 @@ import { Option } from 'commander'
 import { AbortedError } from '../engine/errors.js'
 import { FUSION_STRATEGIES, type GroundOptions } from '../ground/options.js'
 import { TRACKING, type Tracking } from '../ground/segmenter.js'
-import { VideoMolmo } from '../videomolmo.js'
+import { VideoMolmo } from '../ground/videomolmo.js'
 import type { CommandContext } from './context.js'
 import { type GroundOutputFlags, GroundOutputs } from './ground-outputs.js'
 import {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { type Checkpoint, readCheckpoint } from '../hub/checkpoint.js'
 import { memoryByDtype, parameterCount, workMemory } from '../hub/memory.js'
-import { type DeviceName, DTYPES, loadSettings } from '../load.js'
+import { type DeviceName, DTYPES, loadSettings } from '../load/settings.js'
 import type { CommandContext } from './context.js'
 import { withJson } from './options.js'
 

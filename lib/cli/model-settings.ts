@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { EMBEDDED } from '../load.js'
+import { EMBEDDED } from '../load/settings.js'
 import type { ModelFlags } from './options.js'
 
 /** Size and age of a checkpoint's files, to notice when another one lies at the same place. */

@@ -1,7 +1,13 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { LABEL_FORMATS, type LabelFormat } from '../labels/files.js'
-import { type DeviceName, DTYPES, type Dtype, FLOAT_DTYPES, type LoadOptions } from '../load.js'
-import type { PointerLoadOptions } from '../pointer.js'
+import {
+  type DeviceName,
+  DTYPES,
+  type Dtype,
+  FLOAT_DTYPES,
+  type LoadOptions,
+} from '../load/settings.js'
+import type { PointerLoadOptions } from '../point/pointer.js'
 
 export interface ModelFlags {
   pointer?: string

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { toJson } from '../formats/outputs.js'
 import type { PointOptions } from '../ground/options.js'
-import { Pointer } from '../pointer.js'
+import { Pointer } from '../point/pointer.js'
 import type { CommandContext } from './context.js'
 import {
   loadOptions,

@@ -15,8 +15,9 @@ import { type TrialModels, trialModels } from '../evaluate/trial.js'
 import { writeWhole } from '../formats/outputs.js'
 import { toText } from '../formats/table.js'
 import { FUSION_STRATEGIES, type FusionStrategy } from '../ground/options.js'
+import { VideoMolmo } from '../ground/videomolmo.js'
 import { readCheckpoint } from '../hub/checkpoint.js'
-import { EMBEDDED } from '../load.js'
+import { EMBEDDED } from '../load/settings.js'
 import {
   sweepCsv,
   sweepHtml,
@@ -24,7 +25,6 @@ import {
   sweepResults,
   sweepTexts,
 } from '../reports/sweep-report.js'
-import { VideoMolmo } from '../videomolmo.js'
 import type { CommandContext } from './context.js'
 import {
   chosenSequences,

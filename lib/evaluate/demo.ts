@@ -4,10 +4,10 @@ import { fileURLToPath } from 'node:url'
 import { OutputWriter } from '../formats/outputs.js'
 import { decodeLabelPng } from '../formats/png.js'
 import type { GroundResult } from '../ground/result.js'
+import { VideoMolmo } from '../ground/videomolmo.js'
 import { scoreMasks } from '../metrics/masks.js'
 import { meanOf } from '../metrics/statistics.js'
 import { openClip } from '../video/source.js'
-import { VideoMolmo } from '../videomolmo.js'
 
 /**
  * Grounds the clip that comes with the package, writes every output and prints the score:

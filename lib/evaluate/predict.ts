@@ -10,7 +10,7 @@ import type { GroundEngine, Timings } from '../ground/engine.js'
 import { groundClip } from '../ground/ground.js'
 import { type GroundOptions, groundSettings } from '../ground/options.js'
 import { addTimes } from '../ground/slot.js'
-import type { Segmenter } from '../segmenter.js'
+import type { Segmenter } from '../segment/segmenter.js'
 import { openImageFiles } from '../video/images.js'
 
 /** The models under test. */

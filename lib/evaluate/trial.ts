@@ -6,7 +6,7 @@ import type { ClickPlan } from '../ground/more-clicks.js'
 import type { FusionStrategy, PointOptions } from '../ground/options.js'
 import type { GroundResult } from '../ground/result.js'
 import type { ClipSegmenter, Tracking } from '../ground/segmenter.js'
-import type { VideoMolmo } from '../videomolmo.js'
+import type { VideoMolmo } from '../ground/videomolmo.js'
 import { CachedEngine } from './cached-engine.js'
 import type { Subject } from './predict.js'
 import {

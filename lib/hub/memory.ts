@@ -1,7 +1,7 @@
-import { type MemoryNeed, requireBudget } from '../budget.js'
 import type { AddonPointerMemory, AddonSegmenterMemory } from '../engine/addon.js'
 import { addon } from '../engine/loader.js'
-import type { Dtype } from '../load.js'
+import { type MemoryNeed, requireBudget } from '../load/budget.js'
+import type { Dtype } from '../load/settings.js'
 import type { Checkpoint, TensorRow } from './checkpoint.js'
 
 const BYTES: Record<string, number> = { F32: 4, BF16: 2, F16: 2, I64: 8, I32: 4, U8: 1, BOOL: 1 }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import sharp from 'sharp'
 import t from 'tap'
 import { EXIT } from '../../lib/cli/context.js'
-import { EMBEDDED } from '../../lib/load.js'
+import { EMBEDDED } from '../../lib/load/settings.js'
 import { demoFolder, run, start } from '../support/cli.js'
 
 const clip = join(demoFolder, 'clip.mp4')

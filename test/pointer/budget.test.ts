@@ -1,8 +1,8 @@
 import t from 'tap'
-import { divideBudget, memoryBytes } from '../../lib/budget.js'
 import { readCheckpoint } from '../../lib/hub/checkpoint.js'
 import { memoryNeed, workMemory } from '../../lib/hub/memory.js'
 import { EMBEDDED, Pointer, Segmenter, VideoMolmo } from '../../lib/index.js'
+import { divideBudget, memoryBytes } from '../../lib/load/budget.js'
 
 const invalid = { code: 'INVALID_ARGUMENT' }
 const clip = new URL('../../../assets/demo/clip.mp4', import.meta.url)

@@ -7,7 +7,7 @@ import type {
 } from '../../lib/engine/addon.js'
 import { addon } from '../../lib/engine/loader.js'
 import { readCheckpoint } from '../../lib/hub/checkpoint.js'
-import { EMBEDDED } from '../../lib/load.js'
+import { EMBEDDED } from '../../lib/load/settings.js'
 
 export const FRAME = { width: 96, height: 64 }
 

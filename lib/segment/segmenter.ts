@@ -3,24 +3,30 @@ import type {
   AddonImageFeatures,
   AddonImagePrompt,
   AddonSegmenter,
-} from './engine/addon.js'
-import { withCancel } from './engine/cancel.js'
-import { InvalidArgumentError, UnsupportedModelError } from './engine/errors.js'
-import { addon } from './engine/loader.js'
-import { Mask } from './formats/mask.js'
-import { MemorySegmenter } from './ground/memory-segmenter.js'
-import type { ClickPlan } from './ground/more-clicks.js'
-import { PerFrameSegmenter } from './ground/per-frame-segmenter.js'
-import { type ClipSegmenter, TRACKING, type Tracking } from './ground/segmenter.js'
-import { readCheckpoint } from './hub/checkpoint.js'
-import { checkLimit } from './hub/memory.js'
-import { cancellable, EMBEDDED, FLOAT_DTYPES, type LoadOptions, loadSettings } from './load.js'
-import { LoadedModel } from './loaded-model.js'
+} from '../engine/addon.js'
+import { withCancel } from '../engine/cancel.js'
+import { InvalidArgumentError, UnsupportedModelError } from '../engine/errors.js'
+import { addon } from '../engine/loader.js'
+import { Mask } from '../formats/mask.js'
+import { MemorySegmenter } from '../ground/memory-segmenter.js'
+import type { ClickPlan } from '../ground/more-clicks.js'
+import { PerFrameSegmenter } from '../ground/per-frame-segmenter.js'
+import { type ClipSegmenter, TRACKING, type Tracking } from '../ground/segmenter.js'
+import { readCheckpoint } from '../hub/checkpoint.js'
+import { checkLimit } from '../hub/memory.js'
+import { LoadedModel } from '../load/loaded-model.js'
+import {
+  cancellable,
+  EMBEDDED,
+  FLOAT_DTYPES,
+  type LoadOptions,
+  loadSettings,
+} from '../load/settings.js'
+import type { ClipOptions, ClipSource } from '../video/frame.js'
+import { readImage } from '../video/images.js'
+import { type RawFrame, type RgbImage, toRgb } from '../video/pixels.js'
+import { FrameReader } from '../video/reader.js'
 import { type PromptBox, type PromptPoint, toAddonBox, toAddonPoints } from './prompts.js'
-import type { ClipOptions, ClipSource } from './video/frame.js'
-import { readImage } from './video/images.js'
-import { type RawFrame, type RgbImage, toRgb } from './video/pixels.js'
-import { FrameReader } from './video/reader.js'
 import { SegmentVideo, type SegmentVideoOptions } from './video-segmenter.js'
 
 /** One object on one picture; at least one of points, box and maskInput. */

@@ -1,7 +1,7 @@
-import { InvalidArgumentError, toTypedError } from './engine/errors.js'
-import { addon } from './engine/loader.js'
-import { Mask } from './formats/mask.js'
-import type { FusionStrategy } from './ground/options.js'
+import { InvalidArgumentError, toTypedError } from '../engine/errors.js'
+import { addon } from '../engine/loader.js'
+import { Mask } from '../formats/mask.js'
+import type { FusionStrategy } from '../ground/options.js'
 
 export interface FuseOptions {
   /** IoU from which the masks are intersected, else united. 0 .. 1, default 0.7. */

@@ -1,17 +1,18 @@
-import type { AddonCancel, AddonMolmoConfig, AddonPointer } from './engine/addon.js'
-import { InvalidArgumentError, toTypedError, UnsupportedModelError } from './engine/errors.js'
-import { addon } from './engine/loader.js'
+import type { AddonCancel, AddonMolmoConfig, AddonPointer } from '../engine/addon.js'
+import { InvalidArgumentError, toTypedError, UnsupportedModelError } from '../engine/errors.js'
+import { addon } from '../engine/loader.js'
 import {
   type CountOptions,
   type CountResult,
   checkCountRule,
   combineCounts,
-} from './ground/count.js'
-import type { Point, PointingBatch, PointingStream } from './ground/engine.js'
-import { type PointOptions, pointSettings } from './ground/options.js'
-import { type PointResult, pointClip } from './ground/point.js'
-import { readCheckpoint } from './hub/checkpoint.js'
-import { checkLimit } from './hub/memory.js'
+} from '../ground/count.js'
+import type { Point, PointingBatch, PointingStream } from '../ground/engine.js'
+import { type PointOptions, pointSettings } from '../ground/options.js'
+import { type PointResult, pointClip } from '../ground/point.js'
+import { readCheckpoint } from '../hub/checkpoint.js'
+import { checkLimit } from '../hub/memory.js'
+import { LoadedModel } from '../load/loaded-model.js'
 import {
   cancellable,
   DTYPES,
@@ -19,14 +20,13 @@ import {
   EMBEDDED,
   type LoadOptions,
   loadSettings,
-} from './load.js'
-import { LoadedModel } from './loaded-model.js'
+} from '../load/settings.js'
+import { answerTemplate, parseAnswer } from '../text/answer.js'
+import { checkSentence, promptText } from '../text/prompt.js'
+import { TextTokenizer } from '../text/tokenizer.js'
+import type { ClipSource } from '../video/frame.js'
+import { openClip } from '../video/source.js'
 import { EnginePointing } from './pointing.js'
-import { answerTemplate, parseAnswer } from './text/answer.js'
-import { checkSentence, promptText } from './text/prompt.js'
-import { TextTokenizer } from './text/tokenizer.js'
-import type { ClipSource } from './video/frame.js'
-import { openClip } from './video/source.js'
 
 /** How a pointer's sentences and answers are written. */
 export interface PointerText {

@@ -5,14 +5,14 @@ import type {
   AddonImageFeatures,
   AddonSegmenter,
   AddonVideo,
-} from './engine/addon.js'
-import { withCancel } from './engine/cancel.js'
-import { DisposedError, InvalidArgumentError } from './engine/errors.js'
-import { Mask } from './formats/mask.js'
+} from '../engine/addon.js'
+import { withCancel } from '../engine/cancel.js'
+import { DisposedError, InvalidArgumentError } from '../engine/errors.js'
+import { Mask } from '../formats/mask.js'
+import type { ClipOptions, Frame } from '../video/frame.js'
+import type { RgbImage } from '../video/pixels.js'
+import type { FrameReader } from '../video/reader.js'
 import { type PromptBox, type PromptPoint, toAddonBox, toAddonPoints } from './prompts.js'
-import type { ClipOptions, Frame } from './video/frame.js'
-import type { RgbImage } from './video/pixels.js'
-import type { FrameReader } from './video/reader.js'
 
 /** Frames whose image features are kept, the last used. */
 const KEPT_FEATURES = 8

@@ -1,5 +1,5 @@
-import type { AddonModelInfo } from './engine/addon.js'
-import { DisposedError } from './engine/errors.js'
+import type { AddonModelInfo } from '../engine/addon.js'
+import { DisposedError } from '../engine/errors.js'
 
 interface Engine {
   info(): AddonModelInfo

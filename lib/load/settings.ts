@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
+import type { AddonCancel } from '../engine/addon.js'
+import { withCancel } from '../engine/cancel.js'
+import { InvalidArgumentError } from '../engine/errors.js'
+import { addon } from '../engine/loader.js'
 import { type MemorySize, memoryBytes } from './budget.js'
-import type { AddonCancel } from './engine/addon.js'
-import { withCancel } from './engine/cancel.js'
-import { InvalidArgumentError } from './engine/errors.js'
-import { addon } from './engine/loader.js'
 
 /** Where a model can run; `cuda` is the first GPU. */
 export type DeviceName = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`
@@ -55,12 +55,12 @@ export interface LoadOptions<D extends Dtype = FloatDtype> {
  * The models that come with the package. They know drawn shapes only; see docs/embedded-models.md.
  */
 export const EMBEDDED = {
-  pointer: fileURLToPath(new URL('../../assets/pointer', import.meta.url)),
-  segmenter: fileURLToPath(new URL('../../assets/segmenter', import.meta.url)),
+  pointer: fileURLToPath(new URL('../../../assets/pointer', import.meta.url)),
+  segmenter: fileURLToPath(new URL('../../../assets/segmenter', import.meta.url)),
 } as const
 
 export async function packageVersion(): Promise<string> {
-  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8')
+  const text = await readFile(new URL('../../../package.json', import.meta.url), 'utf8')
   return (JSON.parse(text) as { version: string }).version
 }
 

@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from './engine/errors.js'
+import { InvalidArgumentError } from '../engine/errors.js'
 
 /** Pixels of the original picture, x to the right, y down. */
 export type PromptPoint = readonly [x: number, y: number]

@@ -1,4 +1,4 @@
-import { InvalidArgumentError, OutOfMemoryError } from './engine/errors.js'
+import { InvalidArgumentError, OutOfMemoryError } from '../engine/errors.js'
 
 /** Bytes, or a number with a unit: '8GiB', '512 MiB', '1.5GB'. */
 export type MemorySize = number | string

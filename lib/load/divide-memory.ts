@@ -1,9 +1,9 @@
+import { addon } from '../engine/loader.js'
+import { readCheckpoint } from '../hub/checkpoint.js'
+import { memoryNeed } from '../hub/memory.js'
+import type { PointerLoadOptions } from '../point/pointer.js'
 import { divideBudget } from './budget.js'
-import { addon } from './engine/loader.js'
-import { readCheckpoint } from './hub/checkpoint.js'
-import { memoryNeed } from './hub/memory.js'
-import { DTYPES, EMBEDDED, loadSettings, segmenterDtype } from './load.js'
-import type { PointerLoadOptions } from './pointer.js'
+import { DTYPES, EMBEDDED, loadSettings, segmenterDtype } from './settings.js'
 
 /** Of a GPU's free memory, what models take when nobody says how much. */
 const SHARE = 0.9

@@ -1,8 +1,8 @@
-import type { AddonCancel, AddonPointerStream } from './engine/addon.js'
-import { typed } from './engine/errors.js'
-import type { AnswerOptions, PointAnswer, PointingStream, Timings } from './ground/engine.js'
+import type { AddonCancel, AddonPointerStream } from '../engine/addon.js'
+import { typed } from '../engine/errors.js'
+import type { AnswerOptions, PointAnswer, PointingStream, Timings } from '../ground/engine.js'
+import type { Frame } from '../video/frame.js'
 import type { PointerText } from './pointer.js'
-import type { Frame } from './video/frame.js'
 
 /** Sentences whose last answers are kept as drafts. */
 const KEPT_DRAFTS = 16
