@@ -32,7 +32,7 @@ export class Models {
     if (this.#pointer?.dtype === dtype) return this.#pointer.model
     await this.dispose()
     const since = performance.now()
-    const model = await typed(
+    const model = await typed(() =>
       addon().loadPointer({
         config: this.sizes.pointer,
         weights: STORED,
@@ -49,7 +49,7 @@ export class Models {
   }
 
   segmenter(name: string): Promise<AddonSegmenter> {
-    return typed(
+    return typed(() =>
       addon().loadSegmenter({
         config: this.sizes.segmenters[name]!,
         weights: { ...STORED, adjust: PRESENT },

@@ -1,4 +1,4 @@
-import { InvalidArgumentError, toTypedError } from '../engine/errors.js'
+import { InvalidArgumentError, typed } from '../engine/errors.js'
 import { addon } from '../engine/loader.js'
 import type { Mask } from '../formats/mask.js'
 import type { Point } from '../ground/engine.js'
@@ -79,12 +79,10 @@ export async function chooseFor(
 /** Equation 7. */
 function drawCandidates({ mask, key }: KeyedMask, { candidates, seed }: AnnotateSettings): Point[] {
   const { data, width, height } = mask
-  try {
+  return typed(() => {
     const distances = addon().rimDistances({ data, width, height })
     return distinctPoints(drawPoints(distances, width, uniformDraws(`${seed}:${key}`, candidates)))
-  } catch (error) {
-    throw toTypedError(error)
-  }
+  })
 }
 
 /** Equation 8. */
@@ -122,6 +120,6 @@ export const bestOf = (values: readonly number[]): number => values.indexOf(Math
 /** Intersection over union; 0 when both are empty. */
 export function iou(a: Mask, b: Mask): number {
   const side = ({ data, width, height }: Mask) => ({ data, width, height })
-  const { intersection, union } = addon().maskOverlap(side(a), side(b))
+  const { intersection, union } = typed(() => addon().maskOverlap(side(a), side(b)))
   return union === 0 ? 0 : intersection / union
 }

@@ -32,7 +32,7 @@ function load(config: AddonMolmoConfig, options: BenchOptions): Promise<AddonPoi
   const { device, dtype, threads } = options
   // Generated weights could end an answer early.
   const endless = { ...config, bos: 0, eos: -1 }
-  return typed(
+  return typed(() =>
     addon().loadPointer({ config: endless, weights: { hash: true }, device, dtype, threads }),
   )
 }
@@ -60,7 +60,7 @@ export async function benchVit(options: BenchOptions): Promise<BenchRow[]> {
   const preprocess: number[] = []
   for (let frame = 0; frame <= options.rounds; frame++) {
     const since = performance.now()
-    const { times } = await typed(stream.encode(frame, picture))
+    const { times } = await typed(() => stream.encode(frame, picture))
     await model.memory()
     const whole = performance.now() - since
     if (frame === 0) continue
@@ -112,12 +112,12 @@ export async function benchDecode(options: BenchOptions): Promise<BenchRow[]> {
     const step: number[] = []
     for (let round = 0; round <= options.rounds; round++) {
       // A new frame each time: the keys and values of one asked before would be taken over.
-      await typed(stream.encode(++frameIndex, testPicture(640, 480)))
+      await typed(() => stream.encode(++frameIndex, testPicture(640, 480)))
       const requests = Array.from({ length: sequences }, (_, s) => ({
         frameIndex,
         promptIds: Int32Array.from({ length: 12 }, (_, i) => 20 + s + i),
       }))
-      const answers = await typed(stream.answer(requests, { maxNewTokens: NEW_TOKENS }))
+      const answers = await typed(() => stream.answer(requests, { maxNewTokens: NEW_TOKENS }))
       if (round === 0) continue
       prefill.push(answers[0]!.times.prefill!)
       const decoding = answers.reduce((sum, { times }) => sum + times.decodeTokens!, 0)

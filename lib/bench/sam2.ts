@@ -18,7 +18,7 @@ const ENCODER_GFLOP = 292.4
 async function loadTiny({ device, dtype, threads }: BenchOptions): Promise<AddonSegmenter> {
   // Without this shift generated weights say "no object" and the tracker has nothing to follow.
   const adjust = { 'sam_mask_decoder.pred_obj_score_head.layers.2.bias': { add: 10 } }
-  return typed(
+  return typed(() =>
     addon().loadSegmenter({
       config: sam2Config(new Fields({}, 'benchmark')),
       weights: { hash: true, adjust },
@@ -36,7 +36,7 @@ export async function benchSam2(options: BenchOptions): Promise<BenchRow[]> {
   let features: AddonImageFeatures | undefined
   const encode = await repeat(options.rounds, async () => {
     features?.dispose()
-    const encoded = await typed(
+    const encoded = await typed(() =>
       model.encode(testPicture(SIZE.width, SIZE.height), { mode: 'video' }),
     )
     features = encoded.features
@@ -63,22 +63,22 @@ async function trackFrames(
   const frameCount = WARM_FRAMES + rounds + 1
   const video = model.openVideo({ ...SIZE, frameCount })
   const points = Float32Array.of(480, 270)
-  await typed(video.addPoints(0, features, 0, { points, labels: Int32Array.of(1) }))
-  await typed(video.commit(0, features))
+  await typed(() => video.addPoints(0, features, 0, { points, labels: Int32Array.of(1) }))
+  await typed(() => video.commit(0, features))
   const times: number[] = []
   for (const frame of video.planPropagation({ startFrame: 0 })) {
     if (frame <= WARM_FRAMES) {
-      await typed(video.track(frame, features))
+      await typed(() => video.track(frame, features))
       continue
     }
     // A frame's features keep what the tracker derived from them, so a measured frame needs its
     // own.
     const picture = testPicture(SIZE.width, SIZE.height)
-    const { features: fresh } = await typed(model.encode(picture, { mode: 'video' }))
+    const { features: fresh } = await typed(() => model.encode(picture, { mode: 'video' }))
     // A GPU is still at work when a call returns that hands out nothing of it.
     await model.memory()
     const since = performance.now()
-    const found = await typed(video.track(frame, fresh))
+    const found = await typed(() => video.track(frame, fresh))
     times.push(performance.now() - since)
     fresh.dispose()
     for (const [stage, ms] of Object.entries(found.times)) {

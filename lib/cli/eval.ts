@@ -5,7 +5,6 @@ import type { Dataset, DatasetName, Protocol } from '../datasets/dataset.js'
 import { DATASETS, openDataset } from '../datasets/open.js'
 import { Problems } from '../datasets/problems.js'
 import { AbortedError, InvalidArgumentError } from '../engine/errors.js'
-import { addon } from '../engine/loader.js'
 import { followSequence, type PredictOptions, predictSequence } from '../evaluate/predict.js'
 import { type Evaluation, evaluateDataset, type Predict } from '../evaluate/run.js'
 import { writeWhole } from '../formats/outputs.js'
@@ -160,7 +159,7 @@ async function loadModels(
   const vm = await VideoMolmo.load({ ...models, ...loadOptions(flags, signal) })
   const { engine } = vm
   const { previousFrames } = vm.pointer
-  const subject = { engine, previousFrames, createCancel: () => addon().createCancel() }
+  const subject = { engine, previousFrames }
   return {
     predict: (sequence, results, onFrame) =>
       predictSequence(subject, dataset, sequence, results, { ...options, onFrame }),

@@ -1,44 +1,52 @@
 import type { AddonCancel } from './addon.js'
 import { AbortedError, typed } from './errors.js'
+import { addon } from './loader.js'
 
 /** Throws ABORTED when the signal has fired. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw new AbortedError(undefined, { cause: signal.reason })
 }
 
-/** Ties a signal to the engine's flag; `release` removes the listener. */
-export function linkCancel(
-  signal: AbortSignal | undefined,
-  createCancel: () => AddonCancel,
-): { cancel: AddonCancel; release: () => void } {
-  throwIfAborted(signal)
-  const cancel = createCancel()
-  const raise = () => cancel.raise()
-  signal?.addEventListener('abort', raise, { once: true })
-  return { cancel, release: () => signal?.removeEventListener('abort', raise) }
-}
-
-/** A controller that also fires with the signal; `release` removes the listener. */
-export function linkController(signal: AbortSignal | undefined): {
-  controller: AbortController
-  release: () => void
-} {
-  throwIfAborted(signal)
-  const controller = new AbortController()
-  const abort = () => controller.abort(signal?.reason)
+/** Calls `abort` once when the signal fires; what is given back takes the listener off. */
+export function onAbort(signal: AbortSignal | undefined, abort: () => void): () => void {
   signal?.addEventListener('abort', abort, { once: true })
-  return { controller, release: () => signal?.removeEventListener('abort', abort) }
+  return () => signal?.removeEventListener('abort', abort)
 }
 
-/** Runs engine work that the signal can stop, and gives its failure as a typed error. */
+/** A signal for all the work that one call starts: none of it goes on behind the call. */
+export interface WorkSignal {
+  readonly signal: AbortSignal
+  /** Fires the signal and lets go of the caller's. */
+  end(): void
+}
+
+/** A signal that fires with the caller's, and when the call ends at the latest. */
+export function workSignal(callers: AbortSignal | undefined): WorkSignal {
+  throwIfAborted(callers)
+  const controller = new AbortController()
+  const release = onAbort(callers, () => controller.abort(callers?.reason))
+  return {
+    signal: controller.signal,
+    end: () => {
+      release()
+      controller.abort()
+    },
+  }
+}
+
+/**
+ * Runs engine work that the signal can stop, and gives its failure as a typed error. The one place
+ * where a signal becomes the flag that the engine reads between layers.
+ */
 export async function withCancel<T>(
   signal: AbortSignal | undefined,
-  createCancel: () => AddonCancel,
   work: (call: { cancel: AddonCancel }) => Promise<T>,
 ): Promise<T> {
-  const { cancel, release } = linkCancel(signal, createCancel)
+  throwIfAborted(signal)
+  const cancel = addon().createCancel()
+  const release = onAbort(signal, () => cancel.raise())
   try {
-    return await typed(work({ cancel }))
+    return await typed(() => work({ cancel }))
   } finally {
     release()
   }

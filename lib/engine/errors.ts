@@ -122,18 +122,22 @@ const CLASSES: { [code: string]: new (message: string, options?: { cause?: unkno
 }
 
 /** An engine error (a plain Error with a code) as its class; anything else as it is. */
-export function toTypedError(error: unknown): unknown {
+function toTypedError(error: unknown): unknown {
   if (error instanceof VideoMolmoError || !(error instanceof Error)) return error
   const { code } = error as { code?: unknown }
   const Class = typeof code === 'string' ? CLASSES[code] : undefined
   return Class ? new Class(error.message, { cause: error }) : error
 }
 
-/** Awaits an engine call and gives its failure as a typed error. */
-export async function typed<T>(call: Promise<T>): Promise<T> {
-  try {
-    return await call
-  } catch (error) {
+/** Runs an engine call; what it throws at once and what its promise fails with are typed errors. */
+export function typed<T>(call: () => T): T {
+  const rethrow = (error: unknown): never => {
     throw toTypedError(error)
+  }
+  try {
+    const result = call()
+    return result instanceof Promise ? (result.catch(rethrow) as T) : result
+  } catch (error) {
+    return rethrow(error)
   }
 }

@@ -117,10 +117,10 @@ export class CachedEngine implements GroundEngine {
 
   openPointing(): PointingStream {
     return {
-      encode: async (frames, cancel) => {
+      encode: async (frames, call) => {
         const left = frames.filter(({ index }) => !this.#encoded.has(index))
         for (const { index } of left) this.#encoded.add(index)
-        return left.length > 0 ? this.#stream.encode(left, cancel) : {}
+        return left.length > 0 ? this.#stream.encode(left, call) : {}
       },
       // All frames stay encoded.
       prepare: async () => ({}),

@@ -3,7 +3,6 @@ import { dirname } from 'node:path'
 import type { Dataset, Expression, ResultPart, Sequence } from '../datasets/dataset.js'
 import { annotationOf } from '../datasets/ref-davis.js'
 import { clearResults, mergeMasks, resultParts, writeResult } from '../datasets/results.js'
-import type { AddonCancel } from '../engine/addon.js'
 import { DatasetError, InvalidArgumentError } from '../engine/errors.js'
 import { type CocoRle, decodeRle, encodeRle } from '../formats/rle.js'
 import type { GroundEngine, Timings } from '../ground/engine.js'
@@ -17,7 +16,6 @@ import { openImageFiles } from '../video/images.js'
 export interface Subject {
   engine: GroundEngine
   previousFrames: number
-  createCancel: () => AddonCancel
 }
 
 export interface PredictOptions extends Omit<GroundOptions, 'onProgress'> {
@@ -54,11 +52,11 @@ async function groundSentence(
   write: (frame: string, mask: { data: Uint8Array; width: number; height: number }) => unknown,
 ): Promise<void> {
   const { onFrame, ...rest } = options
-  const { engine, createCancel, previousFrames } = subject
+  const { engine, previousFrames } = subject
   const settings = groundSettings(rest, previousFrames)
   const source = openImageFiles(sequence.pictures, sequence.id)
   const since = performance.now()
-  for await (const result of groundClip(engine, createCancel, source, expression.text, settings)) {
+  for await (const result of groundClip(engine, source, expression.text, settings)) {
     await write(sequence.frames[result.frameIndex]!, result.mask)
     addTimes(time.stages, result.timings)
     time.frames++

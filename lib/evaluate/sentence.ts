@@ -105,7 +105,7 @@ function scoreFrame(objects: ObjectMasks, known: boolean, points: readonly Point
  * answer cannot be known yet name nothing and do not count.
  */
 export async function measurePoints(
-  { engine, previousFrames, createCancel }: Subject,
+  { engine, previousFrames }: Subject,
   { clip, expression, truth }: Sentence,
   options: PointOptions,
 ): Promise<PointRecord> {
@@ -113,7 +113,7 @@ export async function measurePoints(
   const { text, kind = '', knownFrom = 0 } = expression
   const scores: PointScore[] = []
   const counts: number[] = []
-  for await (const said of pointClip(engine, createCancel, clipSource(clip), text, settings)) {
+  for await (const said of pointClip(engine, clipSource(clip), text, settings)) {
     const objects = truth[said.frameIndex]
     const known = said.frameIndex >= knownFrom
     if (objects) scores.push(scoreFrame(objects, known, said.points))
@@ -126,13 +126,13 @@ export async function measurePoints(
 
 /** Grounds a sentence; the results carry both directions, so any fusion can be tried afterwards. */
 export async function groundSentence(
-  { engine, previousFrames, createCancel }: Subject,
+  { engine, previousFrames }: Subject,
   { clip, expression }: Pick<Sentence, 'clip' | 'expression'>,
   options: GroundOptions,
 ): Promise<GroundResult[]> {
   const settings = groundSettings(options, previousFrames)
   const results: GroundResult[] = []
-  const run = groundClip(engine, createCancel, clipSource(clip), expression.text, settings)
+  const run = groundClip(engine, clipSource(clip), expression.text, settings)
   for await (const result of run) results.push(result)
   return results
 }

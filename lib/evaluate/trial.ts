@@ -1,6 +1,4 @@
 import type { Expression, Sequence } from '../datasets/dataset.js'
-import type { AddonCancel } from '../engine/addon.js'
-import { addon } from '../engine/loader.js'
 import type { GroundEngine } from '../ground/engine.js'
 import type { ClickPlan } from '../ground/more-clicks.js'
 import type { FusionStrategy, PointOptions } from '../ground/options.js'
@@ -47,7 +45,6 @@ export const defaultSetting = (previousFrames: number): Setting => ({
 export interface TrialModels {
   engine: GroundEngine
   previousFrames: number
-  createCancel: () => AddonCancel
   follow: (tracking: Tracking, clicks: ClickPlan) => ClipSegmenter
 }
 
@@ -56,7 +53,6 @@ export function trialModels({ engine, pointer, segmenter }: VideoMolmo): TrialMo
   return {
     engine,
     previousFrames: pointer.previousFrames,
-    createCancel: () => addon().createCancel(),
     follow: (tracking, clicks) =>
       segmenter.tracking(tracking, tracking === 'memory' ? clicks : undefined),
   }
@@ -90,8 +86,8 @@ export class ClipTrial implements Disposable {
   }
 
   subject(setting?: Setting): Subject {
-    const { previousFrames, createCancel } = this.#models
-    return { engine: this.#engineOf(setting), previousFrames, createCancel }
+    const { previousFrames } = this.#models
+    return { engine: this.#engineOf(setting), previousFrames }
   }
 
   #engineOf(setting: Setting | undefined): GroundEngine {

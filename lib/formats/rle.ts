@@ -1,4 +1,4 @@
-import { InvalidArgumentError, toTypedError } from '../engine/errors.js'
+import { InvalidArgumentError, typed } from '../engine/errors.js'
 import { addon } from '../engine/loader.js'
 
 /**
@@ -23,11 +23,7 @@ export interface AnyRle {
  * @param data u8, non-zero = object, [height, width] row-major.
  */
 export function encodeCounts(data: Uint8Array, width: number, height: number): Uint32Array {
-  try {
-    return addon().encodeRle({ data, width, height })
-  } catch (error) {
-    throw toTypedError(error)
-  }
+  return typed(() => addon().encodeRle({ data, width, height }))
 }
 
 /**
@@ -37,11 +33,7 @@ export function encodeCounts(data: Uint8Array, width: number, height: number): U
  */
 export function decodeCounts(counts: ArrayLike<number>, width: number, height: number): Uint8Array {
   checkTotal(counts, width, height)
-  try {
-    return addon().decodeRle(checkedCounts(counts), width, height)
-  } catch (error) {
-    throw toTypedError(error)
-  }
+  return typed(() => addon().decodeRle(checkedCounts(counts), width, height))
 }
 
 /** @throws INVALID_ARGUMENT unless the runs fill the mask. */

@@ -1,4 +1,3 @@
-import type { AddonCancel } from '../engine/addon.js'
 import type { Frame, FrameSource } from '../video/frame.js'
 import type {
   AnswerOptions,
@@ -32,7 +31,8 @@ export interface AheadOptions {
   query: string
   /** As the container says, null when unknown. */
   frameCount: number | null
-  cancel: AddonCancel
+  /** Stops the pointer at work. */
+  signal: AbortSignal
   /** Give every frame at once: each keyframe is asked about on its own. */
   atOnce: boolean
 }
@@ -69,8 +69,8 @@ export class PointingAhead {
   constructor(engine: PointingEngine, options: AheadOptions) {
     this.#options = options
     const { contextFrames, blackContext, maxNewTokens, draft, keyframeBatch } = options.settings
-    const { cancel } = options
-    this.#answerOptions = { contextFrames, blackContext, maxNewTokens, draft, cancel }
+    const { signal } = options
+    this.#answerOptions = { contextFrames, blackContext, maxNewTokens, draft, signal }
     const { answers, frames } = engine.pointingBatch ?? DEFAULT_BATCH
     const batch = options.atOnce ? 1 : (keyframeBatch ?? answers)
     this.#answers = answers
@@ -130,7 +130,7 @@ export class PointingAhead {
   }
 
   async #point(frame: Frame): Promise<Pointing> {
-    const timings = { ...(await this.#stream.encode([frame], this.#options.cancel)) }
+    const timings = { ...(await this.#stream.encode([frame], this.#options)) }
     if (!this.#isKeyframe(frame)) return { answer: null, timings }
     const { query } = this.#options
     const [answer] = await this.#stream.answer([frame.index], query, this.#answerOptions)
@@ -159,7 +159,7 @@ export class PointingAhead {
   async #prepareAll(): Promise<void> {
     const keyframes = this.#unprepared.splice(0)
     if (keyframes.length === 0) return
-    const times = await this.#stream.encode(this.#seen.splice(0), this.#options.cancel)
+    const times = await this.#stream.encode(this.#seen.splice(0), this.#options)
     const shares = Object.entries(times).map(([stage, ms]) => [stage, ms / keyframes.length])
     for (const { frame, pointing } of keyframes) {
       addTimes(pointing.timings, Object.fromEntries(shares))

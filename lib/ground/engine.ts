@@ -1,4 +1,4 @@
-import type { Addon, AddonAnswerStats, AddonCancel } from '../engine/addon.js'
+import type { Addon, AddonAnswerStats } from '../engine/addon.js'
 import type { Frame } from '../video/frame.js'
 import type { ClipSegmenter } from './segmenter.js'
 
@@ -25,19 +25,23 @@ export interface PointAnswer {
 /** What the language model did for an answer. */
 export type AnswerStats = AddonAnswerStats
 
-export interface AnswerOptions {
+/** A call of the pointer's, which rejects soon after the signal has fired. */
+export interface PointingCall {
+  signal: AbortSignal
+}
+
+export interface AnswerOptions extends PointingCall {
   contextFrames: number
   blackContext: boolean
   maxNewTokens: number
   /** Use a guess at the answer to save steps. */
   draft: boolean
-  cancel: AddonCancel
 }
 
 /** The pointer's view of one clip: a ring of encoded frames. */
 export interface PointingStream {
   /** Encodes frames for themselves and as predecessors of later ones; not more than its capacity. */
-  encode(frames: readonly Frame[], cancel: AddonCancel): Promise<Timings>
+  encode(frames: readonly Frame[], call: PointingCall): Promise<Timings>
   /** Keeps an encoded frame ready for `answer`, so that it may leave the ring. */
   prepare(frameIndex: number, options: AnswerOptions): Promise<Timings>
   /** Answers for encoded or prepared frames, in their order. */

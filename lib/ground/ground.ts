@@ -1,5 +1,4 @@
-import type { AddonCancel } from '../engine/addon.js'
-import { linkCancel, linkController, throwIfAborted } from '../engine/cancel.js'
+import { throwIfAborted, workSignal } from '../engine/cancel.js'
 import type { FrameSource } from '../video/frame.js'
 import { PointingAhead } from './ahead.js'
 import type { GroundEngine } from './engine.js'
@@ -14,19 +13,17 @@ import { GroundRun } from './run.js'
  */
 export async function* groundClip(
   engine: GroundEngine,
-  createCancel: () => AddonCancel,
   source: FrameSource,
   query: string,
   settings: GroundSettings,
   provisional = false,
 ): AsyncGenerator<GroundResult> {
-  const { signal, maxFrames, onProgress } = settings
-  const stop = linkController(signal)
-  const { cancel } = linkCancel(stop.controller.signal, createCancel)
+  const { maxFrames, onProgress } = settings
+  const { signal, end } = workSignal(settings.signal)
   const { frameCount } = limited(source, maxFrames)
-  const shared = { settings, frameCount }
-  const ahead = new PointingAhead(engine, { ...shared, query, cancel, atOnce: provisional })
-  const run = new GroundRun(engine, { ...shared, signal: stop.controller.signal, provisional })
+  const shared = { settings, frameCount, signal }
+  const ahead = new PointingAhead(engine, { ...shared, query, atOnce: provisional })
+  const run = new GroundRun(engine, { ...shared, provisional })
   let framesDone = 0
   const report = (result: GroundResult): GroundResult => {
     throwIfAborted(signal)
@@ -40,8 +37,7 @@ export async function* groundClip(
     }
     for await (const result of run.finish()) yield report(result)
   } finally {
-    stop.controller.abort()
-    stop.release()
+    end()
     run.dispose()
     ahead.dispose()
   }

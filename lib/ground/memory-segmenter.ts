@@ -1,5 +1,4 @@
 import type {
-  AddonCancel,
   AddonFrameMasks,
   AddonImageFeatures,
   AddonSegmenter,
@@ -7,6 +6,7 @@ import type {
   AddonVideoOptions,
 } from '../engine/addon.js'
 import { withCancel } from '../engine/cancel.js'
+import { typed } from '../engine/errors.js'
 import { Mask } from '../formats/mask.js'
 import type { RgbImage } from '../video/pixels.js'
 import type { Point } from './engine.js'
@@ -31,11 +31,10 @@ export type TrackingEngine = Pick<AddonSegmenter, 'encode'> & {
 /** Features of a frame, resized as SAM 2's video predictor does. */
 export function encodeForVideo(
   engine: Pick<AddonSegmenter, 'encode'>,
-  createCancel: () => AddonCancel,
   { data, width, height }: RgbImage,
   { signal }: SegmenterCall,
 ) {
-  return withCancel(signal, createCancel, call =>
+  return withCancel(signal, call =>
     engine.encode({ data, width, height }, { ...call, mode: 'video' }),
   )
 }
@@ -43,42 +42,33 @@ export function encodeForVideo(
 /** SAM 2 as its video predictor works: every frame is read in the light of those before it. */
 export class MemorySegmenter implements ClipSegmenter<AddonImageFeatures> {
   readonly #engine: TrackingEngine
-  readonly #createCancel: () => AddonCancel
   readonly #clicks: ClickPlan | undefined
 
   /** @param clicks per object. Default: the pointer's own alone. */
-  constructor(engine: TrackingEngine, createCancel: () => AddonCancel, clicks?: ClickPlan) {
+  constructor(engine: TrackingEngine, clicks?: ClickPlan) {
     this.#engine = engine
-    this.#createCancel = createCancel
     this.#clicks = clicks
   }
 
   encode(image: RgbImage, call: SegmenterCall) {
-    return encodeForVideo(this.#engine, this.#createCancel, image, call)
+    return encodeForVideo(this.#engine, image, call)
   }
 
   openTrack(options: TrackOptions): ObjectTrack<AddonImageFeatures> {
     const { width, height, frameCount } = options
-    const video = this.#engine.openVideo({ width, height, frameCount })
-    return new MemoryTrack(video, options, this.#createCancel, this.#clicks)
+    const video = typed(() => this.#engine.openVideo({ width, height, frameCount }))
+    return new MemoryTrack(video, options, this.#clicks)
   }
 }
 
 class MemoryTrack implements ObjectTrack<AddonImageFeatures> {
   readonly #video: TrackingVideo
   readonly #options: TrackOptions
-  readonly #createCancel: () => AddonCancel
   readonly #clicks: ClickPlan | undefined
 
-  constructor(
-    video: TrackingVideo,
-    options: TrackOptions,
-    createCancel: () => AddonCancel,
-    clicks: ClickPlan | undefined,
-  ) {
+  constructor(video: TrackingVideo, options: TrackOptions, clicks: ClickPlan | undefined) {
     this.#video = video
     this.#options = options
-    this.#createCancel = createCancel
     this.#clicks = clicks
   }
 
@@ -88,7 +78,7 @@ class MemoryTrack implements ObjectTrack<AddonImageFeatures> {
     points: readonly Point[],
     { signal }: SegmenterCall,
   ): Promise<TrackedMasks> {
-    return withCancel(signal, this.#createCancel, async call => {
+    return withCancel(signal, async call => {
       const times = {}
       for (const [objectId, point] of points.entries()) {
         const click = (clicks: Clicks) =>
@@ -113,7 +103,7 @@ class MemoryTrack implements ObjectTrack<AddonImageFeatures> {
     { signal }: SegmenterCall,
   ): Promise<TrackedMasks> {
     const { reverse } = this.#options
-    return withCancel(signal, this.#createCancel, async call =>
+    return withCancel(signal, async call =>
       toTracked(await this.#video.track(frameIndex, features, { ...call, reverse })),
     )
   }

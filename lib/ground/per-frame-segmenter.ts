@@ -1,4 +1,4 @@
-import type { AddonCancel, AddonImageFeatures, AddonSegmenter } from '../engine/addon.js'
+import type { AddonImageFeatures, AddonSegmenter } from '../engine/addon.js'
 import { withCancel } from '../engine/cancel.js'
 import { Mask } from '../formats/mask.js'
 import type { RgbImage } from '../video/pixels.js'
@@ -23,38 +23,29 @@ type PictureEngine = Pick<AddonSegmenter, 'encode' | 'segment'>
  */
 export class PerFrameSegmenter implements ClipSegmenter<AddonImageFeatures> {
   readonly #engine: PictureEngine
-  readonly #createCancel: () => AddonCancel
 
-  constructor(engine: PictureEngine, createCancel: () => AddonCancel) {
+  constructor(engine: PictureEngine) {
     this.#engine = engine
-    this.#createCancel = createCancel
   }
 
   /** Resized as for the video predictor, so that the memory is all that differs. */
   encode(image: RgbImage, call: SegmenterCall) {
-    return encodeForVideo(this.#engine, this.#createCancel, image, call)
+    return encodeForVideo(this.#engine, image, call)
   }
 
   openTrack({ width, height }: TrackOptions): ObjectTrack<AddonImageFeatures> {
-    return new PerFrameTrack(this.#engine, this.#createCancel, width, height)
+    return new PerFrameTrack(this.#engine, width, height)
   }
 }
 
 class PerFrameTrack implements ObjectTrack<AddonImageFeatures> {
   readonly #engine: PictureEngine
-  readonly #createCancel: () => AddonCancel
   readonly #width: number
   readonly #height: number
   #clicks: readonly Point[] = []
 
-  constructor(
-    engine: PictureEngine,
-    createCancel: () => AddonCancel,
-    width: number,
-    height: number,
-  ) {
+  constructor(engine: PictureEngine, width: number, height: number) {
     this.#engine = engine
-    this.#createCancel = createCancel
     this.#width = width
     this.#height = height
   }
@@ -78,7 +69,7 @@ class PerFrameTrack implements ObjectTrack<AddonImageFeatures> {
       points: Float32Array.of(x, y),
       labels: Int32Array.of(1),
     }))
-    const found = await withCancel(signal, this.#createCancel, call =>
+    const found = await withCancel(signal, call =>
       // A click is ambiguous: of three readings the one that the model trusts most is taken, as the
       // video predictor does on a prompted frame.
       this.#engine.segment(features, prompts, { ...call, multimask: true }),

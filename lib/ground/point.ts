@@ -1,5 +1,4 @@
-import type { AddonCancel } from '../engine/addon.js'
-import { linkCancel, throwIfAborted } from '../engine/cancel.js'
+import { throwIfAborted, workSignal } from '../engine/cancel.js'
 import type { FrameSource } from '../video/frame.js'
 import { PointingAhead, type PointingEngine } from './ahead.js'
 import type { AnswerStats, Point, Timings } from './engine.js'
@@ -25,15 +24,14 @@ export interface PointResult {
 /** Asks the pointer on every k-th frame of a clip and gives its answers in order. */
 export async function* pointClip(
   engine: PointingEngine,
-  createCancel: () => AddonCancel,
   source: FrameSource,
   query: string,
   settings: PointSettings,
 ): AsyncGenerator<PointResult> {
-  const { signal, maxFrames, onProgress } = settings
-  const { cancel, release } = linkCancel(signal, createCancel)
+  const { maxFrames, onProgress } = settings
+  const { signal, end } = workSignal(settings.signal)
   const { frameCount } = limited(source, maxFrames)
-  const ahead = new PointingAhead(engine, { settings, query, frameCount, cancel, atOnce: false })
+  const ahead = new PointingAhead(engine, { settings, query, frameCount, signal, atOnce: false })
   let timings: Timings = {}
   try {
     for await (const { frame, pointing } of ahead.frames(source)) {
@@ -49,8 +47,7 @@ export async function* pointClip(
       onProgress?.({ framesDone: index + 1, frameCount })
     }
   } finally {
-    cancel.raise()
-    release()
+    end()
     ahead.dispose()
   }
 }

@@ -1,3 +1,4 @@
+import { onAbort } from '../engine/cancel.js'
 import { AbortedError, DisposedError, InvalidArgumentError } from '../engine/errors.js'
 import type { FrameSource } from '../video/frame.js'
 import { openRawFrames } from '../video/memory.js'
@@ -30,6 +31,8 @@ export class GroundSession implements AsyncIterable<GroundResult> {
   readonly #queueSize: number
   readonly #queue: RawFrame[] = []
   readonly #abort = new AbortController()
+  /** Lets go of the caller's signal. */
+  readonly #release: () => void
   #ended = false
   #iterated = false
   /** Wakes whoever waits for a change of the queue. */
@@ -47,8 +50,8 @@ export class GroundSession implements AsyncIterable<GroundResult> {
     this.#run = run
     this.#queueSize = queueSize
     this.#renew()
+    this.#release = onAbort(signal, () => this.dispose())
     if (signal?.aborted) this.dispose()
-    signal?.addEventListener('abort', () => this.dispose(), { once: true })
   }
 
   #renew(): void {
@@ -92,6 +95,7 @@ export class GroundSession implements AsyncIterable<GroundResult> {
 
   /** Stops at once; running work settles with ABORTED. */
   dispose(): void {
+    this.#release()
     this.#abort.abort()
     this.#renew()
   }
@@ -112,9 +116,17 @@ export class GroundSession implements AsyncIterable<GroundResult> {
     }
   }
 
+  async *#results(): AsyncGenerator<GroundResult> {
+    try {
+      yield* this.#run(openRawFrames(this.#frames()), this.#abort.signal)
+    } finally {
+      this.#release()
+    }
+  }
+
   [Symbol.asyncIterator](): AsyncGenerator<GroundResult> {
     if (this.#iterated) throw new InvalidArgumentError('a session can be iterated once')
     this.#iterated = true
-    return this.#run(openRawFrames(this.#frames()), this.#abort.signal)
+    return this.#results()
   }
 }

@@ -1,5 +1,4 @@
-import type { Addon, AddonCancel } from '../engine/addon.js'
-import { DisposedError, InvalidArgumentError, toTypedError } from '../engine/errors.js'
+import { DisposedError, InvalidArgumentError, typed } from '../engine/errors.js'
 import { addon } from '../engine/loader.js'
 import { divideMemory } from '../load/divide-memory.js'
 import { DTYPES, loadSettings, segmenterDtype } from '../load/settings.js'
@@ -46,7 +45,6 @@ export class VideoMolmo<S extends Segmenter | ClipSegmenter = Segmenter>
   readonly segmenter: S
   /** What grounding works with. */
   readonly engine: GroundEngine
-  readonly #createCancel: () => AddonCancel
   readonly #owned: readonly AsyncDisposable[]
   #disposed = false
 
@@ -58,7 +56,6 @@ export class VideoMolmo<S extends Segmenter | ClipSegmenter = Segmenter>
   constructor(
     pointer: Pointer,
     segmenter: S,
-    addon: Pick<Addon, 'fuseMasks' | 'maskOverlap' | 'createCancel'>,
     owned: readonly AsyncDisposable[],
     tracking?: Tracking,
   ) {
@@ -68,9 +65,11 @@ export class VideoMolmo<S extends Segmenter | ClipSegmenter = Segmenter>
       openPointing: (capacity, images) => pointer.openPointing(capacity, images),
       pointingBatch: pointer.pointingBatch,
       segmenter: clipSegmenter(segmenter, tracking),
-      masks: addon,
+      masks: {
+        fuseMasks: (...masks) => typed(() => addon().fuseMasks(...masks)),
+        maskOverlap: (...masks) => typed(() => addon().maskOverlap(...masks)),
+      },
     }
-    this.#createCancel = () => addon.createCancel()
     this.#owned = owned
   }
 
@@ -108,7 +107,7 @@ export class VideoMolmo<S extends Segmenter | ClipSegmenter = Segmenter>
               dtype: segmenterDtype(options.dtype, loadSettings(options, DTYPES).device),
             })
       if (masks instanceof Segmenter && masks !== segmenter) owned.push(masks)
-      return new VideoMolmo(points, masks, addon(), owned, tracking)
+      return new VideoMolmo(points, masks, owned, tracking)
     } catch (error) {
       await Promise.all(owned.map(model => model[Symbol.asyncDispose]()))
       throw error
@@ -132,11 +131,7 @@ export class VideoMolmo<S extends Segmenter | ClipSegmenter = Segmenter>
     const settings = groundSettings(options, this.pointer.previousFrames)
     checkSentence(query)
     const clip = await openClip(source, options)
-    try {
-      yield* groundClip(this.engine, this.#createCancel, clip, query, settings)
-    } catch (error) {
-      throw toTypedError(error)
-    }
+    yield* groundClip(this.engine, clip, query, settings)
   }
 
   /** Points alone; see `Pointer.point`. */
@@ -167,7 +162,7 @@ export class VideoMolmo<S extends Segmenter | ClipSegmenter = Segmenter>
     checkSentence(query)
     return new GroundSession((source, signal) => {
       const run = { ...settings, signal }
-      return groundClip(this.engine, this.#createCancel, source, query, run, mode === 'lag')
+      return groundClip(this.engine, source, query, run, mode === 'lag')
     }, options)
   }
 

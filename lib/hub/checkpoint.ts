@@ -4,7 +4,7 @@ import type { AddonMolmoConfig, AddonNameScheme, AddonSam2Config } from '../engi
 import {
   CheckpointError,
   ModelNotFoundError,
-  toTypedError,
+  typed,
   UnsupportedModelError,
 } from '../engine/errors.js'
 import { addon } from '../engine/loader.js'
@@ -99,11 +99,7 @@ async function readFields(folder: string, name: string): Promise<Fields | undefi
 }
 
 function listFiles(folder: string, weights: string): Files {
-  try {
-    return { folder, weights, tensors: addon().listTensors(weights) }
-  } catch (error) {
-    throw toTypedError(error)
-  }
+  return typed(() => ({ folder, weights, tensors: addon().listTensors(weights) }))
 }
 
 // --- pointer -----------------------------------------------------------------------------------------

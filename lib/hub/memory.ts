@@ -1,4 +1,5 @@
 import type { AddonPointerMemory, AddonSegmenterMemory } from '../engine/addon.js'
+import { typed } from '../engine/errors.js'
 import { addon } from '../engine/loader.js'
 import { type MemoryNeed, requireBudget } from '../load/budget.js'
 import type { Dtype } from '../load/settings.js'
@@ -71,9 +72,11 @@ export function workMemory(
   available?: number,
 ): AddonPointerMemory | AddonSegmenterMemory {
   const options = { device, ...(available === undefined ? {} : { available }) }
-  return kind === 'pointer'
-    ? addon().pointerMemory({ ...options, config })
-    : addon().segmenterMemory({ ...options, config })
+  return typed(() =>
+    kind === 'pointer'
+      ? addon().pointerMemory({ ...options, config })
+      : addon().segmenterMemory({ ...options, config }),
+  )
 }
 
 /** What a checkpoint's model takes with its weights. */

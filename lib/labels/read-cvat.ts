@@ -1,5 +1,5 @@
 import { parse } from 'node:path'
-import { DatasetError } from '../engine/errors.js'
+import { DatasetError, typed } from '../engine/errors.js'
 import { addon } from '../engine/loader.js'
 import { Mask } from '../formats/mask.js'
 import { polygonsToMask } from '../formats/polygons.js'
@@ -140,7 +140,7 @@ function link(single: readonly Track[]): Track[] {
       const known = objects.filter(object => object.label === label)
       const seen = known.map(({ masks }) => plain([...masks.values()].at(-1)!))
       const current = here.map(({ mask }) => plain(mask))
-      const found = linkObjects(seen, current, (a, b) => addon().maskOverlap(a, b))
+      const found = linkObjects(seen, current, (a, b) => typed(() => addon().maskOverlap(a, b)))
       for (const [i, { mask }] of here.entries()) {
         const object = known[found[i]!] ?? { label, group: 0, masks: new Map<number, Mask>() }
         if (object.masks.size === 0) objects.push(object)

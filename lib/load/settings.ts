@@ -1,9 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import type { AddonCancel } from '../engine/addon.js'
-import { withCancel } from '../engine/cancel.js'
 import { InvalidArgumentError } from '../engine/errors.js'
-import { addon } from '../engine/loader.js'
 import { type MemorySize, memoryBytes } from './budget.js'
 
 /** Where a model can run; `cuda` is the first GPU. */
@@ -86,12 +83,4 @@ export function loadSettings<D extends Dtype>(
   const { memoryBudget } = options
   const limit = memoryBudget === undefined ? {} : { memoryLimit: memoryBytes(memoryBudget) }
   return { device, dtype, threads, ...limit }
-}
-
-/** Runs a loading call that the options' signal can stop. */
-export function cancellable<T>(
-  options: Pick<LoadOptions, 'signal'>,
-  load: (cancel: { cancel: AddonCancel }) => Promise<T>,
-): Promise<T> {
-  return withCancel(options.signal, () => addon().createCancel(), load)
 }

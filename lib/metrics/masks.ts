@@ -1,5 +1,5 @@
 import type { AddonLabelPairs, AddonMaskComparison } from '../engine/addon.js'
-import { InvalidArgumentError, toTypedError } from '../engine/errors.js'
+import { InvalidArgumentError, typed } from '../engine/errors.js'
 import { addon } from '../engine/loader.js'
 
 /** A mask to score: u8, any non-zero value is object, [height, width] row-major. */
@@ -74,11 +74,7 @@ export function scoreMasks(
   { ignored, bound = DEFAULT_BOUND }: MaskScoreOptions = {},
 ): MaskScore {
   const radius = boundaryRadius(truth.width, truth.height, bound)
-  try {
-    return maskScore(addon().compareMasks(truth, predicted, radius, ignored), radius)
-  } catch (error) {
-    throw toTypedError(error)
-  }
+  return typed(() => maskScore(addon().compareMasks(truth, predicted, radius, ignored), radius))
 }
 
 /** Which labels of a frame to compare. */
@@ -97,12 +93,10 @@ export function scoreLabels(
   bound = DEFAULT_BOUND,
 ): MaskScore[] {
   const radius = boundaryRadius(truth.width, truth.height, bound)
-  try {
+  return typed(() => {
     const all = addon().compareLabels(truth, predicted, { ...pairs, radius })
     return all.map(counts => maskScore(counts, radius))
-  } catch (error) {
-    throw toTypedError(error)
-  }
+  })
 }
 
 /**
@@ -110,9 +104,5 @@ export function scoreLabels(
  * from its right, lower or lower-right neighbour inside the frame.
  */
 export function boundaryMap(mask: ScoredMask, ignored?: ScoredMask): Uint8Array {
-  try {
-    return addon().boundaryMap(mask, ignored)
-  } catch (error) {
-    throw toTypedError(error)
-  }
+  return typed(() => addon().boundaryMap(mask, ignored))
 }

@@ -1,5 +1,6 @@
-import type { AddonCancel, AddonMolmoConfig, AddonPointer } from '../engine/addon.js'
-import { InvalidArgumentError, toTypedError, UnsupportedModelError } from '../engine/errors.js'
+import type { AddonMolmoConfig, AddonPointer } from '../engine/addon.js'
+import { withCancel } from '../engine/cancel.js'
+import { InvalidArgumentError, typed, UnsupportedModelError } from '../engine/errors.js'
 import { addon } from '../engine/loader.js'
 import {
   type CountOptions,
@@ -13,14 +14,7 @@ import { type PointResult, pointClip } from '../ground/point.js'
 import { readCheckpoint } from '../hub/checkpoint.js'
 import { checkLimit } from '../hub/memory.js'
 import { LoadedModel } from '../load/loaded-model.js'
-import {
-  cancellable,
-  DTYPES,
-  type Dtype,
-  EMBEDDED,
-  type LoadOptions,
-  loadSettings,
-} from '../load/settings.js'
+import { DTYPES, type Dtype, EMBEDDED, type LoadOptions, loadSettings } from '../load/settings.js'
 import { answerTemplate, parseAnswer } from '../text/answer.js'
 import { checkSentence, promptText } from '../text/prompt.js'
 import { TextTokenizer } from '../text/tokenizer.js'
@@ -46,7 +40,6 @@ export interface PointerParts {
   text: PointerText
   /** Previous frames that the model looks at (l). */
   previousFrames: number
-  createCancel: () => AddonCancel
 }
 
 export interface PointerLoadOptions extends LoadOptions<Dtype> {
@@ -61,14 +54,12 @@ export class Pointer extends LoadedModel<AddonPointer> {
   /** Previous frames that the model looks at; 0 for Molmo. */
   readonly previousFrames: number
   readonly #text: PointerText
-  readonly #createCancel: () => AddonCancel
 
   /** Use `Pointer.load`. */
-  constructor({ engine, text, previousFrames, createCancel }: PointerParts) {
+  constructor({ engine, text, previousFrames }: PointerParts) {
     super(engine, 'pointer')
     this.previousFrames = previousFrames
     this.#text = text
-    this.#createCancel = createCancel
   }
 
   /**
@@ -91,14 +82,13 @@ export class Pointer extends LoadedModel<AddonPointer> {
     checkLimit(checkpoint, settings)
     const tokenizer = await loadTokenizer(folder, options.tokenizer, config)
     const native = addon()
-    const engine = await cancellable(options, cancel =>
-      native.loadPointer({ ...settings, ...cancel, config, weights: { path: checkpoint.weights } }),
+    const engine = await withCancel(options.signal, call =>
+      native.loadPointer({ ...settings, ...call, config, weights: { path: checkpoint.weights } }),
     )
     return new Pointer({
       engine,
       text: textOf(tokenizer),
       previousFrames: config.previousFrames,
-      createCancel: () => native.createCancel(),
     })
   }
 
@@ -117,11 +107,7 @@ export class Pointer extends LoadedModel<AddonPointer> {
     const settings = pointSettings(options, this.previousFrames, 1)
     checkSentence(query)
     const clip = await openClip(source, options)
-    try {
-      yield* pointClip(this, this.#createCancel, clip, query, settings)
-    } catch (error) {
-      throw toTypedError(error)
-    }
+    yield* pointClip(this, clip, query, settings)
   }
 
   /**
@@ -154,7 +140,8 @@ export class Pointer extends LoadedModel<AddonPointer> {
    */
   openPointing(capacity: number, images = 1): PointingStream {
     this.checkAlive()
-    return new EnginePointing(this.engine.openStream({ capacity, images }), this.#text)
+    const stream = typed(() => this.engine.openStream({ capacity, images }))
+    return new EnginePointing(stream, this.#text)
   }
 }
 

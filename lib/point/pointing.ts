@@ -1,6 +1,12 @@
-import type { AddonCancel, AddonPointerStream } from '../engine/addon.js'
-import { typed } from '../engine/errors.js'
-import type { AnswerOptions, PointAnswer, PointingStream, Timings } from '../ground/engine.js'
+import type { AddonPointerStream } from '../engine/addon.js'
+import { withCancel } from '../engine/cancel.js'
+import type {
+  AnswerOptions,
+  PointAnswer,
+  PointingCall,
+  PointingStream,
+  Timings,
+} from '../ground/engine.js'
 import type { Frame } from '../video/frame.js'
 import type { PointerText } from './pointer.js'
 
@@ -21,29 +27,33 @@ export class EnginePointing implements PointingStream {
     this.#text = text
   }
 
-  async encode(frames: readonly Frame[], cancel: AddonCancel): Promise<Timings> {
+  async encode(frames: readonly Frame[], { signal }: PointingCall): Promise<Timings> {
     const batch = frames.map(({ index, data, width, height }) => {
       this.#size = { width, height }
       return { frameIndex: index, image: { data, width, height } }
     })
-    return (await typed(this.#stream.encodeBatch(batch, { cancel }))).times
+    return (await withCancel(signal, call => this.#stream.encodeBatch(batch, call))).times
   }
 
   async prepare(frameIndex: number, options: AnswerOptions): Promise<Timings> {
-    const { contextFrames, blackContext, cancel } = options
-    const asked = { contextFrames, blackContext, cancel }
-    return (await typed(this.#stream.prepare(frameIndex, asked))).times
+    const { contextFrames, blackContext, signal } = options
+    const { times } = await withCancel(signal, call =>
+      this.#stream.prepare(frameIndex, { contextFrames, blackContext, ...call }),
+    )
+    return times
   }
 
   async answer(
     frameIndices: readonly number[],
     query: string,
-    { draft, ...options }: AnswerOptions,
+    { draft, signal, ...options }: AnswerOptions,
   ): Promise<PointAnswer[]> {
     const promptIds = this.#text.encodePrompt(query)
     const guess = draft ? { draft: this.#drafts.get(query) ?? this.#text.encodeDraft(query) } : {}
     const requests = frameIndices.map(frameIndex => ({ frameIndex, promptIds, ...guess }))
-    const answers = await typed(this.#stream.answer(requests, options))
+    const answers = await withCancel(signal, call =>
+      this.#stream.answer(requests, { ...options, ...call }),
+    )
     if (answers.length > 0) this.#keepDraft(query, answers.at(-1)!.ids)
     const { width, height } = this.#size
     return answers.map(({ ids, times, stats }, i) => {

@@ -1,4 +1,4 @@
-import { InvalidArgumentError, toTypedError } from '../engine/errors.js'
+import { InvalidArgumentError, typed } from '../engine/errors.js'
 import { addon } from '../engine/loader.js'
 import { Mask } from '../formats/mask.js'
 import type { FusionStrategy } from '../ground/options.js'
@@ -24,10 +24,8 @@ export function fuseMasks(
 ): Mask {
   const known = forward ?? backward
   if (!known) throw new InvalidArgumentError('one of the two masks must be given')
-  try {
+  return typed(() => {
     const { data } = addon().fuseMasks(forward, backward, { tau, strategy })
     return new Mask(data, known.width, known.height)
-  } catch (error) {
-    throw toTypedError(error)
-  }
+  })
 }

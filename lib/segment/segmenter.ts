@@ -1,9 +1,4 @@
-import type {
-  AddonCancel,
-  AddonImageFeatures,
-  AddonImagePrompt,
-  AddonSegmenter,
-} from '../engine/addon.js'
+import type { AddonImageFeatures, AddonImagePrompt, AddonSegmenter } from '../engine/addon.js'
 import { withCancel } from '../engine/cancel.js'
 import { InvalidArgumentError, UnsupportedModelError } from '../engine/errors.js'
 import { addon } from '../engine/loader.js'
@@ -15,13 +10,7 @@ import { type ClipSegmenter, TRACKING, type Tracking } from '../ground/segmenter
 import { readCheckpoint } from '../hub/checkpoint.js'
 import { checkLimit } from '../hub/memory.js'
 import { LoadedModel } from '../load/loaded-model.js'
-import {
-  cancellable,
-  EMBEDDED,
-  FLOAT_DTYPES,
-  type LoadOptions,
-  loadSettings,
-} from '../load/settings.js'
+import { EMBEDDED, FLOAT_DTYPES, type LoadOptions, loadSettings } from '../load/settings.js'
 import type { ClipOptions, ClipSource } from '../video/frame.js'
 import { readImage } from '../video/images.js'
 import { type RawFrame, type RgbImage, toRgb } from '../video/pixels.js'
@@ -76,12 +65,9 @@ const isEncoded = (image: ImageSource | EncodedImage): image is EncodedImage =>
 
 /** SAM 2 on pictures and videos. */
 export class Segmenter extends LoadedModel<AddonSegmenter> {
-  readonly #createCancel: () => AddonCancel
-
   /** Use `Segmenter.load`. */
-  constructor(engine: AddonSegmenter, createCancel: () => AddonCancel) {
+  constructor(engine: AddonSegmenter) {
     super(engine, 'segmenter')
-    this.#createCancel = createCancel
   }
 
   /**
@@ -104,10 +90,10 @@ export class Segmenter extends LoadedModel<AddonSegmenter> {
     const { config, names } = checkpoint
     const native = addon()
     const weights = { path: checkpoint.weights }
-    const engine = await cancellable(options, cancel =>
-      native.loadSegmenter({ ...settings, ...cancel, config, names, weights }),
+    const engine = await withCancel(options.signal, call =>
+      native.loadSegmenter({ ...settings, ...call, config, names, weights }),
     )
-    return new Segmenter(engine, () => native.createCancel())
+    return new Segmenter(engine)
   }
 
   /** Computes the image features of a picture once, for many prompts. */
@@ -117,9 +103,7 @@ export class Segmenter extends LoadedModel<AddonSegmenter> {
   ): Promise<EncodedImage> {
     this.checkAlive()
     const pixels = await readPixels(image, options)
-    const { features } = await withCancel(options.signal, this.#createCancel, call =>
-      this.engine.encode(pixels, call),
-    )
+    const { features } = await withCancel(options.signal, call => this.engine.encode(pixels, call))
     const { width, height } = pixels
     return { width, height, features, dispose: () => features.dispose() }
   }
@@ -141,7 +125,7 @@ export class Segmenter extends LoadedModel<AddonSegmenter> {
       const { width, height } = encoded
       const engine = list.map((prompt, i) => toAddonPrompt(prompt, width, height, `prompt ${i}`))
       const { signal, exifOrientation: _, multimask = false, ...flags } = options
-      const found = await withCancel(signal, this.#createCancel, call =>
+      const found = await withCancel(signal, call =>
         this.engine.segment(encoded.features, engine, { ...flags, multimask, ...call }),
       )
       return list.map((_, i) => toSegmentResult(found, i, width, height))
@@ -158,7 +142,7 @@ export class Segmenter extends LoadedModel<AddonSegmenter> {
   async openVideo(source: ClipSource, options: SegmentVideoOptions = {}): Promise<SegmentVideo> {
     this.checkAlive()
     const reader = await FrameReader.open(source, options)
-    return SegmentVideo.open(this.engine, this.#createCancel, reader, options)
+    return SegmentVideo.open(this.engine, reader, options)
   }
 
   /**
@@ -174,9 +158,9 @@ export class Segmenter extends LoadedModel<AddonSegmenter> {
         `tracking must be one of ${TRACKING.join(', ')}, got ${JSON.stringify(how)}`,
       )
     }
-    if (how === 'memory') return new MemorySegmenter(this.engine, this.#createCancel, clicks)
+    if (how === 'memory') return new MemorySegmenter(this.engine, clicks)
     if (clicks) throw new InvalidArgumentError('more clicks need tracking with memory')
-    return new PerFrameSegmenter(this.engine, this.#createCancel)
+    return new PerFrameSegmenter(this.engine)
   }
 }
 

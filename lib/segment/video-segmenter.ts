@@ -1,13 +1,12 @@
 import type {
   AddonCallOptions,
-  AddonCancel,
   AddonFrameMasks,
   AddonImageFeatures,
   AddonSegmenter,
   AddonVideo,
 } from '../engine/addon.js'
 import { withCancel } from '../engine/cancel.js'
-import { DisposedError, InvalidArgumentError } from '../engine/errors.js'
+import { DisposedError, InvalidArgumentError, typed } from '../engine/errors.js'
 import { Mask } from '../formats/mask.js'
 import type { ClipOptions, Frame } from '../video/frame.js'
 import type { RgbImage } from '../video/pixels.js'
@@ -78,7 +77,6 @@ export class SegmentVideo implements Disposable {
   readonly width: number
   readonly height: number
   readonly #engine: AddonSegmenter
-  readonly #createCancel: () => AddonCancel
   readonly #reader: FrameReader
   readonly #video: AddonVideo
   /** Least recently used first. */
@@ -88,14 +86,12 @@ export class SegmentVideo implements Disposable {
 
   private constructor(
     engine: AddonSegmenter,
-    createCancel: () => AddonCancel,
     reader: FrameReader,
     first: Frame,
     frameCount: number,
     video: AddonVideo,
   ) {
     this.#engine = engine
-    this.#createCancel = createCancel
     this.#reader = reader
     this.#video = video
     this.frameCount = frameCount
@@ -106,21 +102,20 @@ export class SegmentVideo implements Disposable {
   /** Use `Segmenter.openVideo`. */
   static async open(
     engine: AddonSegmenter,
-    createCancel: () => AddonCancel,
     reader: FrameReader,
     { exifOrientation: _, ...options }: SegmentVideoOptions,
   ): Promise<SegmentVideo> {
     const frameCount = await reader.countFrames()
     const first = await reader.get(0)
     const { width, height } = first
-    const video = engine.openVideo({ ...options, width, height, frameCount })
-    return new SegmentVideo(engine, createCancel, reader, first, frameCount, video)
+    const video = typed(() => engine.openVideo({ ...options, width, height, frameCount }))
+    return new SegmentVideo(engine, reader, first, frameCount, video)
   }
 
   /** Ids of the objects, in the order of their first prompt. */
   get objectIds(): ObjectId[] {
     const names = new Map([...this.#numbers].map(([name, number]) => [number, name]))
-    return this.#video.objectIds().map(number => names.get(number)!)
+    return typed(() => this.#video.objectIds()).map(number => names.get(number)!)
   }
 
   /**
@@ -222,7 +217,7 @@ export class SegmentVideo implements Disposable {
         await this.#video.commit(frame, await this.#encode(frame, call), call)
       }
     })
-    for (const frame of this.#video.planPropagation(plan)) {
+    for (const frame of typed(() => this.#video.planPropagation(plan))) {
       yield await this.#call(signal, async call => {
         // Where every object was given, the frame's masks are known.
         const needed = this.#video.needsFeatures(frame)
@@ -320,7 +315,7 @@ export class SegmentVideo implements Disposable {
     work: (call: AddonCallOptions) => Promise<T>,
   ): Promise<T> {
     this.#checkAlive()
-    return withCancel(signal, this.#createCancel, work)
+    return withCancel(signal, work)
   }
 
   #checkAlive(): void {

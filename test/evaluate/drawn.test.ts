@@ -56,10 +56,10 @@ function perfect() {
       return query.objects.map(object => center(scene.objects[object]!, frame))
     },
   })
-  const { segmenter, createCancel } = fake
+  const { segmenter } = fake
   return {
     fake,
-    models: { engine: fake, previousFrames: 4, createCancel, follow: () => segmenter },
+    models: { engine: fake, previousFrames: 4, follow: () => segmenter },
   }
 }
 
@@ -93,7 +93,7 @@ t.test('a wrong model has the scores it deserves', async t => {
   const clip = await loadClip(await readDrawnClip(folder))
   // Points at the red box whatever is asked.
   const fake = new FakeEngine({ answer: frame => [center(scene.objects[0]!, frame)] })
-  const subject = { engine: fake, previousFrames: 4, createCancel: fake.createCancel }
+  const subject = { engine: fake, previousFrames: 4 }
   const sentences = await Promise.all(
     clip.sequence.expressions.map(expression => openSentence(clip, expression)),
   )

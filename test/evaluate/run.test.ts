@@ -126,7 +126,7 @@ t.test('lenient: a sequence that cannot be read is left out', async t => {
   rmSync(join(root, 'set/a/frames/00010.png'))
   writeFileSync(join(root, 'set/b/frames/00005.png'), 'no picture')
   const engine = new FakeEngine({ answer: () => [{ x: 5, y: 5 }] })
-  const subject = { engine, previousFrames: 4, createCancel: engine.createCancel }
+  const subject = { engine, previousFrames: 4 }
   const options = { output: join(root, 'run'), settings: {}, jobs: 1 }
   const predict = (sequence: Sequence, results: string) =>
     predictSequence(subject, dataset, sequence, results, {})
@@ -155,7 +155,7 @@ t.test('the models find the boxes through the whole way', async t => {
       return /red/.test(query) ? [red!] : [blue!]
     },
   })
-  const subject = { engine, previousFrames: 4, createCancel: engine.createCancel }
+  const subject = { engine, previousFrames: 4 }
   const evaluation = await evaluateDataset(dataset, new Problems(), {
     output: join(root, 'run'),
     settings: {},
@@ -189,7 +189,7 @@ t.test('Ref-DAVIS17: sentences are merged per annotation, scored by objects and 
       return [center(scene.objects[blue ? 1 : 0]!, frame)]
     },
   })
-  const subject = { engine, previousFrames: 4, createCancel: engine.createCancel }
+  const subject = { engine, previousFrames: 4 }
   const evaluation = await evaluateDataset(dataset, new Problems(), {
     output: join(root, 'run'),
     settings: {},

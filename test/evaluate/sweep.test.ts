@@ -49,7 +49,6 @@ function models(log: Log) {
     return {
       engine,
       previousFrames: 4,
-      createCancel: engine.createCancel,
       follow: (tracking: Tracking, clicks: ClickPlan) => {
         log.followed.push([tracking, clicks])
         return engine.segmenter

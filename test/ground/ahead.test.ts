@@ -27,7 +27,7 @@ async function ground(scene: Scene, options: GroundOptions, pointingBatch?: Poin
   const source = await openClip(frames())
   const settings = groundSettings(options, 4)
   const results: GroundResult[] = []
-  for await (const result of groundClip(engine, engine.createCancel, source, 'boxes', settings)) {
+  for await (const result of groundClip(engine, source, 'boxes', settings)) {
     results.push(result)
     ahead.push(read - result.frameIndex)
   }
@@ -101,7 +101,7 @@ t.test('large frames make smaller batches', async t => {
   const frame = { data: new Uint8Array(width * height * 3), width, height }
   const source = await openClip([frame, frame, frame, frame])
   const settings = pointSettings({ keyframeEvery: 5, maxFrames: 2 }, 4, 1)
-  for await (const _ of pointClip(engine, engine.createCancel, source, 'x', settings)) {
+  for await (const _ of pointClip(engine, source, 'x', settings)) {
     // Only the batches matter.
   }
   t.same(engine.batches, [1])
@@ -125,7 +125,7 @@ t.test('leaving early, and failures of the pointer, leave nothing behind', async
     const engine = new FakeEngine({ answer })
     const source = await openClip(drawClip(scene))
     const settings = groundSettings({ keyframeBatch }, 4)
-    const all = groundClip(engine, engine.createCancel, source, 'boxes', settings)
+    const all = groundClip(engine, source, 'boxes', settings)
     await t.rejects(
       async () => {
         for await (const _ of all);

@@ -16,7 +16,7 @@ async function ground(
   const source = await openClip(drawClip(scene))
   const settings = groundSettings(options, 4)
   const results: GroundResult[] = []
-  for await (const result of groundClip(engine, engine.createCancel, source, 'boxes', settings)) {
+  for await (const result of groundClip(engine, source, 'boxes', settings)) {
     results.push(result)
   }
   return { engine, results }
@@ -190,7 +190,7 @@ t.test('leaving the loop early frees everything', async t => {
   const engine = new FakeEngine({ answer: f => scene.objects.map(object => center(object, f)) })
   const source = await openClip(drawClip(scene))
   const settings = groundSettings({}, 4)
-  for await (const result of groundClip(engine, engine.createCancel, source, 'boxes', settings)) {
+  for await (const result of groundClip(engine, source, 'boxes', settings)) {
     if (result.frameIndex === 7) break
   }
   await new Promise(resolve => setImmediate(resolve))

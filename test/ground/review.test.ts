@@ -21,7 +21,7 @@ async function ground(
   const settings = groundSettings(rest, 4)
   const source = await openClip(drawClip(scene))
   const results: GroundResult[] = []
-  const run = groundClip(engine, engine.createCancel, source, 'boxes', settings, provisional)
+  const run = groundClip(engine, source, 'boxes', settings, provisional)
   for await (const result of run) results.push(result)
   return results
 }

@@ -25,7 +25,7 @@ t.test('every frame is reached from the keyframes that the schedule names', asyn
     const source = await openClip(drawClip(scene))
     const settings = groundSettings({ keyframeEvery: k }, 4)
     const kinds: string[] = []
-    for await (const result of groundClip(engine, engine.createCancel, source, 'q', settings)) {
+    for await (const result of groundClip(engine, source, 'q', settings)) {
       kinds.push(result.objects[0]!.source)
     }
     t.same(engine.asked, sampled, `${frames} frames, k = ${k}`)

@@ -45,7 +45,7 @@ t.test('without memory all that passes on is where to click', async t => {
       })
     },
   }
-  const segmenter = new PerFrameSegmenter(engine, () => ({ raise: () => {} }))
+  const segmenter = new PerFrameSegmenter(engine)
   const track = segmenter.openTrack({ ...SIZE, frameCount: 3, reverse: false })
   const points = [
     { x: 2, y: 1 },
@@ -119,7 +119,7 @@ async function groundWith(segmenter: ClipSegmenter, signal?: AbortSignal): Promi
   const source = await openClip(drawClip(scene))
   const settings = groundSettings(signal ? { signal } : {}, 4)
   let frames = 0
-  for await (const _ of groundClip(own, engine.createCancel, source, 'boxes', settings)) frames++
+  for await (const _ of groundClip(own, source, 'boxes', settings)) frames++
   return frames
 }
 

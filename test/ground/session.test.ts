@@ -14,14 +14,7 @@ function open(options: SessionOptions = {}) {
   const settings = groundSettings({}, 4)
   const session = new GroundSession(
     (source, signal) =>
-      groundClip(
-        engine,
-        engine.createCancel,
-        source,
-        'boxes',
-        { ...settings, signal },
-        options.mode === 'lag',
-      ),
+      groundClip(engine, source, 'boxes', { ...settings, signal }, options.mode === 'lag'),
     options,
   )
   return { session, engine }

@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import type { AddonSegmenter, AddonVideoOptions } from '../../lib/engine/addon.js'
-import { addon } from '../../lib/engine/loader.js'
 import { decodeLabelPng } from '../../lib/formats/png.js'
 import { Mask, type SegmentedFrame, Segmenter, SegmentVideo } from '../../lib/index.js'
 import { scoreMasks } from '../../lib/metrics/masks.js'
@@ -95,8 +94,7 @@ t.test('frames are encoded once, and not at all where every object was given', a
     openVideo: (options: AddonVideoOptions) => segmenter.engine.openVideo(options),
   } as AddonSegmenter
   const reader = await FrameReader.open(clip)
-  const create = () => addon().createCancel()
-  using video = await SegmentVideo.open(engine, create, reader, {})
+  using video = await SegmentVideo.open(engine, reader, {})
   const given = truthOf(2, 1)
   await video.addMask(2, 'shape', given)
   const frames = await collect(video.propagate({ direction: 'both' }))

@@ -1,4 +1,4 @@
-import type { AddonCancel, AddonFusion, AddonMask } from '../../lib/engine/addon.js'
+import type { AddonFusion, AddonMask } from '../../lib/engine/addon.js'
 import { AbortedError } from '../../lib/engine/errors.js'
 import type {
   GroundEngine,
@@ -61,8 +61,6 @@ export class FakeEngine implements GroundEngine {
     this.#options = options
   }
 
-  createCancel = () => new FakeCancel()
-
   get pointingBatch(): PointingBatch {
     return this.#options.pointingBatch ?? { answers: 8, frames: 0 }
   }
@@ -72,8 +70,8 @@ export class FakeEngine implements GroundEngine {
     /** The frames that came in last, as the engine keeps them. */
     const ring: number[] = []
     return {
-      encode: async (frames, cancel) => {
-        await checkCancel(cancel)
+      encode: async (frames, { signal }) => {
+        await checkSignal(signal)
         if (frames.length > capacity) throw new Error(`${frames.length} frames in ${capacity}`)
         const indices = frames.map(({ index }) => index)
         this.encodedForPointer.push(...indices)
@@ -82,16 +80,16 @@ export class FakeEngine implements GroundEngine {
         ring.splice(0, ring.length - capacity)
         return { vit: frames.length }
       },
-      prepare: async (frameIndex, { cancel, contextFrames, blackContext }) => {
-        await checkCancel(cancel)
+      prepare: async (frameIndex, { signal, contextFrames, blackContext }) => {
+        await checkSignal(signal)
         const first = blackContext ? frameIndex : Math.max(0, frameIndex - contextFrames)
         for (let index = first; index <= frameIndex; index++) {
           if (!ring.includes(index)) throw new Error(`frame ${index} has left the ring`)
         }
         return { temporal: 1 }
       },
-      answer: async (frameIndices, query, { cancel }): Promise<PointAnswer[]> => {
-        await checkCancel(cancel)
+      answer: async (frameIndices, query, { signal }): Promise<PointAnswer[]> => {
+        await checkSignal(signal)
         this.asked.push(...frameIndices)
         this.batches.push(frameIndices.length)
         return frameIndices.map(frameIndex => {
@@ -162,19 +160,7 @@ export class FakeEngine implements GroundEngine {
 
 const NO_STATS = { promptRows: 0, reusedRows: 0, steps: 0, drafted: 0, accepted: 0 }
 
-class FakeCancel implements AddonCancel {
-  raised = false
-  raise(): void {
-    this.raised = true
-  }
-}
-
-/** As the engine does it, a raised flag is seen at the next step of the model. */
-async function checkCancel(cancel: AddonCancel | undefined): Promise<void> {
-  await new Promise(resolve => setImmediate(resolve))
-  if ((cancel as FakeCancel | undefined)?.raised) throw new AbortedError()
-}
-
+/** As the engine does it, a fired signal is seen at the next step of the model. */
 async function checkSignal(signal: AbortSignal): Promise<void> {
   await new Promise(resolve => setImmediate(resolve))
   if (signal.aborted) throw new AbortedError()

@@ -1,6 +1,5 @@
 import { performance } from 'node:perf_hooks'
 import type { AddonMemoryUse, AddonSegmenter } from '../../../lib/engine/addon.js'
-import { addon } from '../../../lib/engine/loader.js'
 import { VideoMolmo } from '../../../lib/ground/videomolmo.js'
 import { Pointer, type PointerText } from '../../../lib/point/pointer.js'
 import { Segmenter } from '../../../lib/segment/segmenter.js'
@@ -36,14 +35,12 @@ async function systemOf(
   dtype: BenchDtype,
   segmenter: AddonSegmenter,
 ): Promise<VideoMolmo> {
-  const createCancel = () => addon().createCancel()
   const pointer = new Pointer({
     engine: await setup.pointer(dtype),
     text: textOf(setup.sizes.promptTokens),
     previousFrames: setup.sizes.pointer.previousFrames,
-    createCancel,
   })
-  return new VideoMolmo(pointer, new Segmenter(segmenter, createCancel), addon(), [])
+  return new VideoMolmo(pointer, new Segmenter(segmenter), [])
 }
 
 /** Frames of one picture, as many as wanted, without holding them. */

@@ -25,12 +25,12 @@ export class PointerClip {
   async encode(count: number): Promise<number> {
     const image = this.setup.sizes.frame
     const frames = Array.from({ length: count }, () => ({ frameIndex: this.#frames++, image }))
-    await typed(this.#stream.encodeBatch(frames))
+    await typed(() => this.#stream.encodeBatch(frames))
     return this.#frames - 1
   }
 
   async prepare(frameIndex: number): Promise<void> {
-    await typed(this.#stream.prepare(frameIndex))
+    await typed(() => this.#stream.prepare(frameIndex))
   }
 
   answer(frames: readonly number[], draft?: Int32Array): Promise<AddonAnswer[]> {
@@ -41,7 +41,7 @@ export class PointerClip {
       promptIds,
       ...(draft ? { draft } : {}),
     }))
-    return typed(this.#stream.answer(requests, { maxNewTokens: answerTokens }))
+    return typed(() => this.#stream.answer(requests, { maxNewTokens: answerTokens }))
   }
 
   /** Keyframes that follow each other. */

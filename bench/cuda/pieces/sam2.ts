@@ -30,7 +30,8 @@ class Tracked {
   }
 
   async #encode(): Promise<AddonImageFeatures> {
-    return (await typed(this.#model.encode(this.#setup.sizes.frame, { mode: 'video' }))).features
+    return (await typed(() => this.#model.encode(this.#setup.sizes.frame, { mode: 'video' })))
+      .features
   }
 
   /** Clicks and the frames until the memory is full; the masks of the last one. */
@@ -44,9 +45,9 @@ class Tracked {
         height * (0.5 + 0.45 * Math.sin(1.7 * object)),
       )
       const prompt = { points, labels: Int32Array.of(1) }
-      await typed(this.#video.addPoints(0, features, object + 1, prompt))
+      await typed(() => this.#video.addPoints(0, features, object + 1, prompt))
     }
-    await typed(this.#video.commit(0, features))
+    await typed(() => this.#video.commit(0, features))
     features.dispose()
     this.#plan = this.#video.planPropagation({ startFrame: 0 })
     let last: AddonFrameMasks | undefined
@@ -64,7 +65,7 @@ class Tracked {
 
   /** Tracks the next frame; features are used once, as trackers keep what they derive from them. */
   track(features: AddonImageFeatures): Promise<AddonFrameMasks> {
-    return typed(this.#video.track(this.#plan.shift()!, features))
+    return typed(() => this.#video.track(this.#plan.shift()!, features))
   }
 
   /** The part of a frame that its objects cost, its features being there. */
@@ -89,7 +90,7 @@ async function encoderRow(model: AddonSegmenter, setup: Setup, name: string): Pr
   const times = await repeated(setup.rounds, async () => {
     let features: AddonImageFeatures | undefined
     const ms = await timed(model, async () => {
-      features = (await typed(model.encode(setup.sizes.frame, { mode: 'video' }))).features
+      features = (await typed(() => model.encode(setup.sizes.frame, { mode: 'video' }))).features
     })
     features!.dispose()
     return ms

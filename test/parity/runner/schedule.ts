@@ -25,7 +25,7 @@ export async function checkSchedule(
   const clip = await openClip(drawClip(scene))
   const settings = groundSettings({ keyframeEvery: k }, 4)
   let results = 0
-  for await (const _ of groundClip(engine, engine.createCancel, clip, 'boxes', settings)) results++
+  for await (const _ of groundClip(engine, clip, 'boxes', settings)) results++
   const name = `schedule.frames${frames}.k${k}`
   report.values(`${name}.sampled`, engine.asked, sampled, 0)
   const reached = sources.map(([left], frame) => {
