@@ -3,8 +3,14 @@ import { addon } from '../engine/loader.js'
 import type { Mask } from '../formats/mask.js'
 import type { Point } from '../ground/engine.js'
 import { distinctPoints } from '../ground/points.js'
+import { checkOptions } from '../options/check.js'
 import type { EncodedImage, ImageSource, Segmenter } from '../segment/segmenter.js'
-import { type AnnotateSettings, annotateSettings, type ChooseOptions } from './options.js'
+import {
+  type AnnotateSettings,
+  annotateSettings,
+  CHOOSE_OPTIONS,
+  type ChooseOptions,
+} from './options.js'
 import { drawPoints, uniformDraws } from './sample.js'
 
 /** A drawn point and what SAM 2 makes of it. */
@@ -43,6 +49,7 @@ export async function choosePoints(
   masks: readonly Mask[],
   options: ChooseOptions = {},
 ): Promise<(ChosenPoint | null)[]> {
+  checkOptions(CHOOSE_OPTIONS, options, 'choosePoints')
   const objects = masks.map((mask, i) => ({ mask, key: `${i}` }))
   return chooseFor(segmenter, image, objects, annotateSettings(options))
 }

@@ -3,10 +3,16 @@ import { InvalidArgumentError } from '../engine/errors.js'
 import { Mask } from '../formats/mask.js'
 import { decodeRle } from '../formats/rle.js'
 import type { LabelledClip, LabelledFrame } from '../labels/labels.js'
+import { checkOptions } from '../options/check.js'
 import type { ClipSource, Frame, FrameSource } from '../video/frame.js'
 import { openClip } from '../video/source.js'
 import { type ChosenPoint, chooseFor, type PictureSegmenter } from './choose.js'
-import { type AnnotateOptions, type AnnotateSettings, annotateSettings } from './options.js'
+import {
+  ANNOTATE_OPTIONS,
+  type AnnotateOptions,
+  type AnnotateSettings,
+  annotateSettings,
+} from './options.js'
 
 export interface AnnotatedObject {
   objectId: number
@@ -41,6 +47,7 @@ export async function* annotateClip(
   labels: LabelledClip,
   options: AnnotateOptions = {},
 ): AsyncGenerator<AnnotatedFrame> {
+  checkOptions(ANNOTATE_OPTIONS, options, 'annotateClip')
   const settings = annotateSettings(options)
   yield* annotateFrames(segmenter, await openClip(source), labels, settings)
 }

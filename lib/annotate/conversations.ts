@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from '../engine/errors.js'
+import { checkOptions, type OptionNames } from '../options/check.js'
 import { writePoints } from '../text/answer.js'
 import type { AnnotatedFrame, AnnotatedObject } from './clip.js'
 
@@ -28,6 +29,8 @@ export interface ConversationOptions {
   pictures?: readonly string[] | null
 }
 
+const CONVERSATION_OPTIONS: OptionNames<ConversationOptions> = { prompt: true, pictures: true }
+
 /** A label's objects in a frame, in the order of their numbers. */
 function byLabel(frame: AnnotatedFrame): Map<string, AnnotatedObject[]> {
   const groups = new Map<string, AnnotatedObject[]>()
@@ -52,8 +55,10 @@ function byLabel(frame: AnnotatedFrame): Map<string, AnnotatedObject[]> {
  */
 export function toConversations(
   frame: AnnotatedFrame,
-  { prompt = 'Point to {label}', pictures = null }: ConversationOptions = {},
+  options: ConversationOptions = {},
 ): Conversation[] {
+  checkOptions(CONVERSATION_OPTIONS, options, 'toConversations')
+  const { prompt = 'Point to {label}', pictures = null } = options
   const { clip, frameIndex, width, height } = frame
   const first = Math.max(0, frameIndex - PREVIOUS_FRAMES)
   const conversations: Conversation[] = []

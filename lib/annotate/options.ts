@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from '../engine/errors.js'
 import type { GroundProgress } from '../ground/options.js'
+import type { OptionNames } from '../options/check.js'
 
 export interface ChooseOptions {
   /** Points drawn per object (k), repeats included. Integer >= 1, default 10. */
@@ -13,6 +14,18 @@ export interface AnnotateOptions extends ChooseOptions {
   /** Annotates the frames whose number is a multiple of this. Integer >= 1, default 1. */
   every?: number
   onProgress?: (progress: GroundProgress) => void
+}
+
+export const CHOOSE_OPTIONS: OptionNames<ChooseOptions> = {
+  candidates: true,
+  seed: true,
+  signal: true,
+}
+
+export const ANNOTATE_OPTIONS: OptionNames<AnnotateOptions> = {
+  ...CHOOSE_OPTIONS,
+  every: true,
+  onProgress: true,
 }
 
 export interface AnnotateSettings {

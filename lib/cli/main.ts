@@ -21,7 +21,7 @@ function program(context: CommandContext): Command {
     description: string
   }
   const root = new Command('videomolmo').description(description).version(version)
-  root.exitOverride().showHelpAfterError('(--help shows the options)')
+  root.exitOverride().showSuggestionAfterError().showHelpAfterError('(--help shows the options)')
   for (const add of [
     addGroundCommand,
     addPointCommand,

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from '../engine/errors.js'
+import { checkOptions, type OptionNames } from '../options/check.js'
 import type { Dataset, DatasetName, Protocol } from './dataset.js'
 import { readDavis } from './davis.js'
 import { readDrawn } from './drawn.js'
@@ -37,6 +38,12 @@ export interface DatasetOptions {
   problems?: Problems
 }
 
+const DATASET_OPTIONS: OptionNames<DatasetOptions> = {
+  split: true,
+  protocol: true,
+  problems: true,
+}
+
 function choose<T extends string>(what: string, name: string, list: T[], given?: string): T {
   if (given === undefined) return list[0]!
   if (list.includes(given as T)) return given as T
@@ -62,6 +69,7 @@ export async function openDataset(
       `data set must be one of ${DATASETS.join(', ')}, got ${JSON.stringify(name)}`,
     )
   }
+  checkOptions(DATASET_OPTIONS, options, 'openDataset')
   const split = choose('split', name, choices.splits, options.split)
   const protocol = choose('protocol', name, choices.protocols, options.protocol)
   const problems = options.problems ?? new Problems()

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { DatasetError } from '../engine/errors.js'
+import { checkOptions } from '../options/check.js'
 import { IMAGE_ENDINGS } from '../video/images.js'
 import type { Dataset, Expression, ObjectMasks, Sequence } from './dataset.js'
 import { type ListedVideo, readExpressionFile } from './expressions.js'
@@ -32,7 +33,9 @@ const NAMES: VposNames = {
 
 async function readNames(root: string): Promise<VposNames> {
   if (!(await listFolder(root))?.includes('vpos.json')) return NAMES
-  const fields = new Fields(join(root, 'vpos.json'), await readJson(join(root, 'vpos.json')))
+  const path = join(root, 'vpos.json')
+  const fields = new Fields(path, await readJson(path))
+  checkOptions<Partial<VposNames>>(NAMES, fields.value as Partial<VposNames>, path)
   const given = Object.keys(NAMES).filter(key => fields.at(key).present)
   return { ...NAMES, ...Object.fromEntries(given.map(key => [key, fields.at(key).fileName()])) }
 }

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from '../engine/errors.js'
+import { checkOptions, type OptionNames } from '../options/check.js'
 import type { Box } from './mask.js'
 import { type AnyRle, type CocoRle, checkTotal, compressCounts, countsOf } from './rle.js'
 
@@ -71,17 +72,17 @@ export interface RleIouOptions {
   crowd?: boolean
 }
 
+const RLE_IOU_OPTIONS: OptionNames<RleIouOptions> = { crowd: true }
+
 /**
  * Intersection over union by COCO's rules: 0 where nothing is common, also for two empty masks
  * (whose J is 1).
  *
  * @throws INVALID_ARGUMENT for masks of different sizes.
  */
-export function rleIou(
-  predicted: AnyRle,
-  truth: AnyRle,
-  { crowd = false }: RleIouOptions = {},
-): number {
+export function rleIou(predicted: AnyRle, truth: AnyRle, options: RleIouOptions = {}): number {
+  checkOptions(RLE_IOU_OPTIONS, options, 'rleIou')
+  const { crowd = false } = options
   checkSize(predicted, truth)
   let [both, either, area] = [0, 0, 0]
   walk(runsOf(predicted), runsOf(truth), (length, inPredicted, inTruth) => {

@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from '../engine/errors.js'
-import type { PointOptions } from './options.js'
+import type { OptionNames } from '../options/check.js'
+import { POINT_OPTIONS, type PointOptions } from './options.js'
 
 /**
  * How the counts of the sampled frames become one: the most frequent (the larger on a tie), the
@@ -13,6 +14,8 @@ export interface CountOptions extends PointOptions {
   /** Default 'mode'. */
   rule?: CountRule
 }
+
+export const COUNT_OPTIONS: OptionNames<CountOptions> = { ...POINT_OPTIONS, rule: true }
 
 export interface CountResult {
   count: number

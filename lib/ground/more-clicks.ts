@@ -1,4 +1,5 @@
 import { Mask } from '../formats/mask.js'
+import type { OptionNames } from '../options/check.js'
 import type { Point } from './engine.js'
 import { interiorPoint } from './interior.js'
 
@@ -15,6 +16,8 @@ export interface ClickPlan {
   /** Also one click beside it. */
   negative: boolean
 }
+
+export const CLICK_PLAN: OptionNames<ClickPlan> = { points: true, negative: true }
 
 /** Clears a disk of a mask, so that the next click falls elsewhere. */
 function clearDisk(mask: Mask, { x, y }: Point, radius: number): void {

@@ -1,6 +1,7 @@
 import type { AddonFusionStrategy } from '../engine/addon.js'
 import { InvalidArgumentError } from '../engine/errors.js'
-import type { ClipOptions } from '../video/frame.js'
+import type { OptionNames } from '../options/check.js'
+import { CLIP_OPTIONS, type ClipOptions } from '../video/frame.js'
 
 /** Table 5 of the paper; 'bidirectional' is equations 5 and 6. */
 export type FusionStrategy = AddonFusionStrategy
@@ -61,6 +62,25 @@ export interface GroundOptions extends PointOptions {
   tau?: number
   /** How the two directions become one mask. Default 'bidirectional'. */
   fusion?: FusionStrategy
+}
+
+export const POINT_OPTIONS: OptionNames<PointOptions> = {
+  ...CLIP_OPTIONS,
+  keyframeEvery: true,
+  contextFrames: true,
+  blackContext: true,
+  maxNewTokens: true,
+  keyframeBatch: true,
+  draft: true,
+  maxFrames: true,
+  signal: true,
+  onProgress: true,
+}
+
+export const GROUND_OPTIONS: OptionNames<GroundOptions> = {
+  ...POINT_OPTIONS,
+  tau: true,
+  fusion: true,
 }
 
 /** Options with every default filled in. */

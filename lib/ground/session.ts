@@ -1,9 +1,10 @@
 import { onAbort } from '../engine/cancel.js'
 import { AbortedError, DisposedError, InvalidArgumentError } from '../engine/errors.js'
+import type { OptionNames } from '../options/check.js'
 import type { FrameSource } from '../video/frame.js'
 import { openRawFrames } from '../video/memory.js'
 import { type RawFrame, toRgb } from '../video/pixels.js'
-import type { GroundOptions } from './options.js'
+import { GROUND_OPTIONS, type GroundOptions } from './options.js'
 import type { GroundResult } from './result.js'
 
 /**
@@ -17,6 +18,12 @@ export interface SessionOptions extends GroundOptions {
   mode?: SessionMode
   /** Frames that may wait to be processed before `push` waits too. Default 8. */
   queueSize?: number
+}
+
+export const SESSION_OPTIONS: OptionNames<SessionOptions> = {
+  ...GROUND_OPTIONS,
+  mode: true,
+  queueSize: true,
 }
 
 /** Runs the pipeline over a source of frames. */

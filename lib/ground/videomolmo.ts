@@ -2,7 +2,8 @@ import { DisposedError, InvalidArgumentError, typed } from '../engine/errors.js'
 import { addon } from '../engine/loader.js'
 import { divideMemory } from '../load/divide-memory.js'
 import { DTYPES, loadSettings, segmenterDtype } from '../load/settings.js'
-import { Pointer, type PointerLoadOptions } from '../point/pointer.js'
+import { checkOptions, type OptionNames } from '../options/check.js'
+import { POINTER_LOAD_OPTIONS, Pointer, type PointerLoadOptions } from '../point/pointer.js'
 import { Segmenter } from '../segment/segmenter.js'
 import { checkSentence } from '../text/prompt.js'
 import type { ClipSource } from '../video/frame.js'
@@ -10,11 +11,11 @@ import { openClip } from '../video/source.js'
 import type { CountOptions, CountResult } from './count.js'
 import type { GroundEngine } from './engine.js'
 import { groundClip } from './ground.js'
-import { type GroundOptions, groundSettings, type PointOptions } from './options.js'
+import { GROUND_OPTIONS, type GroundOptions, groundSettings, type PointOptions } from './options.js'
 import type { PointResult } from './point.js'
 import type { GroundResult } from './result.js'
 import type { ClipSegmenter, Tracking } from './segmenter.js'
-import { GroundSession, type SessionOptions } from './session.js'
+import { GroundSession, SESSION_OPTIONS, type SessionOptions } from './session.js'
 
 /**
  * `dtype` is both models'; the quantised ones are the pointer's, the segmenter has its default then.
@@ -35,6 +36,13 @@ export interface VideoMolmoLoadOptions extends PointerLoadOptions {
    * any, to measure what the memory is worth (table 15 of the paper).
    */
   tracking?: Tracking
+}
+
+const LOAD_OPTIONS: OptionNames<VideoMolmoLoadOptions> = {
+  ...POINTER_LOAD_OPTIONS,
+  pointer: true,
+  segmenter: true,
+  tracking: true,
 }
 
 /** Points, masks and tracks for a sentence: a pointer and a segmenter together. */
@@ -89,22 +97,29 @@ export class VideoMolmo<S extends Segmenter | ClipSegmenter = Segmenter>
   static async load(
     options: VideoMolmoLoadOptions = {},
   ): Promise<VideoMolmo<Segmenter | ClipSegmenter>> {
-    const { pointer, segmenter, tracking } = options
+    checkOptions(LOAD_OPTIONS, options, 'VideoMolmo.load')
+    const { pointer, segmenter, tracking, dtype, groupSize, tokenizer, ...shared } = options
     const budgets = await divideMemory(options)
     const owned: AsyncDisposable[] = []
     try {
       const points =
         pointer instanceof Pointer
           ? pointer
-          : await Pointer.load(pointer, { ...options, ...budgets?.pointer })
+          : await Pointer.load(pointer, {
+              ...shared,
+              dtype,
+              groupSize,
+              tokenizer,
+              ...budgets?.pointer,
+            })
       if (points !== pointer) owned.push(points)
       const masks =
         typeof segmenter === 'object'
           ? segmenter
           : await Segmenter.load(segmenter, {
-              ...options,
+              ...shared,
               ...budgets?.segmenter,
-              dtype: segmenterDtype(options.dtype, loadSettings(options, DTYPES).device),
+              dtype: segmenterDtype(dtype, loadSettings(options, DTYPES).device),
             })
       if (masks instanceof Segmenter && masks !== segmenter) owned.push(masks)
       return new VideoMolmo(points, masks, owned, tracking)
@@ -127,6 +142,7 @@ export class VideoMolmo<S extends Segmenter | ClipSegmenter = Segmenter>
     query: string,
     options: GroundOptions = {},
   ): AsyncGenerator<GroundResult> {
+    checkOptions(GROUND_OPTIONS, options, 'ground')
     this.#checkAlive()
     const settings = groundSettings(options, this.pointer.previousFrames)
     checkSentence(query)
@@ -150,6 +166,7 @@ export class VideoMolmo<S extends Segmenter | ClipSegmenter = Segmenter>
 
   /** Grounding of frames that are pushed one by one; see `GroundSession`. */
   openSession(query: string, options: SessionOptions = {}): GroundSession {
+    checkOptions(SESSION_OPTIONS, options, 'openSession')
     this.#checkAlive()
     const { mode, signal: _, ...rest } = options
     const settings = groundSettings(rest, this.pointer.previousFrames)

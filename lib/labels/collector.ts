@@ -1,4 +1,5 @@
 import type { GroundResult } from '../ground/result.js'
+import { checkOptions, type OptionNames } from '../options/check.js'
 import type { LabelledClip, LabelledFrame } from './labels.js'
 
 export interface CollectorOptions {
@@ -7,6 +8,8 @@ export interface CollectorOptions {
   /** Picture of every frame, relative to the folder of all pictures. Default null. */
   fileNames?: readonly string[] | null
 }
+
+const COLLECTOR_OPTIONS: OptionNames<CollectorOptions> = { label: true, fileNames: true }
 
 /** Gathers the final results of grounding as labels, packed. */
 export class LabelCollector {
@@ -18,7 +21,9 @@ export class LabelCollector {
   #size = { width: 0, height: 0 }
 
   /** @param name of the clip. */
-  constructor(name: string, { label = null, fileNames = null }: CollectorOptions = {}) {
+  constructor(name: string, options: CollectorOptions = {}) {
+    checkOptions(COLLECTOR_OPTIONS, options, 'LabelCollector')
+    const { label = null, fileNames = null } = options
     this.#name = name
     this.#label = label
     this.#fileNames = fileNames

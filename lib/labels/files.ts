@@ -3,9 +3,15 @@ import { extname, join } from 'node:path'
 import { readJson } from '../datasets/files.js'
 import { DatasetError } from '../engine/errors.js'
 import { writeWhole } from '../formats/outputs.js'
+import { checkOptions } from '../options/check.js'
 import { readCoco, toCoco } from './coco.js'
 import { toCvat } from './cvat.js'
-import { type LabelStudioOptions, readLabelStudio, toLabelStudio } from './label-studio.js'
+import {
+  LABEL_STUDIO_OPTIONS,
+  type LabelStudioOptions,
+  readLabelStudio,
+  toLabelStudio,
+} from './label-studio.js'
 import type { LabelledClip } from './labels.js'
 import { readCvat } from './read-cvat.js'
 import { writeYoutubeVos } from './youtube-vos.js'
@@ -55,6 +61,7 @@ export async function writeLabels(
   format: LabelFormat,
   options: LabelStudioOptions = {},
 ): Promise<string> {
+  checkOptions(LABEL_STUDIO_OPTIONS, options, 'writeLabels')
   await mkdir(folder, { recursive: true })
   const path = join(folder, PLACES[format])
   if (format === 'coco') await writeWhole(path, `${JSON.stringify(toCoco(clips))}\n`)

@@ -1,6 +1,7 @@
 import { parse } from 'node:path'
 import { Fields } from '../datasets/fields.js'
 import { type Box, Mask } from '../formats/mask.js'
+import { checkOptions, type OptionNames } from '../options/check.js'
 import {
   type LabelledClip,
   type LabelledFrame,
@@ -48,6 +49,11 @@ export interface LabelStudioOptions {
   frameRate?: number
 }
 
+export const LABEL_STUDIO_OPTIONS: OptionNames<LabelStudioOptions> = {
+  videoOf: true,
+  frameRate: true,
+}
+
 /** Names of the elements of the labelling configuration that the regions belong to. */
 const [BOX, VIDEO] = ['box', 'video']
 
@@ -58,8 +64,10 @@ const [BOX, VIDEO] = ['box', 'video']
  */
 export function toLabelStudio(
   clips: readonly LabelledClip[],
-  { videoOf = clip => clip.name, frameRate = 30 }: LabelStudioOptions = {},
+  options: LabelStudioOptions = {},
 ): LabelStudioTask[] {
+  checkOptions(LABEL_STUDIO_OPTIONS, options, 'toLabelStudio')
+  const { videoOf = clip => clip.name, frameRate = 30 } = options
   return clips.map(clip => {
     const result = clip.objects.flatMap(object => regionOf(clip, object, frameRate) ?? [])
     return {

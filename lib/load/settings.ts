@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { InvalidArgumentError } from '../engine/errors.js'
+import type { OptionNames } from '../options/check.js'
 import { type MemorySize, memoryBytes } from './budget.js'
 
 /** Where a model can run; `cuda` is the first GPU. */
@@ -46,6 +47,14 @@ export interface LoadOptions<D extends Dtype = FloatDtype> {
    */
   memoryBudget?: MemorySize
   signal?: AbortSignal
+}
+
+export const LOAD_OPTIONS: OptionNames<LoadOptions> = {
+  device: true,
+  dtype: true,
+  threads: true,
+  memoryBudget: true,
+  signal: true,
 }
 
 /**

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from '../engine/errors.js'
+import { checkOptions, type OptionNames } from '../options/check.js'
 import { meanOf } from './statistics.js'
 
 export interface CountScore {
@@ -19,6 +20,8 @@ export interface CountScoreOptions {
   unreadableAs?: number
 }
 
+const COUNT_SCORE_OPTIONS: OptionNames<CountScoreOptions> = { unreadableAs: true }
+
 /**
  * Scores of counts, one per clip; null stands for an answer that holds none. Null without clips.
  *
@@ -27,8 +30,10 @@ export interface CountScoreOptions {
 export function scoreCounts(
   predicted: readonly (number | null)[],
   truth: readonly number[],
-  { unreadableAs = 0 }: CountScoreOptions = {},
+  options: CountScoreOptions = {},
 ): CountScore | null {
+  checkOptions(COUNT_SCORE_OPTIONS, options, 'scoreCounts')
+  const { unreadableAs = 0 } = options
   if (predicted.length !== truth.length) {
     throw new InvalidArgumentError(
       `expected one predicted count (or null) for each of the ${truth.length} true ones, ` +

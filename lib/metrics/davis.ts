@@ -1,6 +1,7 @@
 import type { LabelMap } from '../datasets/dataset.js'
 import { InvalidArgumentError } from '../engine/errors.js'
 import { assign } from '../ground/assign.js'
+import { checkOptions, type OptionNames } from '../options/check.js'
 import { type MaskScore, type MaskScoreOptions, type ScoredMask, scoreLabels } from './masks.js'
 import { meanOf } from './statistics.js'
 
@@ -61,6 +62,9 @@ function add(scores: LabelScores, { j, f }: MaskScore): void {
   scores.j.push(j)
   scores.f.push(f)
 }
+
+const DAVIS_OPTIONS: OptionNames<DavisOptions> = { bound: true }
+const PROPOSAL_OPTIONS: OptionNames<ProposalOptions> = { ...DAVIS_OPTIONS, maxProposals: true }
 
 /** Result label k against object k on the given frames; no pixel is void. */
 export function scoreSameLabels(
@@ -141,6 +145,7 @@ export function scoreSemiSupervised(
   predicted: readonly (LabelMap | null)[],
   options: DavisOptions = {},
 ): LabelScores[] {
+  checkOptions(DAVIS_OPTIONS, options, 'scoreSemiSupervised')
   const objects = truth[0] ? countObjects(truth[0]) : 0
   const inner = <T>(list: readonly T[]) => list.slice(1, -1)
   const rule = `the sequence has ${objects} objects`
@@ -161,8 +166,10 @@ export function scoreSemiSupervised(
 export function scoreUnsupervised(
   truth: readonly LabelMap[],
   predicted: readonly (LabelMap | null)[],
-  { maxProposals = 20, ...options }: ProposalOptions = {},
+  options: ProposalOptions = {},
 ): PairedLabelScores[] {
+  checkOptions(PROPOSAL_OPTIONS, options, 'scoreUnsupervised')
+  const { maxProposals = 20 } = options
   const rule = `at most ${maxProposals} proposals are allowed`
   const pairs = pairUp(truth, predicted, maxProposals, rule)
   return scorePairedLabels(pairs, truth[0] ? countObjects(truth[0]) : 0, options)

@@ -1,6 +1,7 @@
 import type { AddonLabelPairs, AddonMaskComparison } from '../engine/addon.js'
 import { InvalidArgumentError, typed } from '../engine/errors.js'
 import { addon } from '../engine/loader.js'
+import { checkOptions, type OptionNames } from '../options/check.js'
 
 /** A mask to score: u8, any non-zero value is object, [height, width] row-major. */
 export interface ScoredMask {
@@ -34,6 +35,8 @@ export interface MaskScoreOptions {
    */
   bound?: number
 }
+
+const MASK_SCORE_OPTIONS: OptionNames<MaskScoreOptions> = { ignored: true, bound: true }
 
 const DEFAULT_BOUND = 0.008
 
@@ -71,8 +74,10 @@ function maskScore(counts: AddonMaskComparison, radius: number): MaskScore {
 export function scoreMasks(
   truth: ScoredMask,
   predicted: ScoredMask,
-  { ignored, bound = DEFAULT_BOUND }: MaskScoreOptions = {},
+  options: MaskScoreOptions = {},
 ): MaskScore {
+  checkOptions(MASK_SCORE_OPTIONS, options, 'scoreMasks')
+  const { ignored, bound = DEFAULT_BOUND } = options
   const radius = boundaryRadius(truth.width, truth.height, bound)
   return typed(() => maskScore(addon().compareMasks(truth, predicted, radius, ignored), radius))
 }

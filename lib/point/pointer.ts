@@ -3,18 +3,27 @@ import { withCancel } from '../engine/cancel.js'
 import { InvalidArgumentError, typed, UnsupportedModelError } from '../engine/errors.js'
 import { addon } from '../engine/loader.js'
 import {
+  COUNT_OPTIONS,
   type CountOptions,
   type CountResult,
   checkCountRule,
   combineCounts,
 } from '../ground/count.js'
 import type { Point, PointingBatch, PointingStream } from '../ground/engine.js'
-import { type PointOptions, pointSettings } from '../ground/options.js'
+import { POINT_OPTIONS, type PointOptions, pointSettings } from '../ground/options.js'
 import { type PointResult, pointClip } from '../ground/point.js'
 import { readCheckpoint } from '../hub/checkpoint.js'
 import { checkLimit } from '../hub/memory.js'
 import { LoadedModel } from '../load/loaded-model.js'
-import { DTYPES, type Dtype, EMBEDDED, type LoadOptions, loadSettings } from '../load/settings.js'
+import {
+  DTYPES,
+  type Dtype,
+  EMBEDDED,
+  LOAD_OPTIONS,
+  type LoadOptions,
+  loadSettings,
+} from '../load/settings.js'
+import { checkOptions, type OptionNames } from '../options/check.js'
 import { answerTemplate, parseAnswer } from '../text/answer.js'
 import { checkSentence, promptText } from '../text/prompt.js'
 import { TextTokenizer } from '../text/tokenizer.js'
@@ -49,6 +58,12 @@ export interface PointerLoadOptions extends LoadOptions<Dtype> {
   tokenizer?: string
 }
 
+export const POINTER_LOAD_OPTIONS: OptionNames<PointerLoadOptions> = {
+  ...LOAD_OPTIONS,
+  groupSize: true,
+  tokenizer: true,
+}
+
 /** VideoMolmo and Molmo: frames and a sentence in, points out. */
 export class Pointer extends LoadedModel<AddonPointer> {
   /** Previous frames that the model looks at; 0 for Molmo. */
@@ -73,6 +88,7 @@ export class Pointer extends LoadedModel<AddonPointer> {
     path: string = EMBEDDED.pointer,
     options: PointerLoadOptions = {},
   ): Promise<Pointer> {
+    checkOptions(POINTER_LOAD_OPTIONS, options, 'Pointer.load')
     const settings = { ...loadSettings(options, DTYPES), groupSize: groupSize(options) }
     const checkpoint = await readCheckpoint(path)
     if (checkpoint.kind !== 'pointer') {
@@ -103,6 +119,15 @@ export class Pointer extends LoadedModel<AddonPointer> {
     query: string,
     options: PointOptions = {},
   ): AsyncGenerator<PointResult> {
+    checkOptions(POINT_OPTIONS, options, 'point')
+    yield* this.#point(source, query, options)
+  }
+
+  async *#point(
+    source: ClipSource,
+    query: string,
+    options: PointOptions,
+  ): AsyncGenerator<PointResult> {
     this.checkAlive()
     const settings = pointSettings(options, this.previousFrames, 1)
     checkSentence(query)
@@ -114,10 +139,11 @@ export class Pointer extends LoadedModel<AddonPointer> {
    * Counts what a sentence names: points on every k-th frame (default 10), combined by `rule`.
    */
   async count(source: ClipSource, query: string, options: CountOptions = {}): Promise<CountResult> {
+    checkOptions(COUNT_OPTIONS, options, 'count')
     const rule = checkCountRule(options.rule)
     const frames: CountResult['frames'] = []
     const sampled = { ...options, keyframeEvery: options.keyframeEvery ?? 10 }
-    for await (const { frameIndex, timeNs, points } of this.point(source, query, sampled)) {
+    for await (const { frameIndex, timeNs, points } of this.#point(source, query, sampled)) {
       frames.push({ frameIndex, timeNs, count: points.length })
     }
     const count = combineCounts(

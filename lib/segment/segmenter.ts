@@ -4,19 +4,26 @@ import { InvalidArgumentError, UnsupportedModelError } from '../engine/errors.js
 import { addon } from '../engine/loader.js'
 import { Mask } from '../formats/mask.js'
 import { MemorySegmenter } from '../ground/memory-segmenter.js'
-import type { ClickPlan } from '../ground/more-clicks.js'
+import { CLICK_PLAN, type ClickPlan } from '../ground/more-clicks.js'
 import { PerFrameSegmenter } from '../ground/per-frame-segmenter.js'
 import { type ClipSegmenter, TRACKING, type Tracking } from '../ground/segmenter.js'
 import { readCheckpoint } from '../hub/checkpoint.js'
 import { checkLimit } from '../hub/memory.js'
 import { LoadedModel } from '../load/loaded-model.js'
-import { EMBEDDED, FLOAT_DTYPES, type LoadOptions, loadSettings } from '../load/settings.js'
-import type { ClipOptions, ClipSource } from '../video/frame.js'
+import {
+  EMBEDDED,
+  FLOAT_DTYPES,
+  LOAD_OPTIONS,
+  type LoadOptions,
+  loadSettings,
+} from '../load/settings.js'
+import { checkOptions, type OptionNames } from '../options/check.js'
+import { CLIP_OPTIONS, type ClipOptions, type ClipSource } from '../video/frame.js'
 import { readImage } from '../video/images.js'
 import { type RawFrame, type RgbImage, toRgb } from '../video/pixels.js'
 import { FrameReader } from '../video/reader.js'
 import { type PromptBox, type PromptPoint, toAddonBox, toAddonPoints } from './prompts.js'
-import { SegmentVideo, type SegmentVideoOptions } from './video-segmenter.js'
+import { SEGMENT_VIDEO_OPTIONS, SegmentVideo, type SegmentVideoOptions } from './video-segmenter.js'
 
 /** One object on one picture; at least one of points, box and maskInput. */
 export interface SegmentPrompt {
@@ -34,6 +41,24 @@ export interface SegmentOptions extends ClipOptions {
   /** Logit from which a pixel is object. Default 0. */
   maskThreshold?: number
   signal?: AbortSignal
+}
+
+/** How a picture is encoded. */
+export interface EncodeOptions extends ClipOptions {
+  signal?: AbortSignal
+}
+
+const PROMPT: OptionNames<SegmentPrompt> = {
+  points: true,
+  labels: true,
+  box: true,
+  maskInput: true,
+}
+const ENCODE_OPTIONS: OptionNames<EncodeOptions> = { ...CLIP_OPTIONS, signal: true }
+const SEGMENT_OPTIONS: OptionNames<SegmentOptions> = {
+  ...ENCODE_OPTIONS,
+  multimask: true,
+  maskThreshold: true,
 }
 
 export interface SegmentResult {
@@ -81,6 +106,7 @@ export class Segmenter extends LoadedModel<AddonSegmenter> {
     path: string = EMBEDDED.segmenter,
     options: LoadOptions = {},
   ): Promise<Segmenter> {
+    checkOptions(LOAD_OPTIONS, options, 'Segmenter.load')
     const settings = loadSettings(options, FLOAT_DTYPES)
     const checkpoint = await readCheckpoint(path)
     if (checkpoint.kind !== 'segmenter') {
@@ -97,10 +123,8 @@ export class Segmenter extends LoadedModel<AddonSegmenter> {
   }
 
   /** Computes the image features of a picture once, for many prompts. */
-  async encode(
-    image: ImageSource,
-    options: ClipOptions & { signal?: AbortSignal } = {},
-  ): Promise<EncodedImage> {
+  async encode(image: ImageSource, options: EncodeOptions = {}): Promise<EncodedImage> {
+    checkOptions(ENCODE_OPTIONS, options, 'encode')
     this.checkAlive()
     const pixels = await readPixels(image, options)
     const { features } = await withCancel(options.signal, call => this.engine.encode(pixels, call))
@@ -118,15 +142,16 @@ export class Segmenter extends LoadedModel<AddonSegmenter> {
     prompts: SegmentPrompt | readonly SegmentPrompt[],
     options: SegmentOptions = {},
   ): Promise<SegmentResult[]> {
+    checkOptions(SEGMENT_OPTIONS, options, 'segment')
     this.checkAlive()
+    const { signal, exifOrientation, multimask = false, maskThreshold = 0 } = options
     const list = Array.isArray(prompts) ? prompts : [prompts as SegmentPrompt]
-    const encoded = isEncoded(image) ? image : await this.encode(image, options)
+    const encoded = isEncoded(image) ? image : await this.encode(image, { signal, exifOrientation })
     try {
       const { width, height } = encoded
       const engine = list.map((prompt, i) => toAddonPrompt(prompt, width, height, `prompt ${i}`))
-      const { signal, exifOrientation: _, multimask = false, ...flags } = options
       const found = await withCancel(signal, call =>
-        this.engine.segment(encoded.features, engine, { ...flags, multimask, ...call }),
+        this.engine.segment(encoded.features, engine, { multimask, maskThreshold, ...call }),
       )
       return list.map((_, i) => toSegmentResult(found, i, width, height))
     } finally {
@@ -140,6 +165,7 @@ export class Segmenter extends LoadedModel<AddonSegmenter> {
    * @param source a file, a folder of pictures or frames in memory.
    */
   async openVideo(source: ClipSource, options: SegmentVideoOptions = {}): Promise<SegmentVideo> {
+    checkOptions(SEGMENT_VIDEO_OPTIONS, options, 'openVideo')
     this.checkAlive()
     const reader = await FrameReader.open(source, options)
     return SegmentVideo.open(this.engine, reader, options)
@@ -158,6 +184,7 @@ export class Segmenter extends LoadedModel<AddonSegmenter> {
         `tracking must be one of ${TRACKING.join(', ')}, got ${JSON.stringify(how)}`,
       )
     }
+    if (clicks) checkOptions(CLICK_PLAN, clicks, 'tracking')
     if (how === 'memory') return new MemorySegmenter(this.engine, clicks)
     if (clicks) throw new InvalidArgumentError('more clicks need tracking with memory')
     return new PerFrameSegmenter(this.engine)
@@ -170,6 +197,7 @@ function toAddonPrompt(
   height: number,
   what: string,
 ): AddonImagePrompt {
+  checkOptions(PROMPT, prompt, what)
   const { points, labels, box, maskInput } = prompt
   if (!points?.length && !box && !maskInput) {
     throw new InvalidArgumentError(`${what} needs points, a box or a mask`)

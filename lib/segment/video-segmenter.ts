@@ -8,7 +8,8 @@ import type {
 import { withCancel } from '../engine/cancel.js'
 import { DisposedError, InvalidArgumentError, typed } from '../engine/errors.js'
 import { Mask } from '../formats/mask.js'
-import type { ClipOptions, Frame } from '../video/frame.js'
+import { checkOptions, type OptionNames } from '../options/check.js'
+import { CLIP_OPTIONS, type ClipOptions, type Frame } from '../video/frame.js'
 import type { RgbImage } from '../video/pixels.js'
 import type { FrameReader } from '../video/reader.js'
 import { type PromptBox, type PromptPoint, toAddonBox, toAddonPoints } from './prompts.js'
@@ -48,6 +49,32 @@ export interface PropagateOptions {
   direction?: 'forward' | 'backward' | 'both'
   signal?: AbortSignal
 }
+
+/** Of a call that can be stopped. */
+export interface CallOptions {
+  signal?: AbortSignal
+}
+
+export interface RemoveOptions {
+  /** An unknown object is an error. Default false. */
+  strict?: boolean
+}
+
+export const SEGMENT_VIDEO_OPTIONS: OptionNames<SegmentVideoOptions> = {
+  ...CLIP_OPTIONS,
+  fillHoleArea: true,
+  nonOverlapMasks: true,
+  keepCorrections: true,
+}
+const CALL_OPTIONS: OptionNames<CallOptions> = { signal: true }
+const PROMPT_OPTIONS: OptionNames<PromptOptions> = { ...CALL_OPTIONS, clearOldPoints: true }
+const PROPAGATE_OPTIONS: OptionNames<PropagateOptions> = {
+  ...CALL_OPTIONS,
+  startFrame: true,
+  maxFrames: true,
+  direction: true,
+}
+const REMOVE_OPTIONS: OptionNames<RemoveOptions> = { strict: true }
 
 export interface SegmentedObject {
   objectId: ObjectId
@@ -130,6 +157,7 @@ export class SegmentVideo implements Disposable {
     labels?: readonly number[],
     options: PromptOptions = {},
   ): Promise<SegmentedFrame> {
+    checkOptions(PROMPT_OPTIONS, options, 'addPoints')
     const what = `object ${objectId} on frame ${frame}`
     const prompt = toAddonPoints(points, labels, this.width, this.height, what)
     return this.#prompt(frame, objectId, { ...prompt, ...clearing(options) }, options)
@@ -140,8 +168,9 @@ export class SegmentVideo implements Disposable {
     frame: number,
     objectId: ObjectId,
     box: PromptBox,
-    options: { signal?: AbortSignal } = {},
+    options: CallOptions = {},
   ): Promise<SegmentedFrame> {
+    checkOptions(CALL_OPTIONS, options, 'addBox')
     const what = `object ${objectId} on frame ${frame}`
     const corners = toAddonBox(box, this.width, this.height, what)
     return this.#prompt(frame, objectId, { box: corners }, options)
@@ -152,8 +181,9 @@ export class SegmentVideo implements Disposable {
     frame: number,
     objectId: ObjectId,
     mask: { data: Uint8Array; width: number; height: number },
-    options: { signal?: AbortSignal } = {},
+    options: CallOptions = {},
   ): Promise<SegmentedFrame> {
+    checkOptions(CALL_OPTIONS, options, 'addMask')
     if (mask.data.length !== mask.width * mask.height) {
       throw new InvalidArgumentError(
         `a ${mask.width}x${mask.height} mask needs ${mask.width * mask.height} bytes, got ${mask.data.length}`,
@@ -179,10 +209,8 @@ export class SegmentVideo implements Disposable {
    *
    * @throws INVALID_ARGUMENT for an unknown object when `strict` is set; else nothing happens.
    */
-  async removeObject(
-    objectId: ObjectId,
-    options: { strict?: boolean } = {},
-  ): Promise<SegmentedFrame[]> {
+  async removeObject(objectId: ObjectId, options: RemoveOptions = {}): Promise<SegmentedFrame[]> {
+    checkOptions(REMOVE_OPTIONS, options, 'removeObject')
     if (!this.#numbers.has(objectId) && !options.strict) return []
     const number = this.#known(objectId)
     return this.#call(undefined, async call => {
@@ -194,6 +222,7 @@ export class SegmentVideo implements Disposable {
 
   /** Follows all objects through the video, one frame after the other. */
   async *propagate(options: PropagateOptions = {}): AsyncGenerator<SegmentedFrame> {
+    checkOptions(PROPAGATE_OPTIONS, options, 'propagate')
     const { direction = 'forward', signal, startFrame, maxFrames } = options
     if (!['forward', 'backward', 'both'].includes(direction)) {
       throw new InvalidArgumentError(

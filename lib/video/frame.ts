@@ -1,3 +1,4 @@
+import type { OptionNames } from '../options/check.js'
 import type { RawFrame, RgbImage } from './pixels.js'
 
 /** One decoded frame: packed 8-bit RGB with its place in the clip. */
@@ -20,6 +21,8 @@ export interface ClipOptions {
    */
   exifOrientation?: boolean
 }
+
+export const CLIP_OPTIONS: OptionNames<ClipOptions> = { exifOrientation: true }
 
 /** Frames in order. Iterate once; `reopen` starts again where the source allows it. */
 export interface FrameSource extends AsyncIterable<Frame> {

@@ -98,6 +98,13 @@ t.test('wrong usage ends with 2, failures with 1', async t => {
   }
 })
 
+t.test('a misspelt command or flag is told the right one', async t => {
+  const flag = await run('ground', clip, 'x', '--keyframe-evry', '3')
+  t.match(flag, { code: 2, stderr: 'Did you mean --keyframe-every?' })
+  const command = await run('gruond', clip, 'x')
+  t.match(command, { code: 2, stderr: 'Did you mean ground?' })
+})
+
 t.test('errors speak JSON too', async t => {
   const { stderr } = await run('point', 'no such file.mp4', 'x', '--json')
   t.match(JSON.parse(stderr), { error: { code: 'DECODE_FAILED', message: /no such file/ } })
