@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "native/llm/config.h"
 #include "native/llm/kv_cache.h"
-#include "native/molmo/config.h"
 #include "native/ops/context.h"
 #include "native/ops/rope.h"
 #include "native/ops/rows.h"

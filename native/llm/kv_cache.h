@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "native/molmo/config.h"
+#include "native/llm/config.h"
 #include "native/ops/context.h"
 #include "native/ops/graph_cache.h"
 #include "native/ops/rope.h"

@@ -58,7 +58,8 @@ VideoMolmo::VideoMolmo(Context& context, const MolmoConfig& config, WeightLoader
       decoder_(config.decoder, weights, "model.transformer.") {
   const std::string pad_embed = concat(kVision, "pad_embed");
   if (config.temporal_adapter) {
-    temporal_.emplace(config.vit, vit_.feature_width(), weights, concat(kVision, "adapter."));
+    temporal_.emplace(TemporalConfig{vit_.feature_width(), config.vit.heads, config.vit.head_dim},
+                      weights, concat(kVision, "adapter."));
     // The reference builds its class without a padding embedding, so one in the file is left
     // unread.
     if (weights.has(pad_embed)) weights.drop(pad_embed);

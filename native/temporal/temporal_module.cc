@@ -18,17 +18,17 @@ Tensor previous_mean(Context& context, const Tensor& black, int64_t black_frames
   return mean;
 }
 
-TemporalModule::TemporalModule(const VitConfig& config, int64_t feature_width,
-                               WeightLoader& weights, const std::string& prefix)
+TemporalModule::TemporalModule(const TemporalConfig& config, WeightLoader& weights,
+                               const std::string& prefix)
     : heads_(config.heads) {
   const int64_t inner = config.heads * config.head_dim;
   const auto linear = [&](const char* name, int64_t out, int64_t in) {
     return weights.linear(prefix + name, {out, in}, weights.formats().vision);
   };
-  wq_ = linear("wq.weight", inner, feature_width);
-  wk_ = linear("wk.weight", inner, feature_width);
-  wv_ = linear("wv.weight", inner, feature_width);
-  wo_ = linear("wo.weight", feature_width, inner);
+  wq_ = linear("wq.weight", inner, config.feature_width);
+  wk_ = linear("wk.weight", inner, config.feature_width);
+  wv_ = linear("wv.weight", inner, config.feature_width);
+  wo_ = linear("wo.weight", config.feature_width, inner);
 }
 
 Tensor TemporalModule::attend(Context& context, const Tensor& current,

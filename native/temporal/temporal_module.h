@@ -3,7 +3,6 @@
 #include <span>
 #include <string>
 
-#include "native/molmo/config.h"
 #include "native/ops/context.h"
 #include "native/ops/weight.h"
 #include "native/weights/weight_source.h"
@@ -16,12 +15,17 @@ namespace vmolmo {
 Tensor previous_mean(Context& context, const Tensor& black, int64_t black_frames,
                      std::span<const Tensor> real);
 
+struct TemporalConfig {
+  int64_t feature_width = 2048;  // of a patch
+  int64_t heads = 16;
+  int64_t head_dim = 64;
+};
+
 // VideoMolmo's temporal module (paper eq. 1, spec/videomolmo section 6.3): inside each 2x2 window
 // the current patches attend to the mean of the previous frames' patches; residual, no biases.
 class TemporalModule {
  public:
-  TemporalModule(const VitConfig& config, int64_t feature_width, WeightLoader& weights,
-                 const std::string& prefix);
+  TemporalModule(const TemporalConfig& config, WeightLoader& weights, const std::string& prefix);
 
   // current, previous [W, 4, C] -> current + attention [W, 4, C].
   Tensor attend(Context& context, const Tensor& current, const Tensor& previous) const;

@@ -3,9 +3,9 @@
 #include <string>
 #include <vector>
 
-#include "native/molmo/config.h"
 #include "native/ops/context.h"
 #include "native/ops/weight.h"
+#include "native/vit/config.h"
 #include "native/weights/weight_source.h"
 
 namespace vmolmo {
