@@ -4,6 +4,7 @@ import { InvalidArgumentError } from '../engine/errors.js'
 import { addon } from '../engine/loader.js'
 import { type DeviceName, DTYPES, type Dtype } from '../load/settings.js'
 import { benchGround } from './ground.js'
+import { benchMasks } from './masks.js'
 import { benchMetrics } from './metrics.js'
 import { benchDecode, benchVit } from './pointer.js'
 import { benchSam2 } from './sam2.js'
@@ -32,6 +33,7 @@ const RUNNERS = {
   sam2: benchSam2,
   ground: benchGround,
   metrics: benchMetrics,
+  masks: benchMasks,
 } as const
 
 export const BENCH_DTYPES = DTYPES.filter(dtype => dtype !== 'stored')
