@@ -86,9 +86,8 @@ function packed({ mask, objects }: GroundResult): number {
 /** Grounds the still clip once and packs every result; milliseconds per frame. */
 async function groundOnce(engine: GroundEngine): Promise<{ wall: number; thread: number }> {
   const settings = groundSettings({ keyframeEvery: KEYFRAME_EVERY, contextFrames: 0 }, 0)
-  const cancel = () => addon().createCancel()
   const [since, before] = [performance.now(), threadMs()]
-  for await (const result of groundClip(engine, cancel, still(), 'all', settings)) packed(result)
+  for await (const result of groundClip(engine, still(), 'all', settings)) packed(result)
   const [wall, thread] = [performance.now() - since, threadMs() - before]
   return { wall: wall / FRAMES, thread: thread / FRAMES }
 }
