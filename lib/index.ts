@@ -60,8 +60,17 @@ export { writeReview } from './formats/review.js'
 export { type AnyRle, type CocoRle, decodeRle, encodeRle } from './formats/rle.js'
 export { mergeRles, type RleIouOptions, rleArea, rleBox, rleIou } from './formats/rle-algebra.js'
 export { boxToRle, polygonsToRle } from './formats/rle-polygons.js'
+export type {
+  ClipSegmenter,
+  FrameFeatures,
+  ObjectTrack,
+  SegmenterCall,
+  TrackedMasks,
+  Tracking,
+  TrackOptions,
+} from './ground/clip-segmenter.js'
 export type { CountOptions, CountResult, CountRule } from './ground/count.js'
-export type { Point, Timings } from './ground/engine.js'
+export type { Point, Timings } from './ground/models.js'
 export type {
   FusionStrategy,
   GroundOptions,
@@ -71,15 +80,6 @@ export type {
 export type { PointResult } from './ground/point.js'
 export type { GroundedObject, GroundResult, MaskSource } from './ground/result.js'
 export { type ReviewFrame, ReviewList } from './ground/review.js'
-export type {
-  ClipSegmenter,
-  FrameFeatures,
-  ObjectTrack,
-  SegmenterCall,
-  TrackedMasks,
-  Tracking,
-  TrackOptions,
-} from './ground/segmenter.js'
 export { GroundSession, type SessionMode, type SessionOptions } from './ground/session.js'
 export { VideoMolmo, type VideoMolmoLoadOptions } from './ground/videomolmo.js'
 export { type CocoVideoFile, readCoco, toCoco } from './labels/coco.js'
@@ -121,9 +121,9 @@ export {
   type PropagateOptions,
   type SegmentedFrame,
   type SegmentedObject,
-  SegmentVideo,
-  type SegmentVideoOptions,
-} from './segment/video-segmenter.js'
+  SegmenterVideo,
+  type SegmenterVideoOptions,
+} from './segment/segmenter-video.js'
 export type { ClipOptions, ClipSource } from './video/frame.js'
 export type { PixelFormat, RawFrame, RgbImage } from './video/pixels.js'
 export { VideoWriter } from './video/writer.js'

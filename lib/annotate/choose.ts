@@ -1,7 +1,7 @@
 import { InvalidArgumentError, typed } from '../engine/errors.js'
 import { addon } from '../engine/loader.js'
 import type { Mask } from '../formats/mask.js'
-import type { Point } from '../ground/engine.js'
+import type { Point } from '../ground/models.js'
 import { distinctPoints } from '../ground/points.js'
 import { checkOptions } from '../options/check.js'
 import type { EncodedImage, ImageSource, Segmenter } from '../segment/segmenter.js'

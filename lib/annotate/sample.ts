@@ -1,4 +1,4 @@
-import type { Point } from '../ground/engine.js'
+import type { Point } from '../ground/models.js'
 
 /**
  * Points drawn from a mask with probability proportional to their distance to its rim (equation 7

@@ -9,8 +9,8 @@ import { followSequence, type PredictOptions, predictSequence } from '../evaluat
 import { type Evaluation, evaluateDataset, type Predict } from '../evaluate/run.js'
 import { writeWhole } from '../formats/outputs.js'
 import { toCsv } from '../formats/table.js'
+import { TRACKING, type Tracking } from '../ground/clip-segmenter.js'
 import { FUSION_STRATEGIES, type FusionStrategy } from '../ground/options.js'
-import { TRACKING, type Tracking } from '../ground/segmenter.js'
 import { VideoMolmo } from '../ground/videomolmo.js'
 import type { FloatDtype } from '../load/settings.js'
 import { davisTables, describeEvaluation } from '../reports/eval-tables.js'
@@ -151,15 +151,13 @@ async function loadModels(
       [Symbol.asyncDispose]: () => model[Symbol.asyncDispose](),
     }
   }
-  const models = {
+  const which = {
     ...(pointer ? { pointer } : {}),
     ...(segmenter ? { segmenter } : {}),
     ...(tracking ? { tracking } : {}),
   }
-  const vm = await VideoMolmo.load({ ...models, ...loadOptions(flags, signal) })
-  const { engine } = vm
-  const { previousFrames } = vm.pointer
-  const subject = { engine, previousFrames }
+  const vm = await VideoMolmo.load({ ...which, ...loadOptions(flags, signal) })
+  const subject = { models: vm.models, previousFrames: vm.pointer.previousFrames }
   return {
     predict: (sequence, results, onFrame) =>
       predictSequence(subject, dataset, sequence, results, { ...options, onFrame }),

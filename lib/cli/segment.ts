@@ -8,7 +8,7 @@ import type { GroundResult } from '../ground/result.js'
 import type { FloatDtype } from '../load/settings.js'
 import type { PromptBox, PromptPoint } from '../segment/prompts.js'
 import { Segmenter } from '../segment/segmenter.js'
-import type { SegmentedFrame, SegmentVideo } from '../segment/video-segmenter.js'
+import type { SegmentedFrame, SegmenterVideo } from '../segment/segmenter-video.js'
 import type { Frame } from '../video/frame.js'
 import { PICTURE_FRAME_RATE } from '../video/images.js'
 import { openClip } from '../video/source.js'
@@ -92,7 +92,7 @@ function promptsOf(flags: SegmentFlags): Map<number, ObjectPrompt> {
   return prompts
 }
 
-async function prompt(video: SegmentVideo, frame: number, prompts: Map<number, ObjectPrompt>) {
+async function prompt(video: SegmenterVideo, frame: number, prompts: Map<number, ObjectPrompt>) {
   for (const [object, { points, labels, box }] of prompts) {
     if (box) await video.addBox(frame, object, box)
     const options = { clearOldPoints: !box }
@@ -150,7 +150,7 @@ function toResult(
 }
 
 async function propagate(
-  video: SegmentVideo,
+  video: SegmenterVideo,
   flags: SegmentFlags,
   signal: AbortSignal,
 ): Promise<Map<number, PackedFrame>> {

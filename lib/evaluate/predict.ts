@@ -5,8 +5,8 @@ import { annotationOf } from '../datasets/ref-davis.js'
 import { clearResults, mergeMasks, resultParts, writeResult } from '../datasets/results.js'
 import { DatasetError, InvalidArgumentError } from '../engine/errors.js'
 import { type CocoRle, decodeRle, encodeRle } from '../formats/rle.js'
-import type { GroundEngine, Timings } from '../ground/engine.js'
 import { groundClip } from '../ground/ground.js'
+import type { GroundModels, Timings } from '../ground/models.js'
 import { type GroundOptions, groundSettings } from '../ground/options.js'
 import { addTimes } from '../ground/slot.js'
 import type { Segmenter } from '../segment/segmenter.js'
@@ -14,7 +14,7 @@ import { openImageFiles } from '../video/images.js'
 
 /** The models under test. */
 export interface Subject {
-  engine: GroundEngine
+  models: GroundModels
   previousFrames: number
 }
 
@@ -52,11 +52,11 @@ async function groundSentence(
   write: (frame: string, mask: { data: Uint8Array; width: number; height: number }) => unknown,
 ): Promise<void> {
   const { onFrame, ...rest } = options
-  const { engine, previousFrames } = subject
+  const { models, previousFrames } = subject
   const settings = groundSettings(rest, previousFrames)
   const source = openImageFiles(sequence.pictures, sequence.id)
   const since = performance.now()
-  for await (const result of groundClip(engine, source, expression.text, settings)) {
+  for await (const result of groundClip(models, source, expression.text, settings)) {
     await write(sequence.frames[result.frameIndex]!, result.mask)
     addTimes(time.stages, result.timings)
     time.frames++

@@ -1,8 +1,8 @@
 import type { Expression, ObjectMasks, Sequence } from '../datasets/dataset.js'
 import type { Mask } from '../formats/mask.js'
 import { combineCounts } from '../ground/count.js'
-import type { Point } from '../ground/engine.js'
 import { groundClip } from '../ground/ground.js'
+import type { Point } from '../ground/models.js'
 import {
   FUSION_STRATEGIES,
   type FusionStrategy,
@@ -105,7 +105,7 @@ function scoreFrame(objects: ObjectMasks, known: boolean, points: readonly Point
  * answer cannot be known yet name nothing and do not count.
  */
 export async function measurePoints(
-  { engine, previousFrames }: Subject,
+  { models, previousFrames }: Subject,
   { clip, expression, truth }: Sentence,
   options: PointOptions,
 ): Promise<PointRecord> {
@@ -113,7 +113,7 @@ export async function measurePoints(
   const { text, kind = '', knownFrom = 0 } = expression
   const scores: PointScore[] = []
   const counts: number[] = []
-  for await (const said of pointClip(engine, clipSource(clip), text, settings)) {
+  for await (const said of pointClip(models.pointer, clipSource(clip), text, settings)) {
     const objects = truth[said.frameIndex]
     const known = said.frameIndex >= knownFrom
     if (objects) scores.push(scoreFrame(objects, known, said.points))
@@ -126,13 +126,13 @@ export async function measurePoints(
 
 /** Grounds a sentence; the results carry both directions, so any fusion can be tried afterwards. */
 export async function groundSentence(
-  { engine, previousFrames }: Subject,
+  { models, previousFrames }: Subject,
   { clip, expression }: Pick<Sentence, 'clip' | 'expression'>,
   options: GroundOptions,
 ): Promise<GroundResult[]> {
   const settings = groundSettings(options, previousFrames)
   const results: GroundResult[] = []
-  const run = groundClip(engine, clipSource(clip), expression.text, settings)
+  const run = groundClip(models, clipSource(clip), expression.text, settings)
   for await (const result of run) results.push(result)
   return results
 }
@@ -149,7 +149,7 @@ function refuse(subject: Subject, result: GroundResult, choice: FusionChoice): U
   const side = (half: Mask | null) => half && { data: half.data, width, height }
   const [forward, backward] = [side(directions.forward), side(directions.backward)]
   if (!forward && !backward) return mask.data
-  return subject.engine.masks.fuseMasks(forward, backward, choice).data
+  return subject.models.masks.fuseMasks(forward, backward, choice).data
 }
 
 /** J and F of a grounded sentence under a fusion, means over all frames that are scored. */

@@ -1,7 +1,7 @@
 import { availableParallelism, cpus, loadavg } from 'node:os'
 import type { Dataset, Sequence } from '../datasets/dataset.js'
 import { AbortedError, InvalidArgumentError } from '../engine/errors.js'
-import type { Timings } from '../ground/engine.js'
+import type { Timings } from '../ground/models.js'
 import { addTimes } from '../ground/slot.js'
 import { RunFolder } from './run-folder.js'
 import { groundSentence, loadClip } from './sentence.js'

@@ -1,11 +1,11 @@
 import type { Expression, Sequence } from '../datasets/dataset.js'
-import type { GroundEngine } from '../ground/engine.js'
+import type { ClipSegmenter, Tracking } from '../ground/clip-segmenter.js'
+import type { GroundModels } from '../ground/models.js'
 import type { ClickPlan } from '../ground/more-clicks.js'
 import type { FusionStrategy, PointOptions } from '../ground/options.js'
 import type { GroundResult } from '../ground/result.js'
-import type { ClipSegmenter, Tracking } from '../ground/segmenter.js'
 import type { VideoMolmo } from '../ground/videomolmo.js'
-import { CachedEngine } from './cached-engine.js'
+import { CachedModels } from './cached-models.js'
 import type { Subject } from './predict.js'
 import {
   groundSentence,
@@ -42,16 +42,14 @@ export const defaultSetting = (previousFrames: number): Setting => ({
 })
 
 /** Loaded models, with the ways in which their segmenter can follow objects. */
-export interface TrialModels {
-  engine: GroundEngine
-  previousFrames: number
+export interface TrialModels extends Subject {
   follow: (tracking: Tracking, clicks: ClickPlan) => ClipSegmenter
 }
 
 /** What a trial needs of loaded models. */
-export function trialModels({ engine, pointer, segmenter }: VideoMolmo): TrialModels {
+export function trialModels({ models, pointer, segmenter }: VideoMolmo): TrialModels {
   return {
-    engine,
+    models,
     previousFrames: pointer.previousFrames,
     follow: (tracking, clicks) =>
       segmenter.tracking(tracking, tracking === 'memory' ? clicks : undefined),
@@ -67,18 +65,18 @@ const isPlain = ({ tracking, clicks }: Setting) =>
  */
 export class ClipTrial implements Disposable {
   readonly clip: LoadedClip
-  readonly #models: TrialModels
-  readonly #engine: CachedEngine
-  readonly #others = new Map<string, GroundEngine>()
+  readonly #loaded: TrialModels
+  readonly #cached: CachedModels
+  readonly #others = new Map<string, GroundModels>()
 
-  private constructor(clip: LoadedClip, models: TrialModels) {
+  private constructor(clip: LoadedClip, loaded: TrialModels) {
     this.clip = clip
-    this.#models = models
-    this.#engine = new CachedEngine(models.engine, clip.frames.length)
+    this.#loaded = loaded
+    this.#cached = new CachedModels(loaded.models, clip.frames.length)
   }
 
-  static async open(sequence: Sequence, models: TrialModels): Promise<ClipTrial> {
-    return new ClipTrial(await loadClip(sequence), models)
+  static async open(sequence: Sequence, loaded: TrialModels): Promise<ClipTrial> {
+    return new ClipTrial(await loadClip(sequence), loaded)
   }
 
   async sentence(expression: Expression): Promise<SentenceTrial> {
@@ -86,21 +84,21 @@ export class ClipTrial implements Disposable {
   }
 
   subject(setting?: Setting): Subject {
-    const { previousFrames } = this.#models
-    return { engine: this.#engineOf(setting), previousFrames }
+    const { previousFrames } = this.#loaded
+    return { models: this.#modelsOf(setting), previousFrames }
   }
 
-  #engineOf(setting: Setting | undefined): GroundEngine {
-    if (!setting || isPlain(setting)) return this.#engine
+  #modelsOf(setting: Setting | undefined): GroundModels {
+    if (!setting || isPlain(setting)) return this.#cached
     const { tracking, clicks } = setting
     const key = JSON.stringify([tracking, clicks])
-    const engine = this.#others.get(key) ?? this.#engine.with(this.#models.follow(tracking, clicks))
-    this.#others.set(key, engine)
-    return engine
+    const models = this.#others.get(key) ?? this.#cached.with(this.#loaded.follow(tracking, clicks))
+    this.#others.set(key, models)
+    return models
   }
 
   [Symbol.dispose](): void {
-    this.#engine.dispose()
+    this.#cached.dispose()
   }
 }
 

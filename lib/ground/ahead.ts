@@ -1,29 +1,29 @@
 import type { Frame, FrameSource } from '../video/frame.js'
 import type {
   AnswerOptions,
-  GroundEngine,
-  PointAnswer,
-  PointingBatch,
-  PointingStream,
+  PointerAnswer,
+  PointerBatch,
+  PointerModel,
+  PointerStream,
   Timings,
-} from './engine.js'
+} from './models.js'
 import type { PointSettings } from './options.js'
 import { addTimes } from './slot.js'
 
 /** Pixels of frames that wait for the pointer, at most, where the caller leaves the number to us. */
 const HELD_BYTES = 256 * 2 ** 20
-const DEFAULT_BATCH: PointingBatch = { answers: 8, frames: 0 }
+const DEFAULT_BATCH: PointerBatch = { answers: 8, frames: 0 }
 
 /** What the pointer did for a frame; the answer is null between keyframes. */
-export interface Pointing {
-  answer: PointAnswer | null
+export interface PointerWork {
+  answer: PointerAnswer | null
   timings: Timings
 }
 
 /** A frame and the pointer's work for it, which may still be going on. */
-export interface PointedFrame {
+export interface AheadFrame {
   frame: Frame
-  pointing: Promise<Pointing>
+  pointing: Promise<PointerWork>
 }
 
 export interface AheadOptions {
@@ -37,12 +37,10 @@ export interface AheadOptions {
   atOnce: boolean
 }
 
-export type PointingEngine = Pick<GroundEngine, 'openPointing' | 'pointingBatch'>
-
 /** Frames up to the keyframes that are answered together. */
 interface Held {
   frame: Frame
-  pointing: Pointing
+  pointing: PointerWork
 }
 
 /**
@@ -51,8 +49,8 @@ interface Held {
  * them; the answers are those of one at a time. Reads ahead up to the last keyframe of a batch and
  * holds these frames, no more.
  */
-export class PointingAhead {
-  readonly #stream: PointingStream
+export class PointerAhead {
+  readonly #stream: PointerStream
   readonly #options: AheadOptions
   readonly #answerOptions: AnswerOptions
   /** Keyframes that are answered together, where the caller leaves it to us. */
@@ -66,12 +64,12 @@ export class PointingAhead {
   /** Of them, those whose frames are not encoded yet. */
   #unprepared: Held[] = []
 
-  constructor(engine: PointingEngine, options: AheadOptions) {
+  constructor(model: PointerModel, options: AheadOptions) {
     this.#options = options
     const { contextFrames, blackContext, maxNewTokens, draft, keyframeBatch } = options.settings
     const { signal } = options
     this.#answerOptions = { contextFrames, blackContext, maxNewTokens, draft, signal }
-    const { answers, frames } = engine.pointingBatch ?? DEFAULT_BATCH
+    const { answers, frames } = model.batch ?? DEFAULT_BATCH
     const batch = options.atOnce ? 1 : (keyframeBatch ?? answers)
     this.#answers = answers
     // A further keyframe brings the frames that the one before does not look at.
@@ -79,10 +77,10 @@ export class PointingAhead {
     const further = Math.min(options.settings.keyframeEvery, own)
     const fitting = 1 + Math.floor((frames - own) / further)
     this.#visionBatch = Math.min(batch, Math.max(1, fitting))
-    this.#stream = engine.openPointing(own + (this.#visionBatch - 1) * further, batch)
+    this.#stream = model.openStream(own + (this.#visionBatch - 1) * further, batch)
   }
 
-  async *frames(source: FrameSource): AsyncGenerator<PointedFrame> {
+  async *frames(source: FrameSource): AsyncGenerator<AheadFrame> {
     const { maxFrames } = this.#options.settings
     let batch = 0
     for await (const frame of source) {
@@ -120,7 +118,7 @@ export class PointingAhead {
   }
 
   /** Starts the work for one frame and does not wait for it. */
-  #alone(frame: Frame): PointedFrame {
+  #alone(frame: Frame): AheadFrame {
     const pointing = this.#isSeen(frame)
       ? this.#point(frame)
       : Promise.resolve({ answer: null, timings: {} })
@@ -129,7 +127,7 @@ export class PointingAhead {
     return { frame, pointing }
   }
 
-  async #point(frame: Frame): Promise<Pointing> {
+  async #point(frame: Frame): Promise<PointerWork> {
     const timings = { ...(await this.#stream.encode([frame], this.#options)) }
     if (!this.#isKeyframe(frame)) return { answer: null, timings }
     const { query } = this.#options
@@ -180,7 +178,7 @@ export class PointingAhead {
     }
   }
 
-  *#give(): Generator<PointedFrame> {
+  *#give(): Generator<AheadFrame> {
     for (const { frame, pointing } of this.#held.splice(0)) {
       yield { frame, pointing: Promise.resolve(pointing) }
     }

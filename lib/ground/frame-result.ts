@@ -1,12 +1,12 @@
 import type { Mask } from '../formats/mask.js'
-import type { PointAnswer } from './engine.js'
+import type { PointerAnswer } from './models.js'
 import type { GroundResult } from './result.js'
 import type { FrameSlot } from './slot.js'
 
 /** A frame's result without what only fused frames have. */
 export function toResult(
   slot: FrameSlot,
-  answer: PointAnswer | null,
+  answer: PointerAnswer | null,
   objects: GroundResult['objects'],
   mask: Mask,
   final: boolean,

@@ -1,7 +1,7 @@
 import type { AddonMask } from '../engine/addon.js'
 import { Mask } from '../formats/mask.js'
-import type { GroundEngine } from './engine.js'
 import { interiorPoint } from './interior.js'
+import type { GroundModels } from './models.js'
 import type { FusionStrategy } from './options.js'
 import type { GroundedObject, MaskSource } from './result.js'
 import type { Estimate } from './tracker.js'
@@ -41,7 +41,7 @@ const clampScore = (iou: number) => Math.min(1, Math.max(0, iou))
 
 /** Equations 5 and 6, or another row of table 5, on single masks. */
 function fusePair(
-  engine: GroundEngine['masks'],
+  arithmetic: GroundModels['masks'],
   forward: Uint8Array | null | undefined,
   backward: Uint8Array | null | undefined,
   size: Size,
@@ -49,7 +49,7 @@ function fusePair(
 ): Mask {
   const { width, height } = size
   if (!forward && !backward) return new Mask(new Uint8Array(width * height), width, height)
-  const { data } = engine.fuseMasks(
+  const { data } = arithmetic.fuseMasks(
     toAddonMask(forward, size),
     toAddonMask(backward, size),
     options,
@@ -65,13 +65,13 @@ export function unionMask(estimate: Estimate | null, size: Size): Mask | null {
 
 /** The frame's mask as the paper has it: union over the objects per direction, then fused. */
 export function fuseDirections(
-  engine: GroundEngine['masks'],
+  arithmetic: GroundModels['masks'],
   directions: { forward: Mask | null; backward: Mask | null },
   size: Size,
   options: FusionOptions,
 ): Mask {
   const { forward, backward } = directions
-  return fusePair(engine, forward?.data, backward?.data, size, options)
+  return fusePair(arithmetic, forward?.data, backward?.data, size, options)
 }
 
 /**
@@ -79,13 +79,13 @@ export function fuseDirections(
  * empty ones agree.
  */
 export function agreementOf(
-  engine: GroundEngine['masks'],
+  arithmetic: GroundModels['masks'],
   forward: Mask | null,
   backward: Mask | null,
 ): number {
   if (!forward || !backward) return (forward ?? backward)?.area ? 0 : 1
   const side = ({ data, width, height }: Mask) => ({ data, width, height })
-  const { intersection, union } = engine.maskOverlap(side(forward), side(backward))
+  const { intersection, union } = arithmetic.maskOverlap(side(forward), side(backward))
   return union === 0 ? 1 : intersection / union
 }
 
@@ -95,7 +95,7 @@ export function agreementOf(
  * @param between the frame lies between two keyframes, so that both sides have something to say.
  */
 export function fuseObjects(
-  engine: GroundEngine['masks'],
+  arithmetic: GroundModels['masks'],
   forward: NamedEstimate | null,
   backward: NamedEstimate | null,
   size: Size,
@@ -109,11 +109,11 @@ export function fuseObjects(
     const left = forward?.objectIds.indexOf(objectId) ?? -1
     const right = backward?.objectIds.indexOf(objectId) ?? -1
     const [ahead, back] = [toMask(forward?.masks[left]), toMask(backward?.masks[right])]
-    const mask = fusePair(engine, ahead?.data, back?.data, size, options)
+    const mask = fusePair(arithmetic, ahead?.data, back?.data, size, options)
     const ious = [forward?.ious[left], backward?.ious[right]].filter(iou => iou !== undefined)
     const score = ious.reduce((sum, iou) => sum + iou, 0) / ious.length
     const source = ahead && back ? 'fused' : 'propagated'
-    const agreement = between ? agreementOf(engine, ahead, back) : null
+    const agreement = between ? agreementOf(arithmetic, ahead, back) : null
     return { ...toObject(objectId, mask, score, source), agreement }
   })
 }

@@ -1,7 +1,7 @@
 import { throwIfAborted, workSignal } from '../engine/cancel.js'
 import type { FrameSource } from '../video/frame.js'
-import { PointingAhead } from './ahead.js'
-import type { GroundEngine } from './engine.js'
+import { PointerAhead } from './ahead.js'
+import type { GroundModels } from './models.js'
 import type { GroundSettings } from './options.js'
 import type { GroundResult } from './result.js'
 import { GroundRun } from './run.js'
@@ -12,7 +12,7 @@ import { GroundRun } from './run.js'
  * @param provisional also give a first estimate of every frame at once, marked `final: false`.
  */
 export async function* groundClip(
-  engine: GroundEngine,
+  models: GroundModels,
   source: FrameSource,
   query: string,
   settings: GroundSettings,
@@ -22,8 +22,8 @@ export async function* groundClip(
   const { signal, end } = workSignal(settings.signal)
   const { frameCount } = limited(source, maxFrames)
   const shared = { settings, frameCount, signal }
-  const ahead = new PointingAhead(engine, { ...shared, query, atOnce: provisional })
-  const run = new GroundRun(engine, { ...shared, provisional })
+  const ahead = new PointerAhead(models.pointer, { ...shared, query, atOnce: provisional })
+  const run = new GroundRun(models, { ...shared, provisional })
   let framesDone = 0
   const report = (result: GroundResult): GroundResult => {
     throwIfAborted(signal)

@@ -1,5 +1,5 @@
 import type { Mask } from '../formats/mask.js'
-import type { Point } from './engine.js'
+import type { Point } from './models.js'
 
 /**
  * A pixel deep inside a mask: the one farthest from the mask's rim in city-block steps (the first

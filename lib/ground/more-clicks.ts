@@ -1,7 +1,7 @@
 import { Mask } from '../formats/mask.js'
 import type { OptionNames } from '../options/check.js'
-import type { Point } from './engine.js'
 import { interiorPoint } from './interior.js'
+import type { Point } from './models.js'
 
 /** Clicks on one object: where, and whether on it (1) or beside it (0). */
 export interface Clicks {

@@ -1,8 +1,8 @@
 import { throwIfAborted, workSignal } from '../engine/cancel.js'
 import type { FrameSource } from '../video/frame.js'
-import { PointingAhead, type PointingEngine } from './ahead.js'
-import type { AnswerStats, Point, Timings } from './engine.js'
+import { PointerAhead } from './ahead.js'
 import { limited } from './ground.js'
+import type { AnswerStats, Point, PointerModel, Timings } from './models.js'
 import type { PointSettings } from './options.js'
 import { addTimes } from './slot.js'
 
@@ -23,7 +23,7 @@ export interface PointResult {
 
 /** Asks the pointer on every k-th frame of a clip and gives its answers in order. */
 export async function* pointClip(
-  engine: PointingEngine,
+  model: PointerModel,
   source: FrameSource,
   query: string,
   settings: PointSettings,
@@ -31,7 +31,7 @@ export async function* pointClip(
   const { maxFrames, onProgress } = settings
   const { signal, end } = workSignal(settings.signal)
   const { frameCount } = limited(source, maxFrames)
-  const ahead = new PointingAhead(engine, { settings, query, frameCount, signal, atOnce: false })
+  const ahead = new PointerAhead(model, { settings, query, frameCount, signal, atOnce: false })
   let timings: Timings = {}
   try {
     for await (const { frame, pointing } of ahead.frames(source)) {

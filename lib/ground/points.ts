@@ -1,4 +1,4 @@
-import type { Point } from './engine.js'
+import type { Point } from './models.js'
 
 /** Repeated points once, in the order of their first appearance. */
 export function distinctPoints(points: readonly Point[]): Point[] {

@@ -1,6 +1,6 @@
 import type { Box, Mask } from '../formats/mask.js'
 import type { RgbImage } from '../video/pixels.js'
-import type { AnswerStats, Point, Timings } from './engine.js'
+import type { AnswerStats, Point, Timings } from './models.js'
 
 /**
  * Where an object's mask in a frame comes from: from the pointer's own point ('point', keyframes),

@@ -1,7 +1,6 @@
 import { Mask } from '../formats/mask.js'
-import type { PointedFrame, Pointing } from './ahead.js'
+import type { AheadFrame, PointerWork } from './ahead.js'
 import { bothDone } from './both-done.js'
-import type { GroundEngine, Point, PointAnswer } from './engine.js'
 import { toResult } from './frame-result.js'
 import {
   agreementOf,
@@ -14,6 +13,7 @@ import {
   unionOf,
 } from './fuse.js'
 import { linkObjects } from './link.js'
+import type { GroundModels, Point, PointerAnswer } from './models.js'
 import type { GroundSettings } from './options.js'
 import { distinctPoints } from './points.js'
 import type { GroundResult } from './result.js'
@@ -26,7 +26,7 @@ const POINTER_FRAMES = 16
 /** A keyframe and what was found on it. */
 interface Keyframe {
   slot: FrameSlot
-  answer: PointAnswer
+  answer: PointerAnswer
   /** The masks of the frame's own points; null when the pointer or SAM 2 found nothing. */
   own: NamedEstimate | null
   /** Follows the own masks into the coming interval. */
@@ -38,7 +38,7 @@ interface Keyframe {
 }
 
 interface FusedOptions {
-  answer?: PointAnswer | null
+  answer?: PointerAnswer | null
   final?: boolean
   between?: boolean
 }
@@ -61,7 +61,7 @@ export interface RunOptions {
  * neighbour's objects are followed across it.
  */
 export class GroundRun {
-  readonly #engine: GroundEngine
+  readonly #models: GroundModels
   readonly #options: RunOptions
   readonly #fusion: FusionOptions
   /** Frames after the left keyframe that still wait for their masks. */
@@ -74,17 +74,17 @@ export class GroundRun {
   readonly #trackers = new Set<Tracker>()
   #nextId = 1
 
-  constructor(engine: GroundEngine, options: RunOptions) {
-    this.#engine = engine
+  constructor(models: GroundModels, options: RunOptions) {
+    this.#models = models
     this.#options = options
     const { tau, fusion } = options.settings
     this.#fusion = { tau, strategy: fusion }
   }
 
   /** Takes the next frame and gives the results that it completes, in order. */
-  async *push({ frame, pointing }: PointedFrame): AsyncGenerator<GroundResult> {
+  async *push({ frame, pointing }: AheadFrame): AsyncGenerator<GroundResult> {
     const { settings, signal } = this.#options
-    const slot = new FrameSlot(frame, this.#engine.segmenter, signal)
+    const slot = new FrameSlot(frame, this.#models.segmenter, signal)
     this.#slots.add(slot)
     if (frame.index % settings.keyframeEvery === 0) {
       yield* this.#keyframe(slot, pointing)
@@ -142,7 +142,7 @@ export class GroundRun {
     this.#forward.set(slot.index, { ...estimate, objectIds: left.arrived.objectIds })
   }
 
-  async *#keyframe(slot: FrameSlot, pointing: Promise<Pointing>): AsyncGenerator<GroundResult> {
+  async *#keyframe(slot: FrameSlot, pointing: Promise<PointerWork>): AsyncGenerator<GroundResult> {
     const [said] = await bothDone(pointing, this.#follow(slot))
     addTimes(slot.timings, said.timings)
     // A repeated point is the same object.
@@ -159,7 +159,7 @@ export class GroundRun {
   /** Turns the answer's points into masks on the keyframe and starts following them. */
   async #prompt(
     slot: FrameSlot,
-    answer: PointAnswer,
+    answer: PointerAnswer,
     arrived: NamedEstimate | null,
   ): Promise<Keyframe> {
     const keyframe = { slot, answer, arrived }
@@ -181,7 +181,7 @@ export class GroundRun {
     // left out, since what a container says of it may be wrong.
     const short = frameCount !== null && frameCount < POINTER_FRAMES
     const options = { reverse, frameCount: short ? frameCount : 0, signal }
-    const started = await Tracker.start(this.#engine.segmenter, slot, points, options)
+    const started = await Tracker.start(this.#models.segmenter, slot, points, options)
     this.#trackers.add(started.tracker)
     return started
   }
@@ -201,7 +201,7 @@ export class GroundRun {
       points: points ? [points[o]!] : [],
     })
     const old = (known?.masks ?? []).map(data => ({ mask: { data, width, height }, points: [] }))
-    const links = linkObjects(old, estimate.masks.map(toObject), this.#engine.masks.maskOverlap)
+    const links = linkObjects(old, estimate.masks.map(toObject), this.#models.masks.maskOverlap)
     return links.map(place => (place >= 0 ? known!.objectIds[place]! : this.#nextId++))
   }
 
@@ -254,7 +254,7 @@ export class GroundRun {
     { answer = null, final = true, between = false }: FusedOptions = {},
   ): GroundResult {
     const since = performance.now()
-    const masks = this.#engine.masks
+    const masks = this.#models.masks
     const objects = fuseObjects(masks, forward, backward, slot.frame, this.#fusion, between)
     const directions = {
       forward: unionMask(forward, slot.frame),

@@ -1,7 +1,7 @@
 import type { AddonTimes } from '../engine/addon.js'
 import type { Frame } from '../video/frame.js'
-import type { Timings } from './engine.js'
-import type { ClipSegmenter, FrameFeatures } from './segmenter.js'
+import type { ClipSegmenter, FrameFeatures } from './clip-segmenter.js'
+import type { Timings } from './models.js'
 
 /** Adds stage times to a record; native stage names are kept as they are. */
 export function addTimes(target: Timings, times: AddonTimes | undefined): void {

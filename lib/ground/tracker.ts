@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from '../engine/errors.js'
-import type { Point } from './engine.js'
-import type { ClipSegmenter, ObjectTrack, TrackedMasks } from './segmenter.js'
+import type { ClipSegmenter, ObjectTrack, TrackedMasks } from './clip-segmenter.js'
+import type { Point } from './models.js'
 import { addTimes, type FrameSlot } from './slot.js'
 
 /** The objects' masks in one frame, as one direction sees them; object o is entry o. */

@@ -8,13 +8,13 @@ import { Segmenter } from '../segment/segmenter.js'
 import { checkSentence } from '../text/prompt.js'
 import type { ClipSource } from '../video/frame.js'
 import { openClip } from '../video/source.js'
+import type { ClipSegmenter, Tracking } from './clip-segmenter.js'
 import type { CountOptions, CountResult } from './count.js'
-import type { GroundEngine } from './engine.js'
 import { groundClip } from './ground.js'
+import type { GroundModels } from './models.js'
 import { GROUND_OPTIONS, type GroundOptions, groundSettings, type PointOptions } from './options.js'
 import type { PointResult } from './point.js'
 import type { GroundResult } from './result.js'
-import type { ClipSegmenter, Tracking } from './segmenter.js'
 import { GroundSession, SESSION_OPTIONS, type SessionOptions } from './session.js'
 
 /**
@@ -52,7 +52,7 @@ export class VideoMolmo<S extends Segmenter | ClipSegmenter = Segmenter>
   readonly pointer: Pointer
   readonly segmenter: S
   /** What grounding works with. */
-  readonly engine: GroundEngine
+  readonly models: GroundModels
   readonly #owned: readonly AsyncDisposable[]
   #disposed = false
 
@@ -69,9 +69,8 @@ export class VideoMolmo<S extends Segmenter | ClipSegmenter = Segmenter>
   ) {
     this.pointer = pointer
     this.segmenter = segmenter
-    this.engine = {
-      openPointing: (capacity, images) => pointer.openPointing(capacity, images),
-      pointingBatch: pointer.pointingBatch,
+    this.models = {
+      pointer,
       segmenter: clipSegmenter(segmenter, tracking),
       masks: {
         fuseMasks: (...masks) => typed(() => addon().fuseMasks(...masks)),
@@ -147,7 +146,7 @@ export class VideoMolmo<S extends Segmenter | ClipSegmenter = Segmenter>
     const settings = groundSettings(options, this.pointer.previousFrames)
     checkSentence(query)
     const clip = await openClip(source, options)
-    yield* groundClip(this.engine, clip, query, settings)
+    yield* groundClip(this.models, clip, query, settings)
   }
 
   /** Points alone; see `Pointer.point`. */
@@ -179,7 +178,7 @@ export class VideoMolmo<S extends Segmenter | ClipSegmenter = Segmenter>
     checkSentence(query)
     return new GroundSession((source, signal) => {
       const run = { ...settings, signal }
-      return groundClip(this.engine, source, query, run, mode === 'lag')
+      return groundClip(this.models, source, query, run, mode === 'lag')
     }, options)
   }
 

@@ -1,27 +1,27 @@
 import type { AddonModelInfo } from '../engine/addon.js'
 import { DisposedError } from '../engine/errors.js'
 
-interface Engine {
+interface Handle {
   info(): AddonModelInfo
   dispose(): Promise<void>
 }
 
-/** What a loaded pointer and a loaded segmenter have in common: an engine handle and its end. */
-export abstract class LoadedModel<E extends Engine> implements AsyncDisposable {
-  /** Engine handle; what it does is documented in the addon's types. */
-  readonly engine: E
+/** What a loaded pointer and a loaded segmenter have in common: a handle and its end. */
+export abstract class LoadedModel<E extends Handle> implements AsyncDisposable {
+  /** The model in the engine; what it does is documented in the addon's types. */
+  readonly handle: E
   readonly #name: string
   #disposed = false
 
   /** @param name of the model, for messages. */
-  constructor(engine: E, name: string) {
-    this.engine = engine
+  constructor(handle: E, name: string) {
+    this.handle = handle
     this.#name = name
   }
 
   get info(): ReturnType<E['info']> {
     this.checkAlive()
-    return this.engine.info() as ReturnType<E['info']>
+    return this.handle.info() as ReturnType<E['info']>
   }
 
   protected checkAlive(): void {
@@ -32,7 +32,7 @@ export abstract class LoadedModel<E extends Engine> implements AsyncDisposable {
   async dispose(): Promise<void> {
     if (this.#disposed) return
     this.#disposed = true
-    await this.engine.dispose()
+    await this.handle.dispose()
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -9,7 +9,7 @@ import {
   checkCountRule,
   combineCounts,
 } from '../ground/count.js'
-import type { Point, PointingBatch, PointingStream } from '../ground/engine.js'
+import type { Point, PointerBatch, PointerStream } from '../ground/models.js'
 import { POINT_OPTIONS, type PointOptions, pointSettings } from '../ground/options.js'
 import { type PointResult, pointClip } from '../ground/point.js'
 import { readCheckpoint } from '../hub/checkpoint.js'
@@ -29,7 +29,7 @@ import { checkSentence, promptText } from '../text/prompt.js'
 import { TextTokenizer } from '../text/tokenizer.js'
 import type { ClipSource } from '../video/frame.js'
 import { openClip } from '../video/source.js'
-import { EnginePointing } from './pointing.js'
+import { SentenceStream } from './sentence-stream.js'
 
 /** How a pointer's sentences and answers are written. */
 export interface PointerText {
@@ -45,7 +45,7 @@ export interface PointerText {
 
 /** What a pointer is made of; see `Pointer.load`. */
 export interface PointerParts {
-  engine: AddonPointer
+  handle: AddonPointer
   text: PointerText
   /** Previous frames that the model looks at (l). */
   previousFrames: number
@@ -71,8 +71,8 @@ export class Pointer extends LoadedModel<AddonPointer> {
   readonly #text: PointerText
 
   /** Use `Pointer.load`. */
-  constructor({ engine, text, previousFrames }: PointerParts) {
-    super(engine, 'pointer')
+  constructor({ handle, text, previousFrames }: PointerParts) {
+    super(handle, 'pointer')
     this.previousFrames = previousFrames
     this.#text = text
   }
@@ -98,11 +98,11 @@ export class Pointer extends LoadedModel<AddonPointer> {
     checkLimit(checkpoint, settings)
     const tokenizer = await loadTokenizer(folder, options.tokenizer, config)
     const native = addon()
-    const engine = await withCancel(options.signal, call =>
+    const handle = await withCancel(options.signal, call =>
       native.loadPointer({ ...settings, ...call, config, weights: { path: checkpoint.weights } }),
     )
     return new Pointer({
-      engine,
+      handle,
       text: textOf(tokenizer),
       previousFrames: config.previousFrames,
     })
@@ -153,8 +153,8 @@ export class Pointer extends LoadedModel<AddonPointer> {
     return { count, frames }
   }
 
-  /** How much goes side by side within the model's memory; what `openPointing` is best opened for. */
-  get pointingBatch(): PointingBatch {
+  /** How much goes side by side within the model's memory; what `openStream` is best opened for. */
+  get batch(): PointerBatch {
     const { sequences, frames } = this.info
     return { answers: sequences, frames }
   }
@@ -164,10 +164,10 @@ export class Pointer extends LoadedModel<AddonPointer> {
    *
    * @param images frames that are kept prepared for questions, beside the encoded ones.
    */
-  openPointing(capacity: number, images = 1): PointingStream {
+  openStream(capacity: number, images = 1): PointerStream {
     this.checkAlive()
-    const stream = typed(() => this.engine.openStream({ capacity, images }))
-    return new EnginePointing(stream, this.#text)
+    const stream = typed(() => this.handle.openStream({ capacity, images }))
+    return new SentenceStream(stream, this.#text)
   }
 }
 

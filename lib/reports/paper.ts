@@ -1,6 +1,6 @@
 /**
  * Figures as printed in the tables of the VideoMolmo paper ("VideoMolmo: Spatio-Temporal Grounding
- * Meets Pointing", tables 1 to 3, 5, 6, 8 to 10, 13 to 15, 19 and 20), in percent; times in seconds
+ * Meets PointerWork", tables 1 to 3, 5, 6, 8 to 10, 13 to 15, 19 and 20), in percent; times in seconds
  * per frame. VideoMolmo's own were measured with 4-bit weights.
  */
 export interface PaperRow {

@@ -3,10 +3,8 @@ import { withCancel } from '../engine/cancel.js'
 import { InvalidArgumentError, UnsupportedModelError } from '../engine/errors.js'
 import { addon } from '../engine/loader.js'
 import { Mask } from '../formats/mask.js'
-import { MemorySegmenter } from '../ground/memory-segmenter.js'
+import { type ClipSegmenter, TRACKING, type Tracking } from '../ground/clip-segmenter.js'
 import { CLICK_PLAN, type ClickPlan } from '../ground/more-clicks.js'
-import { PerFrameSegmenter } from '../ground/per-frame-segmenter.js'
-import { type ClipSegmenter, TRACKING, type Tracking } from '../ground/segmenter.js'
 import { readCheckpoint } from '../hub/checkpoint.js'
 import { checkLimit } from '../hub/memory.js'
 import { LoadedModel } from '../load/loaded-model.js'
@@ -22,8 +20,14 @@ import { CLIP_OPTIONS, type ClipOptions, type ClipSource } from '../video/frame.
 import { readImage } from '../video/images.js'
 import { type RawFrame, type RgbImage, toRgb } from '../video/pixels.js'
 import { FrameReader } from '../video/reader.js'
+import { MemoryClipSegmenter } from './memory-clip-segmenter.js'
+import { PerFrameClipSegmenter } from './per-frame-clip-segmenter.js'
 import { type PromptBox, type PromptPoint, toAddonBox, toAddonPoints } from './prompts.js'
-import { SEGMENT_VIDEO_OPTIONS, SegmentVideo, type SegmentVideoOptions } from './video-segmenter.js'
+import {
+  SEGMENTER_VIDEO_OPTIONS,
+  SegmenterVideo,
+  type SegmenterVideoOptions,
+} from './segmenter-video.js'
 
 /** One object on one picture; at least one of points, box and maskInput. */
 export interface SegmentPrompt {
@@ -91,8 +95,8 @@ const isEncoded = (image: ImageSource | EncodedImage): image is EncodedImage =>
 /** SAM 2 on pictures and videos. */
 export class Segmenter extends LoadedModel<AddonSegmenter> {
   /** Use `Segmenter.load`. */
-  constructor(engine: AddonSegmenter) {
-    super(engine, 'segmenter')
+  constructor(handle: AddonSegmenter) {
+    super(handle, 'segmenter')
   }
 
   /**
@@ -116,10 +120,10 @@ export class Segmenter extends LoadedModel<AddonSegmenter> {
     const { config, names } = checkpoint
     const native = addon()
     const weights = { path: checkpoint.weights }
-    const engine = await withCancel(options.signal, call =>
+    const handle = await withCancel(options.signal, call =>
       native.loadSegmenter({ ...settings, ...call, config, names, weights }),
     )
-    return new Segmenter(engine)
+    return new Segmenter(handle)
   }
 
   /** Computes the image features of a picture once, for many prompts. */
@@ -127,7 +131,7 @@ export class Segmenter extends LoadedModel<AddonSegmenter> {
     checkOptions(ENCODE_OPTIONS, options, 'encode')
     this.checkAlive()
     const pixels = await readPixels(image, options)
-    const { features } = await withCancel(options.signal, call => this.engine.encode(pixels, call))
+    const { features } = await withCancel(options.signal, call => this.handle.encode(pixels, call))
     const { width, height } = pixels
     return { width, height, features, dispose: () => features.dispose() }
   }
@@ -149,9 +153,9 @@ export class Segmenter extends LoadedModel<AddonSegmenter> {
     const encoded = isEncoded(image) ? image : await this.encode(image, { signal, exifOrientation })
     try {
       const { width, height } = encoded
-      const engine = list.map((prompt, i) => toAddonPrompt(prompt, width, height, `prompt ${i}`))
+      const asked = list.map((prompt, i) => toAddonPrompt(prompt, width, height, `prompt ${i}`))
       const found = await withCancel(signal, call =>
-        this.engine.segment(encoded.features, engine, { multimask, maskThreshold, ...call }),
+        this.handle.segment(encoded.features, asked, { multimask, maskThreshold, ...call }),
       )
       return list.map((_, i) => toSegmentResult(found, i, width, height))
     } finally {
@@ -164,11 +168,14 @@ export class Segmenter extends LoadedModel<AddonSegmenter> {
    *
    * @param source a file, a folder of pictures or frames in memory.
    */
-  async openVideo(source: ClipSource, options: SegmentVideoOptions = {}): Promise<SegmentVideo> {
-    checkOptions(SEGMENT_VIDEO_OPTIONS, options, 'openVideo')
+  async openVideo(
+    source: ClipSource,
+    options: SegmenterVideoOptions = {},
+  ): Promise<SegmenterVideo> {
+    checkOptions(SEGMENTER_VIDEO_OPTIONS, options, 'openVideo')
     this.checkAlive()
     const reader = await FrameReader.open(source, options)
-    return SegmentVideo.open(this.engine, reader, options)
+    return SegmenterVideo.open(this.handle, reader, options)
   }
 
   /**
@@ -185,9 +192,9 @@ export class Segmenter extends LoadedModel<AddonSegmenter> {
       )
     }
     if (clicks) checkOptions(CLICK_PLAN, clicks, 'tracking')
-    if (how === 'memory') return new MemorySegmenter(this.engine, clicks)
+    if (how === 'memory') return new MemoryClipSegmenter(this.handle, clicks)
     if (clicks) throw new InvalidArgumentError('more clicks need tracking with memory')
-    return new PerFrameSegmenter(this.engine)
+    return new PerFrameClipSegmenter(this.handle)
   }
 }
 

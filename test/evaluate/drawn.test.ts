@@ -14,7 +14,7 @@ import {
 } from '../../lib/evaluate/sentence.js'
 import { ClipTrial, defaultSetting } from '../../lib/evaluate/trial.js'
 import { encodeLabelPng } from '../../lib/formats/png.js'
-import { FakeEngine } from '../support/fake-engine.js'
+import { FakeModels } from '../support/fake-models.js'
 import { center, drawFrame, truth, twoBoxes } from '../support/scene.js'
 
 const scene = twoBoxes(12)
@@ -49,7 +49,7 @@ async function writeClip(folder: string): Promise<void> {
 
 /** A pointer that knows the sentences, and a SAM 2 that knows the colours. */
 function perfect() {
-  const fake = new FakeEngine({
+  const fake = new FakeModels({
     answer: (frame, text) => {
       const query = queries.find(each => each.text === text)!
       if (query.motion && frame === 0) return []
@@ -59,7 +59,7 @@ function perfect() {
   const { segmenter } = fake
   return {
     fake,
-    models: { engine: fake, previousFrames: 4, follow: () => segmenter },
+    models: { models: fake, previousFrames: 4, follow: () => segmenter },
   }
 }
 
@@ -92,8 +92,8 @@ t.test('a wrong model has the scores it deserves', async t => {
   await writeClip(folder)
   const clip = await loadClip(await readDrawnClip(folder))
   // Points at the red box whatever is asked.
-  const fake = new FakeEngine({ answer: frame => [center(scene.objects[0]!, frame)] })
-  const subject = { engine: fake, previousFrames: 4 }
+  const fake = new FakeModels({ answer: frame => [center(scene.objects[0]!, frame)] })
+  const subject = { models: fake, previousFrames: 4 }
   const sentences = await Promise.all(
     clip.sequence.expressions.map(expression => openSentence(clip, expression)),
   )

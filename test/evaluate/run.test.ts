@@ -122,11 +122,11 @@ t.test('lenient: a sequence that cannot be read is left out', async t => {
   const problems = new Problems(true)
   const dataset = await openDataset('drawn', join(root, 'set'), { problems })
   const { predictSequence } = await import('../../lib/evaluate/predict.js')
-  const { FakeEngine } = await import('../support/fake-engine.js')
+  const { FakeModels } = await import('../support/fake-models.js')
   rmSync(join(root, 'set/a/frames/00010.png'))
   writeFileSync(join(root, 'set/b/frames/00005.png'), 'no picture')
-  const engine = new FakeEngine({ answer: () => [{ x: 5, y: 5 }] })
-  const subject = { engine, previousFrames: 4 }
+  const models = new FakeModels({ answer: () => [{ x: 5, y: 5 }] })
+  const subject = { models, previousFrames: 4 }
   const options = { output: join(root, 'run'), settings: {}, jobs: 1 }
   const predict = (sequence: Sequence, results: string) =>
     predictSequence(subject, dataset, sequence, results, {})
@@ -144,10 +144,10 @@ t.test('the models find the boxes through the whole way', async t => {
   await putDrawn(join(root, 'set/a'))
   const dataset = await openDataset('drawn', join(root, 'set'))
   const { predictSequence } = await import('../../lib/evaluate/predict.js')
-  const { FakeEngine } = await import('../support/fake-engine.js')
+  const { FakeModels } = await import('../support/fake-models.js')
   const { scene } = await import('../support/datasets.js')
   const { center } = await import('../support/scene.js')
-  const engine = new FakeEngine({
+  const models = new FakeModels({
     answer: (frame, query) => {
       if (/green/.test(query)) return []
       const [red, blue] = scene.objects.map(object => center(object, frame))
@@ -155,7 +155,7 @@ t.test('the models find the boxes through the whole way', async t => {
       return /red/.test(query) ? [red!] : [blue!]
     },
   })
-  const subject = { engine, previousFrames: 4 }
+  const subject = { models, previousFrames: 4 }
   const evaluation = await evaluateDataset(dataset, new Problems(), {
     output: join(root, 'run'),
     settings: {},
@@ -173,23 +173,23 @@ t.test('Ref-DAVIS17: sentences are merged per annotation, scored by objects and 
   await putRefDavis(join(root, 'set'))
   const dataset = await openDataset('ref-davis17', join(root, 'set'))
   const { predictSequence } = await import('../../lib/evaluate/predict.js')
-  const { FakeEngine } = await import('../support/fake-engine.js')
+  const { FakeModels } = await import('../support/fake-models.js')
   const { scene } = await import('../support/datasets.js')
   const { center } = await import('../support/scene.js')
-  // JPEG spoils flat colours, by which the engine sees; what a picture is, its bytes say.
+  // JPEG spoils flat colours, by which the models see; what a picture is, its bytes say.
   await putPictures(join(root, 'flat'), 'png')
   for (const name of readdirSync(join(root, 'flat'))) {
     const jpg = name.replace('.png', '.jpg')
     cpSync(join(root, 'flat', name), join(root, 'set/valid/JPEGImages/boxes', jpg))
   }
-  const engine = new FakeEngine({
+  const models = new FakeModels({
     answer: (frame, query) => {
       // The third annotator names the wrong box for red.
       const blue = /blue/.test(query) || query === 'the red box, 3'
       return [center(scene.objects[blue ? 1 : 0]!, frame)]
     },
   })
-  const subject = { engine, previousFrames: 4 }
+  const subject = { models, previousFrames: 4 }
   const evaluation = await evaluateDataset(dataset, new Problems(), {
     output: join(root, 'run'),
     settings: {},

@@ -12,12 +12,12 @@ import {
   type Variant,
 } from '../../lib/evaluate/sweep-tables.js'
 import { defaultSetting } from '../../lib/evaluate/trial.js'
+import type { Tracking } from '../../lib/ground/clip-segmenter.js'
 import type { ClickPlan } from '../../lib/ground/more-clicks.js'
-import type { Tracking } from '../../lib/ground/segmenter.js'
 import { sweepCsv, sweepHtml, sweepMarkdown, sweepResults } from '../../lib/reports/sweep-report.js'
 import { noBrowser, openBrowser } from '../support/browser.js'
 import { drawnQueries, putDrawn, scene } from '../support/datasets.js'
-import { FakeEngine } from '../support/fake-engine.js'
+import { FakeModels } from '../support/fake-models.js'
 import { center } from '../support/scene.js'
 
 /** Clears every other column of a mask. */
@@ -28,14 +28,14 @@ interface Log {
   loaded: string[]
   followed: [Tracking, ClickPlan][]
   disposed: number
-  engines: FakeEngine[]
+  models: FakeModels[]
 }
 
 /** Models whose backward masks lose half of their pixels, so that fusion matters. */
 function models(log: Log) {
   return async (variant: Variant) => {
     log.loaded.push(variant.name)
-    const engine = new FakeEngine({
+    const fake = new FakeModels({
       answer: (frame, query) => {
         const [red, blue] = scene.objects.map(object => center(object, frame))
         if (/green/.test(query)) return []
@@ -44,14 +44,14 @@ function models(log: Log) {
       },
       distort: (mask, { reverse }) => (reverse ? striped(mask) : mask),
     })
-    engine.masks = addon()
-    log.engines.push(engine)
+    fake.masks = addon()
+    log.models.push(fake)
     return {
-      engine,
+      models: fake,
       previousFrames: 4,
       follow: (tracking: Tracking, clicks: ClickPlan) => {
         log.followed.push([tracking, clicks])
-        return engine.segmenter
+        return fake.segmenter
       },
       [Symbol.asyncDispose]: async () => {
         log.disposed++
@@ -60,7 +60,7 @@ function models(log: Log) {
   }
 }
 
-const newLog = (): Log => ({ loaded: [], followed: [], disposed: 0, engines: [] })
+const newLog = (): Log => ({ loaded: [], followed: [], disposed: 0, models: [] })
 
 async function sweepOver(t: Test, ids: string[], change: Partial<SweepOptions> = {}) {
   const root = change.output ?? t.testdir()
@@ -93,9 +93,9 @@ t.test('the strategies of table 5 have the scores that they must have', async t 
   t.same(of('prefer left').paper, { J: 0.6731, F: 0.7338, 'J&F': 0.7034 })
   t.same(log.loaded, ['as loaded'])
   t.equal(log.disposed, 1)
-  const [engine] = log.engines
-  t.equal(engine!.encodedImages, 10, 'every frame is encoded once for all settings')
-  t.equal(engine!.liveFeatures, 0)
+  const [fake] = log.models
+  t.equal(fake!.encodedImages, 10, 'every frame is encoded once for all settings')
+  t.equal(fake!.liveFeatures, 0)
   t.equal(sweep.scores.get('5/bidirectional')!.length, 4, '2 clips of 2 sentences')
 })
 
@@ -181,7 +181,7 @@ t.test('a second sweep goes on where the first was stopped', async t => {
   await t.rejects(first, { code: 'ABORTED' })
   t.equal(readdirSync(join(root, 'run/sequences')).length, 1)
   const { sweep, log } = await sweepOver(t, ['9'], { output: root })
-  t.equal(log.engines[0]!.encodedImages, 5, 'only the second clip is done')
+  t.equal(log.models[0]!.encodedImages, 5, 'only the second clip is done')
   t.equal(sweep.scores.get('9/0.7')!.length, 4)
   const again = await sweepOver(t, ['9'], { output: root })
   t.same(again.log.loaded, [], 'nothing is loaded when nothing is to do')

@@ -1,20 +1,20 @@
 import t from 'tap'
-import type { PointingBatch } from '../../lib/ground/engine.js'
 import { groundClip } from '../../lib/ground/ground.js'
+import type { PointerBatch } from '../../lib/ground/models.js'
 import { type GroundOptions, groundSettings, pointSettings } from '../../lib/ground/options.js'
 import { pointClip } from '../../lib/ground/point.js'
 import type { GroundResult } from '../../lib/ground/result.js'
 import { VideoMolmo } from '../../lib/ground/videomolmo.js'
 import { openClip } from '../../lib/video/source.js'
-import { FakeEngine } from '../support/fake-engine.js'
+import { FakeModels } from '../support/fake-models.js'
 import { center, drawClip, type Scene, twoBoxes } from '../support/scene.js'
 
 const invalid = { code: 'INVALID_ARGUMENT' }
 
-async function ground(scene: Scene, options: GroundOptions, pointingBatch?: PointingBatch) {
+async function ground(scene: Scene, options: GroundOptions, batch?: PointerBatch) {
   const answer = (frame: number) =>
     frame % 15 === 10 ? [] : scene.objects.map(object => center(object, frame))
-  const engine = new FakeEngine({ answer, ...(pointingBatch ? { pointingBatch } : {}) })
+  const models = new FakeModels({ answer, ...(batch ? { batch } : {}) })
   let read = 0
   // Frames that were read before each result came.
   const ahead: number[] = []
@@ -27,11 +27,11 @@ async function ground(scene: Scene, options: GroundOptions, pointingBatch?: Poin
   const source = await openClip(frames())
   const settings = groundSettings(options, 4)
   const results: GroundResult[] = []
-  for await (const result of groundClip(engine, source, 'boxes', settings)) {
+  for await (const result of groundClip(models, source, 'boxes', settings)) {
     results.push(result)
     ahead.push(read - result.frameIndex)
   }
-  return { engine, results, ahead }
+  return { models, results, ahead }
 }
 
 const plain = (results: readonly GroundResult[]) =>
@@ -45,7 +45,7 @@ const plain = (results: readonly GroundResult[]) =>
 t.test('keyframes that are answered together give the same results', async t => {
   const scene = twoBoxes(38)
   const alone = await ground(scene, { keyframeBatch: 1 })
-  t.same(alone.engine.batches, [1, 1, 1, 1, 1, 1, 1, 1])
+  t.same(alone.models.batches, [1, 1, 1, 1, 1, 1, 1, 1])
   for (const [keyframeBatch, batches] of [
     [2, [2, 2, 2, 2]],
     [3, [3, 3, 2]],
@@ -53,36 +53,36 @@ t.test('keyframes that are answered together give the same results', async t => 
     [20, [8]],
   ] as const) {
     const together = await ground(scene, { keyframeBatch })
-    t.same(together.engine.batches, batches)
+    t.same(together.models.batches, batches)
     t.same(plain(together.results), plain(alone.results), `batches of ${keyframeBatch}`)
-    t.same(together.engine.asked, alone.engine.asked)
+    t.same(together.models.asked, alone.models.asked)
     // One at a time cannot know that no keyframe follows the last frames.
-    const needed = alone.engine.encodedForPointer.filter(index => index <= 35)
-    t.same(together.engine.encodedForPointer, needed)
-    t.equal(together.engine.mostFeatures, alone.engine.mostFeatures)
+    const needed = alone.models.encodedForPointer.filter(index => index <= 35)
+    t.same(together.models.encodedForPointer, needed)
+    t.equal(together.models.mostFeatures, alone.models.mostFeatures)
   }
   const byDefault = await ground(scene, {})
-  t.same(byDefault.engine.batches, [8], 'eight by default')
+  t.same(byDefault.models.batches, [8], 'eight by default')
 })
 
 t.test('keyframes that are encoded together give the same results', async t => {
   const scene = twoBoxes(38)
   for (const options of [{}, { keyframeEvery: 3 }, { keyframeEvery: 1 }, { keyframeEvery: 9 }]) {
     const alone = await ground(scene, { ...options, keyframeBatch: 1 })
-    const needed = alone.engine.encodedForPointer
+    const needed = alone.models.encodedForPointer
     for (const frames of [1, 5, 10, 13, 20, 64]) {
       const together = await ground(scene, options, { answers: 6, frames })
       t.same(plain(together.results), plain(alone.results), `${frames} frames`)
-      t.same(together.engine.asked, alone.engine.asked)
-      const encoded = together.engine.encodedForPointer
+      t.same(together.models.asked, alone.models.asked)
+      const encoded = together.models.encodedForPointer
       t.same(encoded, needed.slice(0, encoded.length), 'each frame once, in order')
-      t.ok(together.engine.visionBatches.every(count => count <= Math.max(5, frames)))
-      const answered = Math.min(6, alone.engine.asked.length)
-      t.equal(Math.max(...together.engine.batches), answered, 'answers together')
+      t.ok(together.models.visionBatches.every(count => count <= Math.max(5, frames)))
+      const answered = Math.min(6, alone.models.asked.length)
+      t.equal(Math.max(...together.models.batches), answered, 'answers together')
     }
   }
-  const { engine } = await ground(scene, {}, { answers: 8, frames: 20 })
-  t.same(engine.visionBatches, [16, 20], 'four keyframes at a time')
+  const { models } = await ground(scene, {}, { answers: 8, frames: 20 })
+  t.same(models.visionBatches, [16, 20], 'four keyframes at a time')
 })
 
 t.test('reading ahead is bounded', async t => {
@@ -96,15 +96,15 @@ t.test('reading ahead is bounded', async t => {
 })
 
 t.test('large frames make smaller batches', async t => {
-  const engine = new FakeEngine({ answer: () => [] })
+  const models = new FakeModels({ answer: () => [] })
   const [width, height] = [4096, 2160]
   const frame = { data: new Uint8Array(width * height * 3), width, height }
   const source = await openClip([frame, frame, frame, frame])
   const settings = pointSettings({ keyframeEvery: 5, maxFrames: 2 }, 4, 1)
-  for await (const _ of pointClip(engine, source, 'x', settings)) {
+  for await (const _ of pointClip(models.pointer, source, 'x', settings)) {
     // Only the batches matter.
   }
-  t.same(engine.batches, [1])
+  t.same(models.batches, [1])
 })
 
 t.test('options', async t => {
@@ -122,10 +122,10 @@ t.test('leaving early, and failures of the pointer, leave nothing behind', async
     return scene.objects.map(object => center(object, frame))
   }
   for (const keyframeBatch of [1, 2]) {
-    const engine = new FakeEngine({ answer })
+    const models = new FakeModels({ answer })
     const source = await openClip(drawClip(scene))
     const settings = groundSettings({ keyframeBatch }, 4)
-    const all = groundClip(engine, source, 'boxes', settings)
+    const all = groundClip(models, source, 'boxes', settings)
     await t.rejects(
       async () => {
         for await (const _ of all);
@@ -133,7 +133,7 @@ t.test('leaving early, and failures of the pointer, leave nothing behind', async
       { message: /no answer/ },
     )
     await new Promise(resolve => setImmediate(resolve))
-    t.same([engine.liveFeatures, engine.liveTracks, engine.streamsOpen], [0, 0, 0])
+    t.same([models.liveFeatures, models.liveTracks, models.streamsOpen], [0, 0, 0])
   }
 })
 

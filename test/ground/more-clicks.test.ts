@@ -1,8 +1,8 @@
 import t from 'tap'
 import type { AddonFrameMasks } from '../../lib/engine/addon.js'
 import { Mask } from '../../lib/formats/mask.js'
-import { MemorySegmenter, type TrackingVideo } from '../../lib/ground/memory-segmenter.js'
 import { moreClicks } from '../../lib/ground/more-clicks.js'
+import { MemoryClipSegmenter, type TrackingVideo } from '../../lib/segment/memory-clip-segmenter.js'
 
 const [width, height] = [40, 30]
 
@@ -72,10 +72,10 @@ t.test('the segmenter gives all clicks of an object at once', async t => {
     track: async () => found(),
     dispose: () => {},
   }
-  const engine = { encode: t.fail as never, openVideo: () => video }
+  const model = { encode: t.fail as never, openVideo: () => video }
   const start = async (clicks?: { points: number; negative: boolean }) => {
     prompts.length = 0
-    const segmenter = new MemorySegmenter(engine, clicks)
+    const segmenter = new MemoryClipSegmenter(model, clicks)
     const track = segmenter.openTrack({ width, height, frameCount: 2, reverse: false })
     const { signal } = new AbortController()
     await track.start(0, {} as never, [{ x: 12, y: 11 }], { signal })

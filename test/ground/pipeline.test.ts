@@ -3,23 +3,23 @@ import { groundClip } from '../../lib/ground/ground.js'
 import { type GroundOptions, groundSettings } from '../../lib/ground/options.js'
 import type { GroundResult } from '../../lib/ground/result.js'
 import { openClip } from '../../lib/video/source.js'
-import { FakeEngine, type FakeEngineOptions, type TrackRecord } from '../support/fake-engine.js'
+import { FakeModels, type FakeModelsOptions, type TrackRecord } from '../support/fake-models.js'
 import { center, drawClip, type Scene, truth, twoBoxes } from '../support/scene.js'
 
 async function ground(
   scene: Scene,
-  fake: Partial<FakeEngineOptions> = {},
+  fake: Partial<FakeModelsOptions> = {},
   options: GroundOptions = {},
 ) {
   const answer = (frame: number) => scene.objects.map(object => center(object, frame))
-  const engine = new FakeEngine({ answer, ...fake })
+  const models = new FakeModels({ answer, ...fake })
   const source = await openClip(drawClip(scene))
   const settings = groundSettings(options, 4)
   const results: GroundResult[] = []
-  for await (const result of groundClip(engine, source, 'boxes', settings)) {
+  for await (const result of groundClip(models, source, 'boxes', settings)) {
     results.push(result)
   }
-  return { engine, results }
+  return { models, results }
 }
 
 function union(scene: Scene, frame: number): Uint8Array {
@@ -121,10 +121,10 @@ t.test('a point on nothing counts as no answer', async t => {
 
 t.test('an absent thing gives empty masks and costs no image features', async t => {
   const scene = twoBoxes(12)
-  const { results, engine } = await ground(scene, { answer: () => [] })
+  const { results, models } = await ground(scene, { answer: () => [] })
   t.equal(results.length, 12)
   for (const result of results) t.equal(result.mask.area, 0)
-  t.equal(engine.encodedImages, 0)
+  t.equal(models.encodedImages, 0)
 })
 
 t.test('the two directions are fused by tau', async t => {
@@ -155,22 +155,22 @@ t.test('the two directions are fused by tau', async t => {
 t.test('frames are encoded for the pointer only where a keyframe looks at them', async t => {
   const scene = twoBoxes(12)
   const few = await ground(scene, {}, { keyframeEvery: 5, contextFrames: 2 })
-  t.same(few.engine.encodedForPointer, [0, 3, 4, 5, 8, 9, 10])
+  t.same(few.models.encodedForPointer, [0, 3, 4, 5, 8, 9, 10])
   const none = await ground(scene, {}, { keyframeEvery: 5, contextFrames: 0 })
-  t.same(none.engine.encodedForPointer, [0, 5, 10])
+  t.same(none.models.encodedForPointer, [0, 5, 10])
   const black = await ground(scene, {}, { keyframeEvery: 5, blackContext: true })
-  t.same(black.engine.encodedForPointer, [0, 5, 10])
+  t.same(black.models.encodedForPointer, [0, 5, 10])
 })
 
 t.test('memory stays bounded however long the clip is', async t => {
   const short = await ground(twoBoxes(30))
   const long = await ground(twoBoxes(300))
-  t.equal(long.engine.mostFeatures, short.engine.mostFeatures)
-  t.ok(long.engine.mostFeatures <= 6, `${long.engine.mostFeatures} frames of features`)
-  t.equal(long.engine.mostTracks, 2)
-  t.equal(long.engine.encodedImages, 300, 'each frame is encoded once')
+  t.equal(long.models.mostFeatures, short.models.mostFeatures)
+  t.ok(long.models.mostFeatures <= 6, `${long.models.mostFeatures} frames of features`)
+  t.equal(long.models.mostTracks, 2)
+  t.equal(long.models.encodedImages, 300, 'each frame is encoded once')
   t.same(
-    [long.engine.liveFeatures, long.engine.liveTracks, long.engine.streamsOpen],
+    [long.models.liveFeatures, long.models.liveTracks, long.models.streamsOpen],
     [0, 0, 0],
     'nothing is left',
   )
@@ -178,7 +178,7 @@ t.test('memory stays bounded however long the clip is', async t => {
 
 t.test('k = 1 points on every frame; a clip of one frame works', async t => {
   const every = await ground(twoBoxes(4), {}, { keyframeEvery: 1 })
-  t.same(every.engine.asked, [0, 1, 2, 3])
+  t.same(every.models.asked, [0, 1, 2, 3])
   for (const result of every.results) t.equal(result.objects[0]!.source, 'point')
   const one = await ground(twoBoxes(1))
   t.equal(one.results.length, 1)
@@ -187,14 +187,14 @@ t.test('k = 1 points on every frame; a clip of one frame works', async t => {
 
 t.test('leaving the loop early frees everything', async t => {
   const scene = twoBoxes(20)
-  const engine = new FakeEngine({ answer: f => scene.objects.map(object => center(object, f)) })
+  const models = new FakeModels({ answer: f => scene.objects.map(object => center(object, f)) })
   const source = await openClip(drawClip(scene))
   const settings = groundSettings({}, 4)
-  for await (const result of groundClip(engine, source, 'boxes', settings)) {
+  for await (const result of groundClip(models, source, 'boxes', settings)) {
     if (result.frameIndex === 7) break
   }
   await new Promise(resolve => setImmediate(resolve))
-  t.same([engine.liveFeatures, engine.liveTracks, engine.streamsOpen], [0, 0, 0])
+  t.same([models.liveFeatures, models.liveTracks, models.streamsOpen], [0, 0, 0])
 })
 
 t.test('abort before and during', async t => {

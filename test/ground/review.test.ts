@@ -7,21 +7,21 @@ import { type GroundOptions, groundSettings } from '../../lib/ground/options.js'
 import type { GroundResult } from '../../lib/ground/result.js'
 import { ReviewList } from '../../lib/ground/review.js'
 import { openClip } from '../../lib/video/source.js'
-import { FakeEngine, type FakeEngineOptions, type TrackRecord } from '../support/fake-engine.js'
+import { FakeModels, type FakeModelsOptions, type TrackRecord } from '../support/fake-models.js'
 import { center, drawClip, type Scene, twoBoxes } from '../support/scene.js'
 
 async function ground(
   scene: Scene,
-  fake: Partial<FakeEngineOptions> = {},
+  fake: Partial<FakeModelsOptions> = {},
   options: GroundOptions & { provisional?: boolean } = {},
 ): Promise<GroundResult[]> {
   const answer = (frame: number) => scene.objects.map(object => center(object, frame))
-  const engine = new FakeEngine({ answer, ...fake })
+  const models = new FakeModels({ answer, ...fake })
   const { provisional = false, ...rest } = options
   const settings = groundSettings(rest, 4)
   const source = await openClip(drawClip(scene))
   const results: GroundResult[] = []
-  const run = groundClip(engine, source, 'boxes', settings, provisional)
+  const run = groundClip(models, source, 'boxes', settings, provisional)
   for await (const result of run) results.push(result)
   return results
 }

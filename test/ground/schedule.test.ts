@@ -2,7 +2,7 @@ import t from 'tap'
 import { groundClip } from '../../lib/ground/ground.js'
 import { groundSettings } from '../../lib/ground/options.js'
 import { openClip } from '../../lib/video/source.js'
-import { FakeEngine } from '../support/fake-engine.js'
+import { FakeModels } from '../support/fake-models.js'
 import { readFixture } from '../support/fixtures.js'
 import { center, drawClip, twoBoxes } from '../support/scene.js'
 
@@ -21,16 +21,16 @@ t.test('every frame is reached from the keyframes that the schedule names', asyn
   for (const { frames, k, sampled, sources } of readFixture<Schedule>('fusion/schedule.json')
     .cases) {
     const scene = standing(frames)
-    const engine = new FakeEngine({ answer: f => scene.objects.map(object => center(object, f)) })
+    const models = new FakeModels({ answer: f => scene.objects.map(object => center(object, f)) })
     const source = await openClip(drawClip(scene))
     const settings = groundSettings({ keyframeEvery: k }, 4)
     const kinds: string[] = []
-    for await (const result of groundClip(engine, source, 'q', settings)) {
+    for await (const result of groundClip(models, source, 'q', settings)) {
       kinds.push(result.objects[0]!.source)
     }
-    t.same(engine.asked, sampled, `${frames} frames, k = ${k}`)
+    t.same(models.asked, sampled, `${frames} frames, k = ${k}`)
     for (const [frame, [left, right]] of sources.entries()) {
-      const reached = engine.tracked.filter(record => record.frame === frame)
+      const reached = models.tracked.filter(record => record.frame === frame)
       const isKeyframe = sampled.includes(frame)
       const kind = isKeyframe ? 'point' : right === null ? 'propagated' : 'fused'
       t.equal(kinds[frame], kind, `frame ${frame} of ${frames}, k = ${k}`)

@@ -1,12 +1,12 @@
 import t from 'tap'
 import type { AddonImageFeatures, AddonImagePrompt } from '../../lib/engine/addon.js'
+import type { ClipSegmenter, Tracking } from '../../lib/ground/clip-segmenter.js'
 import { groundClip } from '../../lib/ground/ground.js'
 import { groundSettings } from '../../lib/ground/options.js'
-import { PerFrameSegmenter } from '../../lib/ground/per-frame-segmenter.js'
-import type { ClipSegmenter, Tracking } from '../../lib/ground/segmenter.js'
 import { Segmenter, VideoMolmo } from '../../lib/index.js'
+import { PerFrameClipSegmenter } from '../../lib/segment/per-frame-clip-segmenter.js'
 import { openClip } from '../../lib/video/source.js'
-import { FakeEngine } from '../support/fake-engine.js'
+import { FakeModels } from '../support/fake-models.js'
 import { center, drawClip, twoBoxes } from '../support/scene.js'
 import { click, encodeClip, iou, squareFrame } from '../support/segmenter.js'
 
@@ -29,7 +29,7 @@ t.test('without memory all that passes on is where to click', async t => {
     [empty, block(6, 4)],
     [block(2, 2), block(5, 4)],
   ]
-  const engine = {
+  const model = {
     encode: () => Promise.reject(new Error('not called')),
     segment: (_: AddonImageFeatures, prompts: AddonImagePrompt[], options?: object) => {
       t.match(options, { multimask: true })
@@ -45,7 +45,7 @@ t.test('without memory all that passes on is where to click', async t => {
       })
     },
   }
-  const segmenter = new PerFrameSegmenter(engine)
+  const segmenter = new PerFrameClipSegmenter(model)
   const track = segmenter.openTrack({ ...SIZE, frameCount: 3, reverse: false })
   const points = [
     { x: 2, y: 1 },
@@ -83,7 +83,7 @@ t.test('without memory all that passes on is where to click', async t => {
 
 t.test('the embedded segmenter follows a square without memory', async t => {
   await using segmenter = await Segmenter.load(undefined, { threads: 2 })
-  const frames = await encodeClip(segmenter.engine, 4)
+  const frames = await encodeClip(segmenter.handle, 4)
   const { width, height } = frames[0]!
   const options = { width, height, frameCount: 4, reverse: false }
   const track = segmenter.tracking('per-frame').openTrack(options)
@@ -107,13 +107,13 @@ t.test('the embedded segmenter follows a square without memory', async t => {
 const scene = twoBoxes(7)
 
 /** A segmenter of a caller's own making, which sees colours. */
-const byColor = (): ClipSegmenter => new FakeEngine({ answer: () => [] }).segmenter as ClipSegmenter
+const byColor = (): ClipSegmenter => new FakeModels({ answer: () => [] }).segmenter as ClipSegmenter
 
 async function groundWith(segmenter: ClipSegmenter, signal?: AbortSignal): Promise<number> {
-  const engine = new FakeEngine({ answer: f => scene.objects.map(object => center(object, f)) })
+  const fake = new FakeModels({ answer: f => scene.objects.map(object => center(object, f)) })
   const own = {
-    openPointing: (frames: number) => engine.openPointing(frames),
-    masks: engine.masks,
+    pointer: fake.pointer,
+    masks: fake.masks,
     segmenter,
   }
   const source = await openClip(drawClip(scene))

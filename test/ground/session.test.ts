@@ -3,21 +3,21 @@ import { groundClip } from '../../lib/ground/ground.js'
 import { groundSettings } from '../../lib/ground/options.js'
 import type { GroundResult } from '../../lib/ground/result.js'
 import { GroundSession, type SessionOptions } from '../../lib/ground/session.js'
-import { FakeEngine } from '../support/fake-engine.js'
+import { FakeModels } from '../support/fake-models.js'
 import { center, drawClip, truth, twoBoxes } from '../support/scene.js'
 
 const scene = twoBoxes(13)
 const clip = drawClip(scene)
 
 function open(options: SessionOptions = {}) {
-  const engine = new FakeEngine({ answer: f => scene.objects.map(object => center(object, f)) })
+  const models = new FakeModels({ answer: f => scene.objects.map(object => center(object, f)) })
   const settings = groundSettings({}, 4)
   const session = new GroundSession(
     (source, signal) =>
-      groundClip(engine, source, 'boxes', { ...settings, signal }, options.mode === 'lag'),
+      groundClip(models, source, 'boxes', { ...settings, signal }, options.mode === 'lag'),
     options,
   )
-  return { session, engine }
+  return { session, models }
 }
 
 async function collect(session: GroundSession): Promise<GroundResult[]> {
@@ -32,14 +32,14 @@ async function pushAll(session: GroundSession): Promise<void> {
 }
 
 t.test('an offline session gives what ground gives', async t => {
-  const { session, engine } = open()
+  const { session, models } = open()
   const [results] = await Promise.all([collect(session), pushAll(session)])
   t.same(
     results.map(result => result.frameIndex),
     clip.map((_, i) => i),
   )
   t.ok(results.every(result => result.final))
-  t.same([engine.liveFeatures, engine.liveTracks], [0, 0])
+  t.same([models.liveFeatures, models.liveTracks], [0, 0])
 })
 
 t.test('a lag session answers at once and finally within one interval', async t => {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import type { AddonSegmenter, AddonVideoOptions } from '../../lib/engine/addon.js'
 import { decodeLabelPng } from '../../lib/formats/png.js'
-import { Mask, type SegmentedFrame, Segmenter, SegmentVideo } from '../../lib/index.js'
+import { Mask, type SegmentedFrame, Segmenter, SegmenterVideo } from '../../lib/index.js'
 import { scoreMasks } from '../../lib/metrics/masks.js'
 import { centroid } from '../../lib/metrics/points.js'
 import { FrameReader } from '../../lib/video/reader.js'
@@ -89,12 +89,12 @@ t.test('frames are encoded once, and not at all where every object was given', a
   const engine = {
     encode: (...args: Parameters<AddonSegmenter['encode']>) => {
       encoded++
-      return segmenter.engine.encode(...args)
+      return segmenter.handle.encode(...args)
     },
-    openVideo: (options: AddonVideoOptions) => segmenter.engine.openVideo(options),
+    openVideo: (options: AddonVideoOptions) => segmenter.handle.openVideo(options),
   } as AddonSegmenter
   const reader = await FrameReader.open(clip)
-  using video = await SegmentVideo.open(engine, reader, {})
+  using video = await SegmenterVideo.open(engine, reader, {})
   const given = truthOf(2, 1)
   await video.addMask(2, 'shape', given)
   const frames = await collect(video.propagate({ direction: 'both' }))

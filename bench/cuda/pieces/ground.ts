@@ -36,7 +36,7 @@ async function systemOf(
   segmenter: AddonSegmenter,
 ): Promise<VideoMolmo> {
   const pointer = new Pointer({
-    engine: await setup.pointer(dtype),
+    handle: await setup.pointer(dtype),
     text: textOf(setup.sizes.promptTokens),
     previousFrames: setup.sizes.pointer.previousFrames,
   })

@@ -1,19 +1,19 @@
 import type { AddonImageFeatures, AddonSegmenter } from '../engine/addon.js'
 import { withCancel } from '../engine/cancel.js'
 import { Mask } from '../formats/mask.js'
-import type { RgbImage } from '../video/pixels.js'
-import type { Point } from './engine.js'
-import { interiorPoint } from './interior.js'
-import { encodeForVideo } from './memory-segmenter.js'
 import type {
   ClipSegmenter,
   ObjectTrack,
   SegmenterCall,
   TrackedMasks,
   TrackOptions,
-} from './segmenter.js'
+} from '../ground/clip-segmenter.js'
+import { interiorPoint } from '../ground/interior.js'
+import type { Point } from '../ground/models.js'
+import type { RgbImage } from '../video/pixels.js'
+import { encodeForVideo } from './memory-clip-segmenter.js'
 
-type PictureEngine = Pick<AddonSegmenter, 'encode' | 'segment'>
+type PictureModel = Pick<AddonSegmenter, 'encode' | 'segment'>
 
 /**
  * SAM 2 without its memory, as a picture segmenter: every frame is segmented for itself, from one
@@ -21,31 +21,31 @@ type PictureEngine = Pick<AddonSegmenter, 'encode' | 'segment'>
  * deepest inside the mask, or the old place when the mask is empty. Measures what the memory is
  * worth (table 15 of the paper).
  */
-export class PerFrameSegmenter implements ClipSegmenter<AddonImageFeatures> {
-  readonly #engine: PictureEngine
+export class PerFrameClipSegmenter implements ClipSegmenter<AddonImageFeatures> {
+  readonly #model: PictureModel
 
-  constructor(engine: PictureEngine) {
-    this.#engine = engine
+  constructor(model: PictureModel) {
+    this.#model = model
   }
 
   /** Resized as for the video predictor, so that the memory is all that differs. */
   encode(image: RgbImage, call: SegmenterCall) {
-    return encodeForVideo(this.#engine, image, call)
+    return encodeForVideo(this.#model, image, call)
   }
 
   openTrack({ width, height }: TrackOptions): ObjectTrack<AddonImageFeatures> {
-    return new PerFrameTrack(this.#engine, width, height)
+    return new PerFrameTrack(this.#model, width, height)
   }
 }
 
 class PerFrameTrack implements ObjectTrack<AddonImageFeatures> {
-  readonly #engine: PictureEngine
+  readonly #model: PictureModel
   readonly #width: number
   readonly #height: number
   #clicks: readonly Point[] = []
 
-  constructor(engine: PictureEngine, width: number, height: number) {
-    this.#engine = engine
+  constructor(model: PictureModel, width: number, height: number) {
+    this.#model = model
     this.#width = width
     this.#height = height
   }
@@ -72,7 +72,7 @@ class PerFrameTrack implements ObjectTrack<AddonImageFeatures> {
     const found = await withCancel(signal, call =>
       // A click is ambiguous: of three readings the one that the model trusts most is taken, as the
       // video predictor does on a prompted frame.
-      this.#engine.segment(features, prompts, { ...call, multimask: true }),
+      this.#model.segment(features, prompts, { ...call, multimask: true }),
     )
     const best = found.ious.map(ious => ious.indexOf(Math.max(...ious)))
     const size = this.#width * this.#height

@@ -1,19 +1,20 @@
 import type { AddonFusion, AddonMask } from '../../lib/engine/addon.js'
 import { AbortedError } from '../../lib/engine/errors.js'
 import type {
-  GroundEngine,
-  Point,
-  PointAnswer,
-  PointingBatch,
-  PointingStream,
-} from '../../lib/ground/engine.js'
-import type {
   ClipSegmenter,
   FrameFeatures,
   ObjectTrack,
   TrackedMasks,
   TrackOptions,
-} from '../../lib/ground/segmenter.js'
+} from '../../lib/ground/clip-segmenter.js'
+import type {
+  GroundModels,
+  Point,
+  PointerAnswer,
+  PointerBatch,
+  PointerModel,
+  PointerStream,
+} from '../../lib/ground/models.js'
 import type { RgbImage } from '../../lib/video/pixels.js'
 
 /** Features that remember their picture, so that masks can be read off the colours. */
@@ -28,19 +29,20 @@ export interface TrackRecord {
   reverse: boolean
 }
 
-export interface FakeEngineOptions {
+export interface FakeModelsOptions {
   /** Points for a keyframe; an empty list is "There are none.". */
   answer: (frameIndex: number, query: string) => Point[]
   /** Changes a mask on its way, to tell the two directions apart. */
   distort?: (mask: Uint8Array, record: TrackRecord) => Uint8Array
-  pointingBatch?: PointingBatch
+  /** What the pointer does side by side. */
+  batch?: PointerBatch
 }
 
 /**
- * An engine that sees colours: a point names the colour under it, and masks are the pixels of that
- * colour. It records what the pipeline asked of it.
+ * Models that see colours: a point names the colour under it, and masks are the pixels of that
+ * colour. They record what the pipeline asked of them.
  */
-export class FakeEngine implements GroundEngine {
+export class FakeModels implements GroundModels {
   readonly encodedForPointer: number[] = []
   readonly asked: number[] = []
   /** Keyframes of each call. */
@@ -55,17 +57,17 @@ export class FakeEngine implements GroundEngine {
   mostTracks = 0
   encodedImages = 0
   streamsOpen = 0
-  readonly #options: FakeEngineOptions
+  readonly #options: FakeModelsOptions
 
-  constructor(options: FakeEngineOptions) {
+  constructor(options: FakeModelsOptions) {
     this.#options = options
+    const { batch = { answers: 8, frames: 0 } } = options
+    this.pointer = { batch, openStream: capacity => this.#openStream(capacity) }
   }
 
-  get pointingBatch(): PointingBatch {
-    return this.#options.pointingBatch ?? { answers: 8, frames: 0 }
-  }
+  readonly pointer: PointerModel
 
-  openPointing(capacity: number): PointingStream {
+  #openStream(capacity: number): PointerStream {
     this.streamsOpen++
     /** The frames that came in last, as the engine keeps them. */
     const ring: number[] = []
@@ -88,7 +90,7 @@ export class FakeEngine implements GroundEngine {
         }
         return { temporal: 1 }
       },
-      answer: async (frameIndices, query, { signal }): Promise<PointAnswer[]> => {
+      answer: async (frameIndices, query, { signal }): Promise<PointerAnswer[]> => {
         await checkSignal(signal)
         this.asked.push(...frameIndices)
         this.batches.push(frameIndices.length)
@@ -118,7 +120,7 @@ export class FakeEngine implements GroundEngine {
     openTrack: options => this.#openTrack(options),
   }
 
-  masks: GroundEngine['masks'] = { fuseMasks, maskOverlap }
+  masks: GroundModels['masks'] = { fuseMasks, maskOverlap }
 
   #openTrack({ width, height, reverse }: TrackOptions): ObjectTrack<FakeFeatures> {
     this.liveTracks++

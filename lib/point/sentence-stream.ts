@@ -2,11 +2,11 @@ import type { AddonPointerStream } from '../engine/addon.js'
 import { withCancel } from '../engine/cancel.js'
 import type {
   AnswerOptions,
-  PointAnswer,
-  PointingCall,
-  PointingStream,
+  PointerAnswer,
+  PointerCall,
+  PointerStream,
   Timings,
-} from '../ground/engine.js'
+} from '../ground/models.js'
 import type { Frame } from '../video/frame.js'
 import type { PointerText } from './pointer.js'
 
@@ -14,7 +14,7 @@ import type { PointerText } from './pointer.js'
 const KEPT_DRAFTS = 16
 
 /** A clip's encoded frames in the engine, asked in sentences. */
-export class EnginePointing implements PointingStream {
+export class SentenceStream implements PointerStream {
   readonly #stream: AddonPointerStream
   readonly #text: PointerText
   /** All frames of a stream have one size. */
@@ -27,7 +27,7 @@ export class EnginePointing implements PointingStream {
     this.#text = text
   }
 
-  async encode(frames: readonly Frame[], { signal }: PointingCall): Promise<Timings> {
+  async encode(frames: readonly Frame[], { signal }: PointerCall): Promise<Timings> {
     const batch = frames.map(({ index, data, width, height }) => {
       this.#size = { width, height }
       return { frameIndex: index, image: { data, width, height } }
@@ -47,7 +47,7 @@ export class EnginePointing implements PointingStream {
     frameIndices: readonly number[],
     query: string,
     { draft, signal, ...options }: AnswerOptions,
-  ): Promise<PointAnswer[]> {
+  ): Promise<PointerAnswer[]> {
     const promptIds = this.#text.encodePrompt(query)
     const guess = draft ? { draft: this.#drafts.get(query) ?? this.#text.encodeDraft(query) } : {}
     const requests = frameIndices.map(frameIndex => ({ frameIndex, promptIds, ...guess }))

@@ -20,7 +20,7 @@ const KEPT_FEATURES = 8
 /** Objects are called by the caller's own numbers or names. */
 export type ObjectId = number | string
 
-export interface SegmentVideoOptions extends ClipOptions {
+export interface SegmenterVideoOptions extends ClipOptions {
   /** Holes of at most this many low-resolution pixels are filled; 0 switches it off. Default 8. */
   fillHoleArea?: number
   /** Give every pixel to at most one object. Default false. */
@@ -60,7 +60,7 @@ export interface RemoveOptions {
   strict?: boolean
 }
 
-export const SEGMENT_VIDEO_OPTIONS: OptionNames<SegmentVideoOptions> = {
+export const SEGMENTER_VIDEO_OPTIONS: OptionNames<SegmenterVideoOptions> = {
   ...CLIP_OPTIONS,
   fillHoleArea: true,
   nonOverlapMasks: true,
@@ -99,11 +99,11 @@ export interface SegmentedFrame {
  * One video with its objects, in the words of SAM 2: prompts on any frame, then `propagate`. Frames
  * are read and encoded as they are needed; the last few stay encoded.
  */
-export class SegmentVideo implements Disposable {
+export class SegmenterVideo implements Disposable {
   readonly frameCount: number
   readonly width: number
   readonly height: number
-  readonly #engine: AddonSegmenter
+  readonly #model: AddonSegmenter
   readonly #reader: FrameReader
   readonly #video: AddonVideo
   /** Least recently used first. */
@@ -112,13 +112,13 @@ export class SegmentVideo implements Disposable {
   #disposed = false
 
   private constructor(
-    engine: AddonSegmenter,
+    model: AddonSegmenter,
     reader: FrameReader,
     first: Frame,
     frameCount: number,
     video: AddonVideo,
   ) {
-    this.#engine = engine
+    this.#model = model
     this.#reader = reader
     this.#video = video
     this.frameCount = frameCount
@@ -128,15 +128,15 @@ export class SegmentVideo implements Disposable {
 
   /** Use `Segmenter.openVideo`. */
   static async open(
-    engine: AddonSegmenter,
+    model: AddonSegmenter,
     reader: FrameReader,
-    { exifOrientation: _, ...options }: SegmentVideoOptions,
-  ): Promise<SegmentVideo> {
+    { exifOrientation: _, ...options }: SegmenterVideoOptions,
+  ): Promise<SegmenterVideo> {
     const frameCount = await reader.countFrames()
     const first = await reader.get(0)
     const { width, height } = first
-    const video = typed(() => engine.openVideo({ ...options, width, height, frameCount }))
-    return new SegmentVideo(engine, reader, first, frameCount, video)
+    const video = typed(() => model.openVideo({ ...options, width, height, frameCount }))
+    return new SegmenterVideo(model, reader, first, frameCount, video)
   }
 
   /** Ids of the objects, in the order of their first prompt. */
@@ -315,7 +315,7 @@ export class SegmentVideo implements Disposable {
       return kept
     }
     const pixels = await this.#reader.get(frame)
-    const { features } = await this.#engine.encode(pixels, { ...call, mode: 'video' })
+    const { features } = await this.#model.encode(pixels, { ...call, mode: 'video' })
     this.#features.set(frame, features)
     const [oldest] = this.#features
     if (this.#features.size > KEPT_FEATURES && oldest) {

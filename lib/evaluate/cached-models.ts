@@ -1,13 +1,19 @@
-import type { GroundEngine, Point, PointAnswer, PointingStream } from '../ground/engine.js'
 import type {
   ClipSegmenter,
-  FrameFeatures,
   ObjectTrack,
   SegmenterCall,
   TrackedMasks,
   TrackOptions,
-} from '../ground/segmenter.js'
+} from '../ground/clip-segmenter.js'
+import type {
+  GroundModels,
+  Point,
+  PointerAnswer,
+  PointerModel,
+  PointerStream,
+} from '../ground/models.js'
 import type { RgbImage } from '../video/pixels.js'
+import { type HeldFeatures, SharedFeatures } from './shared-features.js'
 
 /** One object followed from one click in one direction, with what was found so far. */
 interface CachedTrack {
@@ -19,7 +25,7 @@ interface CachedTrack {
  * A track whose objects are followed once per click and direction, however many sentences and
  * settings lead there. Objects are tracked independently, so each can have a track of its own.
  */
-class SharedTrack implements ObjectTrack {
+class SharedTrack implements ObjectTrack<HeldFeatures> {
   readonly #tracks: Map<string, CachedTrack>
   readonly #segmenter: ClipSegmenter
   readonly #options: TrackOptions
@@ -31,7 +37,7 @@ class SharedTrack implements ObjectTrack {
     this.#options = options
   }
 
-  start(frame: number, features: FrameFeatures, points: readonly Point[], call: SegmenterCall) {
+  start(frame: number, { features }: HeldFeatures, points: readonly Point[], call: SegmenterCall) {
     this.#objects = points.map(({ x, y }) => {
       const key = JSON.stringify([frame, this.#options.reverse, x, y])
       const known = this.#tracks.get(key) ?? {
@@ -44,7 +50,7 @@ class SharedTrack implements ObjectTrack {
     return this.#masks(frame, (track, o) => track.start(frame, features, [points[o]!], call))
   }
 
-  step(frame: number, features: FrameFeatures, call: SegmenterCall) {
+  step(frame: number, { features }: HeldFeatures, call: SegmenterCall) {
     return this.#masks(frame, track => track.step(frame, features, call))
   }
 
@@ -66,37 +72,39 @@ class SharedTrack implements ObjectTrack {
 }
 
 /**
- * An engine for asking many things about one clip: image features, the pointer's features, its
- * answers and the tracks of objects are computed once and kept until `dispose`. Frames must be given
- * as the same buffers each time.
+ * Models for asking many things about one clip: image features, the pointer's features, its answers
+ * and the tracks of objects are computed once and kept until `dispose`. Frames must be given as the
+ * same buffers each time.
  */
-export class CachedEngine implements GroundEngine {
-  readonly masks: GroundEngine['masks']
+export class CachedModels implements GroundModels {
+  readonly pointer: PointerModel
   readonly segmenter: ClipSegmenter
-  readonly #stream: PointingStream
+  readonly masks: GroundModels['masks']
+  readonly #stream: PointerStream
   readonly #encoded = new Set<number>()
-  readonly #answers = new Map<string, PointAnswer>()
-  readonly #features = new Map<Uint8Array, FrameFeatures>()
+  readonly #answers = new Map<string, PointerAnswer>()
+  readonly #features = new Map<Uint8Array, SharedFeatures>()
   readonly #frees: (() => void)[] = []
   readonly #encoder: ClipSegmenter
 
   /** @param frames of the clip: all of them stay encoded. */
-  constructor(engine: GroundEngine, frames: number) {
-    this.#stream = engine.openPointing(frames, frames)
-    this.masks = engine.masks
-    this.#encoder = engine.segmenter
-    this.segmenter = this.#follow(engine.segmenter)
+  constructor({ pointer, segmenter, masks }: GroundModels, frames: number) {
+    this.#stream = pointer.openStream(frames, frames)
+    this.pointer = { openStream: () => this.#openStream() }
+    this.masks = masks
+    this.#encoder = segmenter
+    this.segmenter = this.#follow(segmenter)
   }
 
   /**
-   * The same engine with objects followed by another segmenter that reads the same image features.
+   * The same models with objects followed by another segmenter that reads the same image features.
    */
-  with(segmenter: ClipSegmenter): GroundEngine {
-    const openPointing = () => this.openPointing()
-    return { openPointing, masks: this.masks, segmenter: this.#follow(segmenter) }
+  with(segmenter: ClipSegmenter): GroundModels {
+    const { pointer, masks } = this
+    return { pointer, masks, segmenter: this.#follow(segmenter) }
   }
 
-  #follow(segmenter: ClipSegmenter): ClipSegmenter {
+  #follow(segmenter: ClipSegmenter): ClipSegmenter<HeldFeatures> {
     const tracks = new Map<string, CachedTrack>()
     this.#frees.push(() => {
       for (const { track } of tracks.values()) track.dispose()
@@ -109,13 +117,15 @@ export class CachedEngine implements GroundEngine {
 
   async #encode(image: RgbImage, call: SegmenterCall) {
     const kept = this.#features.get(image.data)
-    if (kept) return { features: kept, times: {} }
-    const encoded = await this.#encoder.encode(image, call)
-    this.#keep(image.data, encoded.features)
-    return encoded
+    if (kept) return { features: kept.hold(), times: {} }
+    const { features, times = {} } = await this.#encoder.encode(image, call)
+    const shared = new SharedFeatures(features)
+    this.#features.set(image.data, shared)
+    this.#frees.push(shared.hold().dispose)
+    return { features: shared.hold(), times }
   }
 
-  openPointing(): PointingStream {
+  #openStream(): PointerStream {
     return {
       encode: async (frames, call) => {
         const left = frames.filter(({ index }) => !this.#encoded.has(index))
@@ -134,14 +144,6 @@ export class CachedEngine implements GroundEngine {
       },
       dispose: () => {},
     }
-  }
-
-  /** Runs dispose of features when they are done with a frame; here that has to wait. */
-  #keep(data: Uint8Array, features: FrameFeatures): void {
-    this.#frees.push(features.dispose.bind(features))
-    // The prototype's method is read-only, so plain assignment would fail.
-    Object.defineProperty(features, 'dispose', { value: () => {} })
-    this.#features.set(data, features)
   }
 
   dispose(): void {

@@ -1,6 +1,6 @@
 import type { Addon, AddonAnswerStats } from '../engine/addon.js'
 import type { Frame } from '../video/frame.js'
-import type { ClipSegmenter } from './segmenter.js'
+import type { ClipSegmenter } from './clip-segmenter.js'
 
 /** Pixels of the original frame; x to the right, y down. */
 export interface Point {
@@ -12,7 +12,7 @@ export interface Point {
 export type Timings = Record<string, number>
 
 /** What the pointer said about one frame. */
-export interface PointAnswer {
+export interface PointerAnswer {
   frameIndex: number
   /** In the order of the answer; inside the frame. */
   points: Point[]
@@ -26,11 +26,11 @@ export interface PointAnswer {
 export type AnswerStats = AddonAnswerStats
 
 /** A call of the pointer's, which rejects soon after the signal has fired. */
-export interface PointingCall {
+export interface PointerCall {
   signal: AbortSignal
 }
 
-export interface AnswerOptions extends PointingCall {
+export interface AnswerOptions extends PointerCall {
   contextFrames: number
   blackContext: boolean
   maxNewTokens: number
@@ -39,9 +39,9 @@ export interface AnswerOptions extends PointingCall {
 }
 
 /** The pointer's view of one clip: a ring of encoded frames. */
-export interface PointingStream {
+export interface PointerStream {
   /** Encodes frames for themselves and as predecessors of later ones; not more than its capacity. */
-  encode(frames: readonly Frame[], call: PointingCall): Promise<Timings>
+  encode(frames: readonly Frame[], call: PointerCall): Promise<Timings>
   /** Keeps an encoded frame ready for `answer`, so that it may leave the ring. */
   prepare(frameIndex: number, options: AnswerOptions): Promise<Timings>
   /** Answers for encoded or prepared frames, in their order. */
@@ -49,27 +49,32 @@ export interface PointingStream {
     frameIndices: readonly number[],
     query: string,
     options: AnswerOptions,
-  ): Promise<PointAnswer[]>
+  ): Promise<PointerAnswer[]>
   dispose(): void
 }
 
 /** How much a pointer does side by side. */
-export interface PointingBatch {
+export interface PointerBatch {
   /** Answers that are decoded together. */
   answers: number
   /** Frames that are encoded and kept. */
   frames: number
 }
 
-/** What grounding needs of the pointer, the segmenter and the mask arithmetic. */
-export interface GroundEngine {
+/** A pointer as grounding uses it. */
+export interface PointerModel {
   /**
    * @param capacity encoded frames that are kept.
    * @param images frames that are kept prepared.
    */
-  openPointing(capacity: number, images: number): PointingStream
+  openStream(capacity: number, images: number): PointerStream
   /** Default: eight answers, and a keyframe with the frames that it looks at. */
-  readonly pointingBatch?: PointingBatch
+  readonly batch?: PointerBatch
+}
+
+/** What grounding works with. */
+export interface GroundModels {
+  pointer: PointerModel
   segmenter: ClipSegmenter
   masks: Pick<Addon, 'fuseMasks' | 'maskOverlap'>
 }

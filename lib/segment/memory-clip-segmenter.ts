@@ -8,55 +8,55 @@ import type {
 import { withCancel } from '../engine/cancel.js'
 import { typed } from '../engine/errors.js'
 import { Mask } from '../formats/mask.js'
-import type { RgbImage } from '../video/pixels.js'
-import type { Point } from './engine.js'
-import { type ClickPlan, type Clicks, moreClicks } from './more-clicks.js'
 import type {
   ClipSegmenter,
   ObjectTrack,
   SegmenterCall,
   TrackedMasks,
   TrackOptions,
-} from './segmenter.js'
-import { addTimes } from './slot.js'
+} from '../ground/clip-segmenter.js'
+import type { Point } from '../ground/models.js'
+import { type ClickPlan, type Clicks, moreClicks } from '../ground/more-clicks.js'
+import { addTimes } from '../ground/slot.js'
+import type { RgbImage } from '../video/pixels.js'
 
 /** The part of a video session that one direction of propagation uses. */
 export type TrackingVideo = Pick<AddonVideo, 'addPoints' | 'commit' | 'track' | 'dispose'>
 
 /** The part of the engine's segmenter that tracking with memory uses. */
-export type TrackingEngine = Pick<AddonSegmenter, 'encode'> & {
+export type TrackingModel = Pick<AddonSegmenter, 'encode'> & {
   openVideo(options: AddonVideoOptions): TrackingVideo
 }
 
 /** Features of a frame, resized as SAM 2's video predictor does. */
 export function encodeForVideo(
-  engine: Pick<AddonSegmenter, 'encode'>,
+  model: Pick<AddonSegmenter, 'encode'>,
   { data, width, height }: RgbImage,
   { signal }: SegmenterCall,
 ) {
   return withCancel(signal, call =>
-    engine.encode({ data, width, height }, { ...call, mode: 'video' }),
+    model.encode({ data, width, height }, { ...call, mode: 'video' }),
   )
 }
 
 /** SAM 2 as its video predictor works: every frame is read in the light of those before it. */
-export class MemorySegmenter implements ClipSegmenter<AddonImageFeatures> {
-  readonly #engine: TrackingEngine
+export class MemoryClipSegmenter implements ClipSegmenter<AddonImageFeatures> {
+  readonly #model: TrackingModel
   readonly #clicks: ClickPlan | undefined
 
   /** @param clicks per object. Default: the pointer's own alone. */
-  constructor(engine: TrackingEngine, clicks?: ClickPlan) {
-    this.#engine = engine
+  constructor(model: TrackingModel, clicks?: ClickPlan) {
+    this.#model = model
     this.#clicks = clicks
   }
 
   encode(image: RgbImage, call: SegmenterCall) {
-    return encodeForVideo(this.#engine, image, call)
+    return encodeForVideo(this.#model, image, call)
   }
 
   openTrack(options: TrackOptions): ObjectTrack<AddonImageFeatures> {
     const { width, height, frameCount } = options
-    const video = typed(() => this.#engine.openVideo({ width, height, frameCount }))
+    const video = typed(() => this.#model.openVideo({ width, height, frameCount }))
     return new MemoryTrack(video, options, this.#clicks)
   }
 }

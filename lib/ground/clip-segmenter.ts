@@ -1,5 +1,5 @@
 import type { RgbImage } from '../video/pixels.js'
-import type { Point, Timings } from './engine.js'
+import type { Point, Timings } from './models.js'
 
 /** What a segmenter computed of one frame, shared by all tracks that cross it. */
 export interface FrameFeatures {
