@@ -1,9 +1,9 @@
 import { addon } from '../engine/loader.js'
-import type { GroundEngine, PointingStream } from '../ground/engine.js'
+import type { ClipSegmenter } from '../ground/clip-segmenter.js'
 import { groundClip } from '../ground/ground.js'
+import type { GroundModels, PointerStream } from '../ground/models.js'
 import { groundSettings } from '../ground/options.js'
 import type { GroundResult } from '../ground/result.js'
-import type { ClipSegmenter } from '../ground/segmenter.js'
 import type { FrameSource } from '../video/frame.js'
 import { threadMs } from './js-thread.js'
 import type { BenchOptions, BenchRow } from './run.js'
@@ -51,7 +51,7 @@ function drawnSegmenter(objects: number): ClipSegmenter {
   }
 }
 
-function pointAtAll(objects: number): PointingStream {
+function pointAtAll(objects: number): PointerStream {
   const points = Array.from({ length: objects }, (_, o) => centerOf(o))
   return {
     encode: async () => ({}),
@@ -84,10 +84,10 @@ function packed({ mask, objects }: GroundResult): number {
 }
 
 /** Grounds the still clip once and packs every result; milliseconds per frame. */
-async function groundOnce(engine: GroundEngine): Promise<{ wall: number; thread: number }> {
+async function groundOnce(models: GroundModels): Promise<{ wall: number; thread: number }> {
   const settings = groundSettings({ keyframeEvery: KEYFRAME_EVERY, contextFrames: 0 }, 0)
   const [since, before] = [performance.now(), threadMs()]
-  for await (const result of groundClip(engine, still(), 'all', settings)) packed(result)
+  for await (const result of groundClip(models, still(), 'all', settings)) packed(result)
   const [wall, thread] = [performance.now() - since, threadMs() - before]
   return { wall: wall / FRAMES, thread: thread / FRAMES }
 }
@@ -100,14 +100,14 @@ async function groundOnce(engine: GroundEngine): Promise<{ wall: number; thread:
 export async function benchMasks({ rounds }: BenchOptions): Promise<BenchRow[]> {
   const rows: BenchRow[] = []
   for (const objects of [1, 16, 64]) {
-    const engine: GroundEngine = {
-      openPointing: () => pointAtAll(objects),
+    const models: GroundModels = {
+      pointer: { openStream: () => pointAtAll(objects) },
       segmenter: drawnSegmenter(objects),
       masks: addon(),
     }
-    await groundOnce(engine)
+    await groundOnce(models)
     const times: { wall: number; thread: number }[] = []
-    for (let round = 0; round < rounds; round++) times.push(await groundOnce(engine))
+    for (let round = 0; round < rounds; round++) times.push(await groundOnce(models))
     rows.push(
       { name: `a frame with ${objects} objects`, times: times.map(({ wall }) => wall) },
       { name: '  of it the JavaScript thread', times: times.map(({ thread }) => thread) },
