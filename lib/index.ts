@@ -7,37 +7,10 @@
  *     for await (const frame of vm.ground('clip.mp4', 'the red square')) {
  *       console.log(frame.frameIndex, frame.objects.length, frame.mask.area)
  *     }
+ *
+ * What labels and annotates is in 'videomolmo/labels', what scores is in 'videomolmo/evaluate'.
  */
 
-export {
-  type CandidatePoint,
-  type ChosenPoint,
-  choosePoints,
-  type PictureSegmenter,
-} from './annotate/choose.js'
-export { type AnnotatedFrame, type AnnotatedObject, annotateClip } from './annotate/clip.js'
-export {
-  type Conversation,
-  type ConversationOptions,
-  type Message,
-  toConversations,
-} from './annotate/conversations.js'
-export type { AnnotateOptions, ChooseOptions } from './annotate/options.js'
-export { writeArchive } from './datasets/archive.js'
-export type {
-  Dataset,
-  DatasetName,
-  Expression,
-  LabelMap,
-  ObjectMasks,
-  Protocol,
-  ResultPart,
-  Sequence,
-} from './datasets/dataset.js'
-export { DATASETS, type DatasetOptions, openDataset } from './datasets/open.js'
-export { type Problem, Problems } from './datasets/problems.js'
-export { checkExtraResults, mergeMasks, resultParts, writeResult } from './datasets/results.js'
-export type { AddonModelInfo as ModelInfo } from './engine/addon.js'
 export {
   AbortedError,
   CheckpointError,
@@ -54,12 +27,16 @@ export {
   UnsupportedModelError,
   VideoMolmoError,
 } from './engine/errors.js'
+export type {
+  AnswerStats,
+  FusionStrategy,
+  ModelInfo,
+  PointerInfo,
+  SegmenterInfo,
+} from './engine/public-types.js'
 export { type Box, Mask } from './formats/mask.js'
 export type { Polygon } from './formats/polygons.js'
-export { writeReview } from './formats/review.js'
 export { type AnyRle, type CocoRle, decodeRle, encodeRle } from './formats/rle.js'
-export { mergeRles, type RleIouOptions, rleArea, rleBox, rleIou } from './formats/rle-algebra.js'
-export { boxToRle, polygonsToRle } from './formats/rle-polygons.js'
 export type {
   ClipSegmenter,
   FrameFeatures,
@@ -71,44 +48,26 @@ export type {
 } from './ground/clip-segmenter.js'
 export type { CountOptions, CountResult, CountRule } from './ground/count.js'
 export type { Point, Timings } from './ground/models.js'
-export type {
-  FusionStrategy,
-  GroundOptions,
-  GroundProgress,
-  PointOptions,
-} from './ground/options.js'
+export type { ClickPlan } from './ground/more-clicks.js'
+export type { GroundOptions, GroundProgress, PointOptions } from './ground/options.js'
 export type { PointResult } from './ground/point.js'
 export type { GroundedObject, GroundResult, MaskSource } from './ground/result.js'
-export { type ReviewFrame, ReviewList } from './ground/review.js'
 export { GroundSession, type SessionMode, type SessionOptions } from './ground/session.js'
 export { VideoMolmo, type VideoMolmoLoadOptions } from './ground/videomolmo.js'
-export { type CocoVideoFile, readCoco, toCoco } from './labels/coco.js'
-export { type CollectorOptions, LabelCollector } from './labels/collector.js'
-export { toCvat } from './labels/cvat.js'
-export { LABEL_FORMATS, type LabelFormat, readLabelFile, writeLabels } from './labels/files.js'
-export { readLabelFolder } from './labels/folder.js'
-export {
-  type LabelStudioOptions,
-  type LabelStudioTask,
-  readLabelStudio,
-  toLabelStudio,
-} from './labels/label-studio.js'
-export type {
-  LabelledClip,
-  LabelledFrame,
-  LabelledMask,
-  LabelledObject,
-} from './labels/labels.js'
-export { readCvat } from './labels/read-cvat.js'
-export { readYoutubeVos, writeYoutubeVos } from './labels/youtube-vos.js'
 export type { MemorySize } from './load/budget.js'
-export { type Dtype, EMBEDDED, type FloatDtype, type LoadOptions } from './load/settings.js'
-export * as evaluate from './metrics/index.js'
+export {
+  type DeviceName,
+  type Dtype,
+  EMBEDDED,
+  type FloatDtype,
+  type LoadOptions,
+} from './load/settings.js'
 export { Pointer, type PointerLoadOptions } from './point/pointer.js'
 export { type FuseOptions, fuseMasks } from './segment/masks.js'
 export type { PromptBox, PromptPoint } from './segment/prompts.js'
 export {
   type EncodedImage,
+  type EncodeOptions,
   type ImageSource,
   Segmenter,
   type SegmentOptions,
@@ -116,9 +75,11 @@ export {
   type SegmentResult,
 } from './segment/segmenter.js'
 export {
+  type CallOptions,
   type ObjectId,
   type PromptOptions,
   type PropagateOptions,
+  type RemoveOptions,
   type SegmentedFrame,
   type SegmentedObject,
   SegmenterVideo,

@@ -44,11 +44,15 @@ const program = `
 import { Mask, VideoMolmo, fuseMasks } from 'videomolmo'
 import { createRequire } from 'node:module'
 const api = await import('videomolmo')
+const { rleArea } = await import('videomolmo/labels')
+const { scoreMasks } = await import('videomolmo/evaluate')
 const required = createRequire(import.meta.url)('videomolmo')
 if (required.VideoMolmo !== api.VideoMolmo) throw new Error('import and require differ')
 console.log(Object.keys(api).sort().join(' '))
 const mask = (...data) => ({ data: Uint8Array.from(data), width: 2, height: 2 })
 const fused = fuseMasks(mask(1, 1, 0, 0), mask(1, 1, 1, 0), { tau: 0.6 })
+if (rleArea({ size: [2, 2], counts: [1, 3] }) !== 3) throw new Error('labels are not what they should be')
+if (scoreMasks(fused, fused).j !== 1) throw new Error('scores are not what they should be')
 if ([...fused.data].join('') !== '1100') throw new Error('the engine fuses wrongly: ' + fused.data)
 `
 

@@ -6,6 +6,14 @@
  * Pixel and mask buffers are borrowed until the promise settles and are never copied on the way in.
  */
 
+import type {
+  AnswerStats,
+  FusionStrategy,
+  MaskComparison,
+  PointerInfo,
+  SegmenterInfo,
+} from './public-types.js'
+
 export type AddonDType = 'F32' | 'BF16' | 'I32' | 'I64' | 'U8'
 
 /** Interleaved 8-bit RGB, rows `stride` bytes apart (default 3 * width). */
@@ -60,26 +68,6 @@ export interface AddonLoadOptions<Config, Dtype extends AddonWeightDtype = Addon
   /** Bytes that weights and work may take; absent: include/videomolmo/pointer.h, segmenter.h. */
   memoryLimit?: number
   cancel?: AddonCancel
-}
-
-export interface AddonModelInfo {
-  parameters: number
-  weightBytes: number
-  /** Bytes that the work takes beside the weights, at most. */
-  workBytes: number
-  threads: number
-}
-
-export interface AddonPointerInfo extends AddonModelInfo {
-  /** Answers that are decoded side by side. */
-  sequences: number
-  /** Encoded frames that a stream should keep at most. */
-  frames: number
-}
-
-export interface AddonSegmenterInfo extends AddonModelInfo {
-  /** Objects that memory is there for from the start. */
-  objects: number
 }
 
 /** What a model's work takes beside the weights, in bytes. */
@@ -197,25 +185,12 @@ export interface AddonAnswerOptions {
   trace?: boolean
 }
 
-/** What answering took. */
-export interface AddonAnswerStats {
-  /** Positions of image and text. */
-  promptRows: number
-  /** Of them, those whose keys and values were there already. */
-  reusedRows: number
-  /** Passes of the weights behind the prompt. */
-  steps: number
-  /** Draft ids that went through a pass, and those of them that were right. */
-  drafted: number
-  accepted: number
-}
-
 export interface AddonAnswer {
   /** Generated ids without the stopping one. */
   ids: Int32Array
   stopped: 'eos' | 'stop' | 'length'
   times: AddonTimes
-  stats: AddonAnswerStats
+  stats: AnswerStats
   tensors?: AddonTensors
 }
 
@@ -247,7 +222,7 @@ export interface AddonPointerStream {
 }
 
 export interface AddonPointer {
-  info(): AddonPointerInfo
+  info(): PointerInfo
   /** Settles when the device has done everything that was asked of it before. */
   memory(): Promise<AddonMemoryUse>
   /** `images`: frames that are kept ready for the language model, beside the encoded ones (default 8). */
@@ -434,7 +409,7 @@ export interface AddonVideo {
 }
 
 export interface AddonSegmenter {
-  info(): AddonSegmenterInfo
+  info(): SegmenterInfo
   /** Settles when the device has done everything that was asked of it before. */
   memory(): Promise<AddonMemoryUse>
   /** mode 'image': float antialiased bilinear; 'video': Pillow's bicubic (sam2.md section 2). */
@@ -491,30 +466,11 @@ export interface AddonMask {
   height: number
 }
 
-export type AddonFusionStrategy =
-  | 'bidirectional'
-  | 'prefer-left'
-  | 'prefer-right'
-  | 'intersection'
-  | 'larger'
-  | 'smaller'
-
 export interface AddonFusion {
   data: Uint8Array
   branch: 'forward' | 'backward' | 'intersection' | 'union' | 'empty'
   intersection: number
   union: number
-}
-
-export interface AddonMaskComparison {
-  /** Pixels in both masks and in either. */
-  intersection: number
-  union: number
-  /** Boundary pixels, and those of them with one of the other mask within the disk around them. */
-  truthBoundary: number
-  predictedBoundary: number
-  truthMatches: number
-  predictedMatches: number
 }
 
 export interface AddonLabelPairs {
@@ -558,7 +514,7 @@ export interface Addon {
   fuseMasks(
     forward: AddonMask | null,
     backward: AddonMask | null,
-    options: { tau: number; strategy: AddonFusionStrategy },
+    options: { tau: number; strategy: FusionStrategy },
   ): AddonFusion
   maskOverlap(a: AddonMask, b: AddonMask): { intersection: number; union: number }
   connectedComponents(mask: AddonMask, connectivity: 4 | 8): { labels: Int32Array; areas: number[] }
@@ -579,7 +535,7 @@ export interface Addon {
     predicted: AddonMask,
     radius: number,
     ignored?: AddonMask,
-  ): AddonMaskComparison
+  ): MaskComparison
   /**
    * The same for the labels of two label maps (null: without any object). One entry per label of the
    * truth, or with `all` [predicted label][truth label].
@@ -588,7 +544,7 @@ export interface Addon {
     truth: AddonMask,
     predicted: AddonMask | null,
     options: AddonLabelPairs,
-  ): AddonMaskComparison[]
+  ): MaskComparison[]
   /** COCO run-length counts, column-major, first run background. */
   encodeRle(mask: AddonMask): Uint32Array
   decodeRle(counts: Uint32Array, width: number, height: number): Uint8Array

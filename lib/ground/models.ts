@@ -1,6 +1,9 @@
-import type { Addon, AddonAnswerStats } from '../engine/addon.js'
+import type { Addon } from '../engine/addon.js'
+import type { AnswerStats } from '../engine/public-types.js'
 import type { Frame } from '../video/frame.js'
 import type { ClipSegmenter } from './clip-segmenter.js'
+
+export type { AnswerStats }
 
 /** Pixels of the original frame; x to the right, y down. */
 export interface Point {
@@ -21,9 +24,6 @@ export interface PointerAnswer {
   timings: Timings
   stats: AnswerStats
 }
-
-/** What the language model did for an answer. */
-export type AnswerStats = AddonAnswerStats
 
 /** A call of the pointer's, which rejects soon after the signal has fired. */
 export interface PointerCall {

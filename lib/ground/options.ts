@@ -1,10 +1,9 @@
-import type { AddonFusionStrategy } from '../engine/addon.js'
 import { InvalidArgumentError } from '../engine/errors.js'
+import type { FusionStrategy } from '../engine/public-types.js'
 import type { OptionNames } from '../options/check.js'
 import { CLIP_OPTIONS, type ClipOptions } from '../video/frame.js'
 
-/** Table 5 of the paper; 'bidirectional' is equations 5 and 6. */
-export type FusionStrategy = AddonFusionStrategy
+export type { FusionStrategy }
 
 export const FUSION_STRATEGIES: readonly FusionStrategy[] = [
   'bidirectional',

@@ -46,7 +46,7 @@ export class GroundSession implements AsyncIterable<GroundResult> {
   #changed: () => void = () => {}
   #change: Promise<void> = Promise.resolve()
 
-  constructor(run: RunSession, options: SessionOptions) {
+  private constructor(run: RunSession, options: SessionOptions) {
     const { mode = 'offline', queueSize = 8, signal } = options
     if (mode !== 'offline' && mode !== 'lag') {
       throw new InvalidArgumentError(`mode must be offline or lag, got ${JSON.stringify(mode)}`)
@@ -59,6 +59,11 @@ export class GroundSession implements AsyncIterable<GroundResult> {
     this.#renew()
     this.#release = onAbort(signal, () => this.dispose())
     if (signal?.aborted) this.dispose()
+  }
+
+  /** @internal Use `VideoMolmo.openSession`. */
+  static open(run: RunSession, options: SessionOptions): GroundSession {
+    return new GroundSession(run, options)
   }
 
   #renew(): void {

@@ -51,17 +51,12 @@ export class VideoMolmo<S extends Segmenter | ClipSegmenter = Segmenter>
 {
   readonly pointer: Pointer
   readonly segmenter: S
-  /** What grounding works with. */
+  /** @internal What grounding works with. */
   readonly models: GroundModels
   readonly #owned: readonly AsyncDisposable[]
   #disposed = false
 
-  /**
-   * Use `VideoMolmo.load`.
-   *
-   * @param owned models that `dispose` frees; models that the caller brought stay the caller's.
-   */
-  constructor(
+  private constructor(
     pointer: Pointer,
     segmenter: S,
     owned: readonly AsyncDisposable[],
@@ -78,6 +73,19 @@ export class VideoMolmo<S extends Segmenter | ClipSegmenter = Segmenter>
       },
     }
     this.#owned = owned
+  }
+
+  /**
+   * @internal
+   * @param owned models that `dispose` frees; models that the caller brought stay the caller's.
+   */
+  static of<S extends Segmenter | ClipSegmenter>(
+    pointer: Pointer,
+    segmenter: S,
+    owned: readonly AsyncDisposable[],
+    tracking?: Tracking,
+  ): VideoMolmo<S> {
+    return new VideoMolmo(pointer, segmenter, owned, tracking)
   }
 
   /**
@@ -121,7 +129,7 @@ export class VideoMolmo<S extends Segmenter | ClipSegmenter = Segmenter>
               dtype: segmenterDtype(dtype, loadSettings(options, DTYPES).device),
             })
       if (masks instanceof Segmenter && masks !== segmenter) owned.push(masks)
-      return new VideoMolmo(points, masks, owned, tracking)
+      return VideoMolmo.of(points, masks, owned, tracking)
     } catch (error) {
       await Promise.all(owned.map(model => model[Symbol.asyncDispose]()))
       throw error
@@ -176,7 +184,7 @@ export class VideoMolmo<S extends Segmenter | ClipSegmenter = Segmenter>
       )
     }
     checkSentence(query)
-    return new GroundSession((source, signal) => {
+    return GroundSession.open((source, signal) => {
       const run = { ...settings, signal }
       return groundClip(this.models, source, query, run, mode === 'lag')
     }, options)

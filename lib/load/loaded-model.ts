@@ -1,29 +1,33 @@
-import type { AddonModelInfo } from '../engine/addon.js'
 import { DisposedError } from '../engine/errors.js'
+import type { ModelInfo } from '../engine/public-types.js'
 
-interface Handle {
-  info(): AddonModelInfo
+/** The model in the engine, as far as all models are alike. */
+interface Handle<Info> {
+  info(): Info
   dispose(): Promise<void>
 }
 
-/** What a loaded pointer and a loaded segmenter have in common: a handle and its end. */
-export abstract class LoadedModel<E extends Handle> implements AsyncDisposable {
-  /** The model in the engine; what it does is documented in the addon's types. */
-  readonly handle: E
+/** What a loaded pointer and a loaded segmenter have in common: what they are, and their end. */
+export abstract class LoadedModel<Info extends ModelInfo> implements AsyncDisposable {
+  readonly #model: Handle<Info>
   readonly #name: string
   #disposed = false
 
-  /** @param name of the model, for messages. */
-  constructor(handle: E, name: string) {
-    this.handle = handle
+  /**
+   * @internal
+   * @param name of the model, for messages.
+   */
+  constructor(model: Handle<Info>, name: string) {
+    this.#model = model
     this.#name = name
   }
 
-  get info(): ReturnType<E['info']> {
+  get info(): Info {
     this.checkAlive()
-    return this.handle.info() as ReturnType<E['info']>
+    return this.#model.info()
   }
 
+  /** @internal */
   protected checkAlive(): void {
     if (this.#disposed) throw new DisposedError(`the ${this.#name} was disposed`)
   }
@@ -32,7 +36,7 @@ export abstract class LoadedModel<E extends Handle> implements AsyncDisposable {
   async dispose(): Promise<void> {
     if (this.#disposed) return
     this.#disposed = true
-    await this.handle.dispose()
+    await this.#model.dispose()
   }
 
   [Symbol.asyncDispose](): Promise<void> {

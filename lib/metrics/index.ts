@@ -1,14 +1,4 @@
-/**
- * Metrics of masks, points, counts and tracks, as the public benchmarks and the VideoMolmo paper
- * compute them:
- *
- *     import { evaluate } from 'videomolmo'
- *
- *     const { j, f } = evaluate.scoreMasks(truth, predicted)
- *
- * All scores are float64 in 0 .. 1 unless said otherwise. What a list without entries gives is
- * null, never NaN.
- */
+/** Metrics of masks, points, counts and tracks. */
 
 export type { LabelMap } from '../datasets/dataset.js'
 export { COUNT_RULES, type CountRule, combineCounts } from '../ground/count.js'

@@ -1,6 +1,7 @@
-import type { AddonLabelPairs, AddonMaskComparison } from '../engine/addon.js'
+import type { AddonLabelPairs } from '../engine/addon.js'
 import { InvalidArgumentError, typed } from '../engine/errors.js'
 import { addon } from '../engine/loader.js'
+import type { MaskComparison } from '../engine/public-types.js'
 import { checkOptions, type OptionNames } from '../options/check.js'
 
 /** A mask to score: u8, any non-zero value is object, [height, width] row-major. */
@@ -18,7 +19,7 @@ export interface FrameScore {
   f: number
 }
 
-export interface MaskScore extends FrameScore, AddonMaskComparison {
+export interface MaskScore extends FrameScore, MaskComparison {
   /** Share of the prediction's boundary near the truth's, and the other way round. */
   precision: number
   recall: number
@@ -50,7 +51,7 @@ function boundaryRadius(width: number, height: number, bound: number): number {
 }
 
 /** A side without any boundary cannot be wrong about it, nor find the other's. */
-function boundaryScore(counts: AddonMaskComparison) {
+function boundaryScore(counts: MaskComparison) {
   const { truthBoundary, predictedBoundary, truthMatches, predictedMatches } = counts
   const precision = predictedBoundary > 0 ? predictedMatches / predictedBoundary : 1
   const recall = truthBoundary > 0 ? truthMatches / truthBoundary : 1
@@ -58,7 +59,7 @@ function boundaryScore(counts: AddonMaskComparison) {
   return { f: sum === 0 ? 0 : (2 * precision * recall) / sum, precision, recall }
 }
 
-function maskScore(counts: AddonMaskComparison, radius: number): MaskScore {
+function maskScore(counts: MaskComparison, radius: number): MaskScore {
   const j = counts.union === 0 ? 1 : counts.intersection / counts.union
   return { j, ...boundaryScore(counts), radius, ...counts }
 }

@@ -2,6 +2,7 @@ import type { AddonMolmoConfig, AddonPointer } from '../engine/addon.js'
 import { withCancel } from '../engine/cancel.js'
 import { InvalidArgumentError, typed, UnsupportedModelError } from '../engine/errors.js'
 import { addon } from '../engine/loader.js'
+import type { PointerInfo } from '../engine/public-types.js'
 import {
   COUNT_OPTIONS,
   type CountOptions,
@@ -31,7 +32,7 @@ import type { ClipSource } from '../video/frame.js'
 import { openClip } from '../video/source.js'
 import { SentenceStream } from './sentence-stream.js'
 
-/** How a pointer's sentences and answers are written. */
+/** @internal How a pointer's sentences and answers are written. */
 export interface PointerText {
   /** Token ids of the prompt for a sentence, without BOS and image tokens. */
   encodePrompt(query: string): Int32Array
@@ -43,7 +44,7 @@ export interface PointerText {
   parse(answer: string, width: number, height: number): Point[]
 }
 
-/** What a pointer is made of; see `Pointer.load`. */
+/** @internal What a pointer is made of; see `Pointer.load`. */
 export interface PointerParts {
   handle: AddonPointer
   text: PointerText
@@ -65,16 +66,22 @@ export const POINTER_LOAD_OPTIONS: OptionNames<PointerLoadOptions> = {
 }
 
 /** VideoMolmo and Molmo: frames and a sentence in, points out. */
-export class Pointer extends LoadedModel<AddonPointer> {
+export class Pointer extends LoadedModel<PointerInfo> {
   /** Previous frames that the model looks at; 0 for Molmo. */
   readonly previousFrames: number
+  readonly #handle: AddonPointer
   readonly #text: PointerText
 
-  /** Use `Pointer.load`. */
-  constructor({ handle, text, previousFrames }: PointerParts) {
+  private constructor({ handle, text, previousFrames }: PointerParts) {
     super(handle, 'pointer')
+    this.#handle = handle
     this.previousFrames = previousFrames
     this.#text = text
+  }
+
+  /** @internal A pointer of its parts. */
+  static of(parts: PointerParts): Pointer {
+    return new Pointer(parts)
   }
 
   /**
@@ -101,7 +108,7 @@ export class Pointer extends LoadedModel<AddonPointer> {
     const handle = await withCancel(options.signal, call =>
       native.loadPointer({ ...settings, ...call, config, weights: { path: checkpoint.weights } }),
     )
-    return new Pointer({
+    return Pointer.of({
       handle,
       text: textOf(tokenizer),
       previousFrames: config.previousFrames,
@@ -153,20 +160,21 @@ export class Pointer extends LoadedModel<AddonPointer> {
     return { count, frames }
   }
 
-  /** How much goes side by side within the model's memory; what `openStream` is best opened for. */
+  /** @internal How much goes side by side within the model's memory; what `openStream` is best opened for. */
   get batch(): PointerBatch {
     const { sequences, frames } = this.info
     return { answers: sequences, frames }
   }
 
   /**
-   * A ring of encoded frames of one clip, for callers that sample frames themselves.
+   * A ring of encoded frames of one clip.
    *
+   * @internal
    * @param images frames that are kept prepared for questions, beside the encoded ones.
    */
   openStream(capacity: number, images = 1): PointerStream {
     this.checkAlive()
-    const stream = typed(() => this.handle.openStream({ capacity, images }))
+    const stream = typed(() => this.#handle.openStream({ capacity, images }))
     return new SentenceStream(stream, this.#text)
   }
 }

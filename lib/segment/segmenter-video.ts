@@ -126,7 +126,7 @@ export class SegmenterVideo implements Disposable {
     this.height = first.height
   }
 
-  /** Use `Segmenter.openVideo`. */
+  /** @internal Use `Segmenter.openVideo`. */
   static async open(
     model: AddonSegmenter,
     reader: FrameReader,

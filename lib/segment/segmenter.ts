@@ -2,6 +2,7 @@ import type { AddonImageFeatures, AddonImagePrompt, AddonSegmenter } from '../en
 import { withCancel } from '../engine/cancel.js'
 import { InvalidArgumentError, UnsupportedModelError } from '../engine/errors.js'
 import { addon } from '../engine/loader.js'
+import type { SegmenterInfo } from '../engine/public-types.js'
 import { Mask } from '../formats/mask.js'
 import { type ClipSegmenter, TRACKING, type Tracking } from '../ground/clip-segmenter.js'
 import { CLICK_PLAN, type ClickPlan } from '../ground/more-clicks.js'
@@ -81,7 +82,7 @@ export type ImageSource = string | RawFrame
 export interface EncodedImage {
   readonly width: number
   readonly height: number
-  /** Engine handle. */
+  /** @internal */
   readonly features: AddonImageFeatures
   dispose(): void
 }
@@ -93,10 +94,18 @@ const isEncoded = (image: ImageSource | EncodedImage): image is EncodedImage =>
   typeof image === 'object' && 'features' in image
 
 /** SAM 2 on pictures and videos. */
-export class Segmenter extends LoadedModel<AddonSegmenter> {
-  /** Use `Segmenter.load`. */
-  constructor(handle: AddonSegmenter) {
+export class Segmenter extends LoadedModel<SegmenterInfo> {
+  /** @internal */
+  readonly handle: AddonSegmenter
+
+  private constructor(handle: AddonSegmenter) {
     super(handle, 'segmenter')
+    this.handle = handle
+  }
+
+  /** @internal A segmenter of a model in the engine. */
+  static of(handle: AddonSegmenter): Segmenter {
+    return new Segmenter(handle)
   }
 
   /**
@@ -123,7 +132,7 @@ export class Segmenter extends LoadedModel<AddonSegmenter> {
     const handle = await withCancel(options.signal, call =>
       native.loadSegmenter({ ...settings, ...call, config, names, weights }),
     )
-    return new Segmenter(handle)
+    return Segmenter.of(handle)
   }
 
   /** Computes the image features of a picture once, for many prompts. */

@@ -12,7 +12,7 @@ const clip = drawClip(scene)
 function open(options: SessionOptions = {}) {
   const models = new FakeModels({ answer: f => scene.objects.map(object => center(object, f)) })
   const settings = groundSettings({}, 4)
-  const session = new GroundSession(
+  const session = GroundSession.open(
     (source, signal) =>
       groundClip(models, source, 'boxes', { ...settings, signal }, options.mode === 'lag'),
     options,

@@ -17,7 +17,7 @@ import {
   toCvat,
   toLabelStudio,
   writeLabels,
-} from '../../lib/index.js'
+} from '../../lib/labels/index.js'
 import { parseXml, type XmlElement } from '../../lib/labels/xml.js'
 
 const [WIDTH, HEIGHT] = [9, 7]

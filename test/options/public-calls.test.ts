@@ -1,23 +1,18 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import * as evaluate from '../../lib/evaluate/index.js'
+import { fuseMasks, Mask, Pointer, Segmenter, VideoMolmo } from '../../lib/index.js'
 import {
   annotateClip,
   choosePoints,
-  evaluate,
-  fuseMasks,
   LabelCollector,
   type LabelledClip,
-  Mask,
-  openDataset,
-  Pointer,
   rleIou,
-  Segmenter,
   toConversations,
   toLabelStudio,
-  VideoMolmo,
   writeLabels,
-} from '../../lib/index.js'
+} from '../../lib/labels/index.js'
 import { putDrawn } from '../support/datasets.js'
 import { drawClip, twoBoxes } from '../support/scene.js'
 
@@ -175,7 +170,7 @@ t.test('every public call refuses an option that it does not know', async t => {
     {
       name: 'openDataset',
       options: ['split', 'protocol', 'problems'],
-      call: async o => void (await openDataset('drawn', join(folder, 'set'), o)),
+      call: async o => void (await evaluate.openDataset('drawn', join(folder, 'set'), o)),
     },
     { name: 'rleIou', options: ['crowd'], call: o => void rleIou(mask.toRLE(), mask.toRLE(), o) },
     {
@@ -221,7 +216,7 @@ t.test('the names of a VPoS-Bench copy', async t => {
   const root = t.testdir()
   mkdirSync(join(root, 'x'))
   writeFileSync(join(root, 'vpos.json'), JSON.stringify({ frame: 'pictures' }))
-  await t.rejects(openDataset('vpos-bench', root), {
+  await t.rejects(evaluate.openDataset('vpos-bench', root), {
     code: 'INVALID_ARGUMENT',
     message: `${join(root, 'vpos.json')}: there is no option "frame"; did you mean "frames"?`,
   })

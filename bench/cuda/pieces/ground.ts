@@ -35,12 +35,12 @@ async function systemOf(
   dtype: BenchDtype,
   segmenter: AddonSegmenter,
 ): Promise<VideoMolmo> {
-  const pointer = new Pointer({
+  const pointer = Pointer.of({
     handle: await setup.pointer(dtype),
     text: textOf(setup.sizes.promptTokens),
     previousFrames: setup.sizes.pointer.previousFrames,
   })
-  return new VideoMolmo(pointer, new Segmenter(segmenter), [])
+  return VideoMolmo.of(pointer, Segmenter.of(segmenter), [])
 }
 
 /** Frames of one picture, as many as wanted, without holding them. */

@@ -1,0 +1,42 @@
+/**
+ * Masks for people who label and for models that learn:
+ *
+ *     import { readLabelFile, annotateClip } from 'videomolmo/labels'
+ *
+ * Labels are read and written in four formats, frames are ranked for review, points are chosen for
+ * masks (the annotation pipeline of the paper), and run lengths are computed with.
+ */
+
+export {
+  type CandidatePoint,
+  type ChosenPoint,
+  choosePoints,
+  type PictureSegmenter,
+} from '../annotate/choose.js'
+export { type AnnotatedFrame, type AnnotatedObject, annotateClip } from '../annotate/clip.js'
+export {
+  type Conversation,
+  type ConversationOptions,
+  type Message,
+  toConversations,
+} from '../annotate/conversations.js'
+export type { AnnotateOptions, ChooseOptions } from '../annotate/options.js'
+export { writeReview } from '../formats/review.js'
+export { mergeRles, type RleIouOptions, rleArea, rleBox, rleIou } from '../formats/rle-algebra.js'
+export { boxToRle, polygonsToRle } from '../formats/rle-polygons.js'
+export { type ReviewFrame, ReviewList } from '../ground/review.js'
+export { type CocoVideoFile, readCoco, toCoco } from './coco.js'
+export { type CollectorOptions, LabelCollector } from './collector.js'
+export { toCvat } from './cvat.js'
+export { LABEL_FORMATS, type LabelFormat, readLabelFile, writeLabels } from './files.js'
+export { readLabelFolder } from './folder.js'
+export {
+  type LabelStudioOptions,
+  type LabelStudioRegion,
+  type LabelStudioTask,
+  readLabelStudio,
+  toLabelStudio,
+} from './label-studio.js'
+export type { LabelledClip, LabelledFrame, LabelledMask, LabelledObject } from './labels.js'
+export { readCvat } from './read-cvat.js'
+export { readYoutubeVos, writeYoutubeVos } from './youtube-vos.js'
