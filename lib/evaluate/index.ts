@@ -22,4 +22,5 @@ export type {
 export { DATASETS, type DatasetOptions, openDataset } from '../datasets/open.js'
 export { type Problem, Problems } from '../datasets/problems.js'
 export { checkExtraResults, mergeMasks, resultParts, writeResult } from '../datasets/results.js'
+export type { MaskComparison } from '../engine/public-types.js'
 export * from '../metrics/index.js'
