@@ -2,6 +2,7 @@
 
 #include "native/kernels/cpu/attention.h"
 #include "native/ops/attention_device.h"
+#include "native/ops/attention_mask.h"
 #include "native/ops/checks.h"
 #include "native/ops/on_cuda.h"
 
@@ -25,10 +26,11 @@ void check_inputs(Context& context, const Tensor& q, const Tensor& k, const Tens
           " do not match.");
   require(!options.causal || options.query_offset >= 0, Code::kInternal, op,
           ": the position of the first query is ", options.query_offset, ".");
+  check_mask(q, k, options, op);
 }
 
 cpu::AttentionSequence make_sequence(const Tensor& q, const Tensor& k, const Tensor& v, float* out,
-                                     const AttentionOptions& options) {
+                                     const AttentionOptions& options, int64_t entry) {
   cpu::AttentionSequence s;
   s.q = q.data<float>();
   s.k = k.data<float>();
@@ -45,6 +47,13 @@ cpu::AttentionSequence make_sequence(const Tensor& q, const Tensor& k, const Ten
   s.scale = options.scale_for(q.dim(-1));
   s.causal = options.causal;
   s.offset = options.query_offset;
+  if (options.bias) {
+    const BiasSteps steps = bias_steps(options.bias);
+    s.bias = options.bias.data<float>() + entry * steps.batch;
+    s.bias_head = steps.head;
+    s.bias_row = steps.row;
+  }
+  if (options.visibility) s.classes = classes_from_query(options, s.nk).data<int32_t>();
   s.path = options.path == RowPath::kStream  ? cpu::AttentionSequence::Path::kDirect
            : options.path == RowPath::kBlock ? cpu::AttentionSequence::Path::kBlocks
                                              : cpu::AttentionSequence::Path::kAuto;
@@ -72,7 +81,7 @@ Tensor attention(Context& context, const Tensor& q, const Tensor& k, const Tenso
   sequences.reserve(static_cast<size_t>(batch));
   for (int64_t i = 0; i < batch; ++i) {
     float* target = out.data<float>() + i * q.dim(1) * heads.heads * heads.dv;
-    sequences.push_back(make_sequence(q[i], k[i], v[i], target, options));
+    sequences.push_back(make_sequence(q[i], k[i], v[i], target, options, i));
   }
   cpu::attention(cpu::kernels(), context.threads(), context.memory(), heads, sequences);
   return out;
@@ -96,7 +105,8 @@ std::vector<Tensor> attention_varlen(Context& context, std::span<const Tensor> q
     results.push_back(context.empty({q[i].dim(0), q[i].dim(1) * v[i].dim(2)},
                                     result_type(context, options[0].feeds)));
     if (context.on_cuda()) continue;
-    sequences.push_back(make_sequence(q[i], k[i], v[i], results.back().data<float>(), options[i]));
+    sequences.push_back(
+        make_sequence(q[i], k[i], v[i], results.back().data<float>(), options[i], 0));
   }
   ON_CUDA(context) {
     attention_varlen_on_device(context, q, k, v, options, results);

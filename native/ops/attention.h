@@ -15,6 +15,15 @@ struct AttentionOptions {
   int64_t query_offset = 0;
   RowPath path = RowPath::kAuto;  // rows: queries
   Feeds feeds = Feeds::kSums;     // the result
+  // Causal only: I32 [n], the visibility classes of the last n keys, among them those of all
+  // queries. Keys of one class see each other in both directions: a query sees, besides what
+  // causality lets it see, the later keys of its own class. Negative: no class (text). Empty: none
+  // has one. The entries of a batch share it.
+  Tensor visibility;
+  // F32, added to the scaled scores: [H or 1, Nq, Nk] for all entries of the batch or [B, H or 1,
+  // Nq, Nk], any strides with the keys dense. -infinity hides a key; a query that sees none gives
+  // zeros.
+  Tensor bias;
 
   float scale_for(int64_t head_dim) const {
     return scale != 0.0f ? scale : 1.0f / std::sqrt(static_cast<float>(head_dim));

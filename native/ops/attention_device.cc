@@ -5,6 +5,7 @@
 #include "native/kernels/cuda/attention_simple.h"
 #include "native/kernels/cuda/attention_split.h"
 #include "native/kernels/cuda/elementwise.h"
+#include "native/ops/attention_mask.h"
 #include "native/ops/attention_product.h"
 #include "native/ops/copy.h"
 #include "native/ops/kernel_choice.h"
@@ -12,6 +13,16 @@
 
 namespace vmolmo::ops {
 namespace {
+
+// Of tensors that the options keep.
+cuda::AttentionMask device_mask(const AttentionOptions& options, int64_t keys) {
+  const BiasSteps steps = bias_steps(options.bias);
+  cuda::AttentionMask mask;
+  mask.bias = on_device_or_null(options.bias);
+  mask.bias_batch = steps.batch, mask.bias_head = steps.head, mask.bias_row = steps.row;
+  if (options.visibility) mask.classes = on_device<int32_t>(classes_from_query(options, keys));
+  return mask;
+}
 
 // One sequence, or with `extra` = 1 a batch of them.
 void run_simple(Context& context, const Tensor& q, const Tensor& k, const Tensor& v,
@@ -45,6 +56,7 @@ void run_simple(Context& context, const Tensor& q, const Tensor& k, const Tensor
   call.scale = options.scale_for(q.dim(-1));
   call.causal = options.causal;
   call.offset = options.query_offset;
+  call.mask = device_mask(options, call.nk);
   cuda::attention_simple(stream(context), call);
 }
 
@@ -63,6 +75,8 @@ std::vector<cuda::SplitSequence> split_views(const AttentionCall& all) {
       view.q = on_device<float>(several ? q[b] : q);
       view.k = on_device_values(several ? k[b] : k), view.v = on_device_values(several ? v[b] : v);
       view.out = on_device<float>(several ? out[b] : out);
+      view.mask = all.masks[i];
+      if (view.mask.bias) view.mask.bias += b * view.mask.bias_batch;
       views.push_back(view);
     }
   }
@@ -129,9 +143,10 @@ AttentionCall make_call(const Tensor& q, const AttentionOptions& options) {
 }
 
 void add(AttentionCall& all, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& out,
-         int64_t offset) {
+         const AttentionOptions& options) {
   all.q.push_back(q), all.k.push_back(k), all.v.push_back(v), all.out.push_back(out);
-  all.offsets.push_back(offset);
+  all.offsets.push_back(options.query_offset);
+  all.masks.push_back(device_mask(options, k.dim(-3)));
 }
 
 }  // namespace
@@ -140,7 +155,7 @@ void attention_on_device(Context& context, const Tensor& q, const Tensor& k, con
                          const AttentionOptions& options, const Tensor& out) {
   if (out.numel() == 0) return;
   AttentionCall all = make_call(q, options);
-  add(all, q, k, v, out, options.query_offset);
+  add(all, q, k, v, out, options);
   switch (choose(context, all)) {
     case AttentionKernel::kSimple:
       return run_simple_widened(context, q, k, v, out, 1, options);
@@ -162,7 +177,7 @@ void attention_varlen_on_device(Context& context, std::span<const Tensor> q,
     const AttentionCall own = make_call(q[i], options[i]);
     if (all.q.empty()) all = own;
     alike = alike && own.scale == all.scale && own.causal == all.causal && own.path == all.path;
-    add(all, q[i], k[i], v[i], results[i], options[i].query_offset);
+    add(all, q[i], k[i], v[i], results[i], options[i]);
   }
   if (all.q.empty()) return;
   const AttentionKernel kernel = alike ? choose(context, all) : AttentionKernel::kSimple;

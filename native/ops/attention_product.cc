@@ -45,13 +45,14 @@ Operand operand(Context& context, const Tensor& x) {
 }
 
 cuda::TensorSequence describe(const Operand& q, const Operand& k, const Operand& v,
-                              const Tensor& out, int64_t offset) {
+                              const Tensor& out, int64_t offset, const cuda::AttentionMask& mask) {
   cuda::TensorSequence s;
   s.q = q.bits, s.q_batch = q.batch, s.q_row = q.row, s.q_head = q.head;
   s.k = k.bits, s.k_batch = k.batch, s.k_row = k.row, s.k_head = k.head;
   s.v = v.bits, s.v_batch = v.batch, s.v_row = v.row, s.v_head = v.head;
   s.nq = static_cast<int32_t>(q.tensor.dim(-3)), s.nk = static_cast<int32_t>(k.tensor.dim(-3));
   s.offset = static_cast<int32_t>(offset);
+  s.mask = mask;
   if (out.dtype() == DType::kBF16) {
     s.out_bf16 = on_device_words(out);
   } else {
@@ -68,7 +69,7 @@ void attention_product(Context& context, const AttentionCall& call) {
   for (size_t i = 0; i < call.q.size(); ++i) {
     const Operand q = operand(context, call.q[i]), k = operand(context, call.k[i]);
     const Operand v = operand(context, call.v[i]);
-    sequences.push_back(describe(q, k, v, call.out[i], call.offsets[i]));
+    sequences.push_back(describe(q, k, v, call.out[i], call.offsets[i], call.masks[i]));
     keep.insert(keep.end(), {q, k, v});
   }
   cuda::TensorAttention shape;

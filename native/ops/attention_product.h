@@ -1,5 +1,6 @@
 #pragma once
 
+#include "native/kernels/cuda/attention_mask.h"
 #include "native/ops/attention.h"
 
 namespace vmolmo::ops {
@@ -10,6 +11,7 @@ struct AttentionCall {
   std::vector<Tensor> q, k, v;
   std::vector<Tensor> out;  // [N, H * Dv], or [B, N, H * Dv]; contiguous, all f32 or all bf16
   std::vector<int64_t> offsets;
+  std::vector<cuda::AttentionMask> masks;
   float scale = 1.0f;
   bool causal = false;
   RowPath path = RowPath::kAuto;

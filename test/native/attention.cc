@@ -1,54 +1,14 @@
 #include "native/ops/attention.h"
 
 #include "native/kernels/cpu/attention.h"
-#include "native/kernels/cpu/reference.h"
 #include "native/ops/window_attention.h"
-#include "test/native/harness.h"
+#include "test/native/attention.h"
 
 namespace vmolmo::test {
 namespace {
 
-struct Problem {
-  int64_t batch, nq, nk, heads, kv_heads, d, dv;
-  bool causal = false;
-  int64_t offset = 0;
-};
-
-// q [B, Nq, H, D] and so on, gathered head by head for the reference.
-std::vector<float> head_of(const std::vector<float>& x, int64_t batch, int64_t rows, int64_t heads,
-                           int64_t d, int64_t b, int64_t h) {
-  (void)batch;
-  std::vector<float> out;
-  for (int64_t r = 0; r < rows; ++r) {
-    const auto at = x.begin() + ((b * rows + r) * heads + h) * d;
-    out.insert(out.end(), at, at + d);
-  }
-  return out;
-}
-
-std::vector<float> expected_attention(const Problem& p, const std::vector<float>& q,
-                                      const std::vector<float>& k, const std::vector<float>& v) {
-  std::vector<float> out(size_t(p.batch * p.nq * p.heads * p.dv));
-  std::vector<float> one(size_t(p.nq * p.dv));
-  for (int64_t b = 0; b < p.batch; ++b) {
-    for (int64_t h = 0; h < p.heads; ++h) {
-      const int64_t kv = h / (p.heads / p.kv_heads);
-      const auto qh = head_of(q, p.batch, p.nq, p.heads, p.d, b, h);
-      const auto kh = head_of(k, p.batch, p.nk, p.kv_heads, p.d, b, kv);
-      const auto vh = head_of(v, p.batch, p.nk, p.kv_heads, p.dv, b, kv);
-      reference::attention(qh.data(), kh.data(), vh.data(), one.data(), p.nq, p.nk, p.d, p.dv,
-                           1.0f / std::sqrt(float(p.d)), p.causal, p.offset);
-      for (int64_t i = 0; i < p.nq; ++i) {
-        std::copy_n(one.begin() + i * p.dv, p.dv,
-                    out.begin() + ((b * p.nq + i) * p.heads + h) * p.dv);
-      }
-    }
-  }
-  return out;
-}
-
 void run_problem(const cpu::Kernels& kernels, ThreadPool& threads, Random& random,
-                 const Problem& p) {
+                 const AttentionProblem& p) {
   // Scores with a spread of several units, so that the running maximum moves.
   const auto q = random.normal(p.batch * p.nq * p.heads * p.d, 3.0f);
   const auto k = random.normal(p.batch * p.nk * p.kv_heads * p.d);
@@ -109,7 +69,7 @@ TEST_CASE("attention: strided views of one projection, own scale") {
   const Tensor qkv = Tensor::from(random.normal(2 * n * 3 * heads * d), {2, n, 3 * heads, d});
   const Tensor q = qkv.slice(2, 0, heads), k = qkv.slice(2, heads, 2 * heads),
                v = qkv.slice(2, 2 * heads, 3 * heads);
-  const Problem p{2, n, n, heads, heads, d, d};
+  const AttentionProblem p{2, n, n, heads, heads, d, d};
   const Tensor scaled = Tensor::from(q.clone(cpu_heap()).to_vector(), q.shape());
   const auto expected =
       expected_attention(p, q.clone(cpu_heap()).to_vector(), k.clone(cpu_heap()).to_vector(),
@@ -154,7 +114,7 @@ TEST_CASE("window attention: every instruction set, four and one queries") {
         std::vector<float> out(q.size(), NAN);
         kernels->attend_window(q.data(), k.data(), v.data(), out.data(), nq, heads, d,
                                1.0f / std::sqrt(float(d)));
-        const Problem p{1, nq, 4, heads, heads, d, d};
+        const AttentionProblem p{1, nq, 4, heads, heads, d, d};
         check_close(out, expected_attention(p, q, k, v), 2e-6, kernels->name, " window d", d, " q",
                     nq);
       }

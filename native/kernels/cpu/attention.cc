@@ -6,6 +6,7 @@
 #include "native/kernels/cpu/attention.h"
 
 #include <algorithm>
+#include <limits>
 #include <vector>
 
 #include "native/kernels/cpu/scratch.h"
@@ -82,6 +83,9 @@ class Runner {
     a.scale = s.scale;
     a.causal = s.causal;
     a.offset = s.offset + first;
+    a.bias = s.bias ? s.bias + head * s.bias_head + first * s.bias_row : nullptr;
+    a.bias_stride = s.bias_row;
+    a.classes = s.classes ? s.classes + first : nullptr;
     a.scratch =
         thread_scratch(Scratch::kAttention, size_t(kernels_.attend_scratch(shape_.d, shape_.dv)));
     kernels_.attend(a);
@@ -89,14 +93,28 @@ class Runner {
 
   void attend_direct(const AttentionSequence& s, int64_t head, int64_t query) const {
     const int64_t kv = head / group_;
-    const int64_t seen = s.causal ? std::clamp<int64_t>(s.offset + query + 1, 1, s.nk) : s.nk;
+    const bool classed = s.classes && s.classes[query] >= 0;
+    const int64_t seen =
+        s.causal && !classed ? std::clamp<int64_t>(s.offset + query + 1, 1, s.nk) : s.nk;
+    float* scores = thread_scratch(Scratch::kAttention, size_t(classed ? 2 * seen : seen));
+    const float* added = s.bias ? s.bias + head * s.bias_head + query * s.bias_row : nullptr;
+    if (classed) added = hide_other_classes(s, query, added, scores + seen);
     kernels_.attend_one(s.q + query * s.q_row + head * s.q_head, s.k + kv * s.k_head, s.k_row,
-                        s.v + kv * s.v_head, s.v_row, seen, shape_.d, shape_.dv, s.scale,
-                        thread_scratch(Scratch::kAttention, size_t(seen)),
-                        s.out + (query * shape_.heads + head) * shape_.dv);
+                        s.v + kv * s.v_head, s.v_row, seen, shape_.d, shape_.dv, s.scale, added,
+                        scores, s.out + (query * shape_.heads + head) * shape_.dv);
   }
 
  private:
+  // The query's bias (null: zeros), with -inf for the later keys of other classes; in `row`.
+  static const float* hide_other_classes(const AttentionSequence& s, int64_t query,
+                                         const float* bias, float* row) {
+    for (int64_t key = 0; key < s.nk; ++key) {
+      const bool seen = key <= s.offset + query || s.classes[key - s.offset] == s.classes[query];
+      row[key] = !seen ? -std::numeric_limits<float>::infinity() : bias ? bias[key] : 0.0f;
+    }
+    return row;
+  }
+
   const Kernels& kernels_;
   const AttentionHeads& shape_;
   int64_t group_;

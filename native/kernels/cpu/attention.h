@@ -25,6 +25,12 @@ struct AttentionSequence {
   float scale = 1.0f;
   bool causal = false;
   int64_t offset = 0;
+  // Null, or what is added to the scaled scores [heads, nq, nk], keys dense; -inf hides a key.
+  const float* bias = nullptr;
+  int64_t bias_head = 0, bias_row = 0;
+  // Null, or causal only: the classes of the keys from `offset` on, [nk - offset]. Query i, of
+  // class classes[i], also sees the later keys of that class if it is not negative.
+  const int32_t* classes = nullptr;
   Path path = Path::kAuto;
 };
 

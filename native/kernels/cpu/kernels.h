@@ -28,7 +28,12 @@ struct AttendBlock {
   int64_t dv = 0;
   float scale = 1.0f;
   bool causal = false;
-  int64_t offset = 0;        // position of the block's first query
+  int64_t offset = 0;  // position of the block's first query
+  // Null, or what is added to the scaled scores: rows of the block's queries, bias_stride apart.
+  const float* bias = nullptr;
+  int64_t bias_stride = 0;
+  // Null, or causal only: the classes of the keys from the block's first query on, up to nk.
+  const int32_t* classes = nullptr;
   float* scratch = nullptr;  // attend_scratch(d, dv) floats, 64-byte aligned
 };
 
@@ -80,10 +85,11 @@ struct Kernels {
   void (*pack_v)(const float* v, int64_t stride, int64_t nk, int64_t dv, float* out);
   int64_t (*attend_scratch)(int64_t d, int64_t dv);  // floats
   void (*attend)(const AttendBlock& block);
-  // One query against nk keys of any stride; scores: nk floats of scratch.
+  // One query against nk keys of any stride. added: null, or nk floats for the scaled scores;
+  // scores: nk floats of scratch.
   void (*attend_one)(const float* q, const float* k, int64_t k_stride, const float* v,
                      int64_t v_stride, int64_t nk, int64_t d, int64_t dv, float scale,
-                     float* scores, float* out);
+                     const float* added, float* scores, float* out);
   // Window attention of one window: q [nq, heads * d], k and v [4, heads * d].
   void (*attend_window)(const float* q, const float* k, const float* v, float* out, int64_t nq,
                         int64_t heads, int64_t d, float scale);

@@ -17,27 +17,35 @@ void linear(const float* x, const float* w, const float* bias, float* y, int64_t
 }
 
 void attention(const float* q, const float* k, const float* v, float* out, int64_t nq, int64_t nk,
-               int64_t d, int64_t dv, float scale, bool causal, int64_t offset) {
+               int64_t d, int64_t dv, float scale, bool causal, int64_t offset,
+               const AttentionMask& mask) {
   std::vector<double> p(static_cast<size_t>(nk));
   std::vector<double> row(static_cast<size_t>(dv));
+  const auto sees = [&](int64_t query, int64_t key) {
+    if (!causal || key <= offset + query) return true;
+    const int32_t* classes = mask.classes;
+    return classes && classes[key] >= 0 && classes[key] == classes[offset + query];
+  };
   for (int64_t i = 0; i < nq; ++i) {
-    const int64_t seen = causal ? std::clamp<int64_t>(offset + i + 1, 0, nk) : nk;
     double top = -INFINITY;
-    for (int64_t j = 0; j < seen; ++j) {
+    for (int64_t j = 0; j < nk; ++j) {
+      p[j] = -INFINITY;
+      if (!sees(i, j)) continue;
       double score = 0.0;
       for (int64_t c = 0; c < d; ++c) score += double(q[i * d + c]) * double(k[j * d + c]);
-      p[j] = score * scale;
+      p[j] = score * scale + (mask.bias ? mask.bias[i * nk + j] : 0.0f);
       top = std::max(top, p[j]);
     }
     double sum = 0.0;
     std::fill(row.begin(), row.end(), 0.0);
-    for (int64_t j = 0; j < seen; ++j) {
+    for (int64_t j = 0; j < nk; ++j) {
+      if (p[j] == -INFINITY) continue;
       const double weight = std::exp(p[j] - top);
       sum += weight;
       for (int64_t c = 0; c < dv; ++c) row[c] += weight * v[j * dv + c];
     }
     for (int64_t c = 0; c < dv; ++c)
-      out[i * dv + c] = seen ? static_cast<float>(row[c] / sum) : 0.0f;
+      out[i * dv + c] = sum > 0.0 ? static_cast<float>(row[c] / sum) : 0.0f;
   }
 }
 

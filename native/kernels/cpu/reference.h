@@ -14,9 +14,16 @@ namespace vmolmo::reference {
 void linear(const float* x, const float* w, const float* bias, float* y, int64_t m, int64_t n,
             int64_t k);
 
-// q [nq, d], k [nk, d], v [nk, dv] -> out [nq, dv]. causal: query i sees keys 0 .. offset + i.
+// What attention adds and hides beyond causality; either may be null.
+struct AttentionMask {
+  const float* bias = nullptr;       // [nq, nk], added to the scaled scores
+  const int32_t* classes = nullptr;  // [nk]: keys of one class >= 0 see each other
+};
+// q [nq, d], k [nk, d], v [nk, dv] -> out [nq, dv]. causal: query i sees keys 0 .. offset + i, and
+// with classes those of the key offset + i's class. Zeros where a query sees nothing.
 void attention(const float* q, const float* k, const float* v, float* out, int64_t nq, int64_t nk,
-               int64_t d, int64_t dv, float scale, bool causal, int64_t offset);
+               int64_t d, int64_t dv, float scale, bool causal, int64_t offset,
+               const AttentionMask& mask = {});
 
 void softmax(const float* x, float* y, int64_t rows, int64_t n);
 void layer_norm(const float* x, const float* weight, const float* bias, float* y, int64_t rows,

@@ -1,6 +1,6 @@
 #include "native/kernels/cuda/attention_simple.h"
 
-#include "native/kernels/cuda/launch.cuh"
+#include "native/kernels/cuda/attention_mask.cuh"
 
 namespace vmolmo::cuda {
 namespace {
@@ -9,6 +9,7 @@ namespace {
 // the channels of v. Maximum and sum are carried along and earlier sums rescaled.
 constexpr int kWarps = 4, kOwn = static_cast<int>(kLargestSimpleHead) / kWarpSize;
 
+template <bool MASKED>
 __global__ void attention_kernel(SimpleAttention p) {
   float* shared = dynamic_shared<float>();
   const int lane = static_cast<int>(threadIdx.x) % kWarpSize;
@@ -26,8 +27,8 @@ __global__ void attention_kernel(SimpleAttention p) {
   for (int64_t c = lane; c < p.d; c += kWarpSize) query[c] = q[c] * p.scale;
   __syncwarp();
 
-  int64_t seen = p.nk;
-  if (p.causal && p.offset + row + 1 < seen) seen = p.offset + row + 1;
+  const MaskedQuery own(p.mask, p.causal, p.offset, p.nk, batch, head, row);
+  const int64_t seen = MASKED && own.own >= 0 ? p.nk : own.seen;
   float sums[kOwn] = {};
   float top = -INFINITY, total = 0.0f;
   for (int64_t first = 0; first < seen; first += kWarpSize) {
@@ -36,31 +37,34 @@ __global__ void attention_kernel(SimpleAttention p) {
     if (key < seen) {
       score = 0.0f;
       for (int64_t c = 0; c < p.d; ++c) score += query[c] * k[key * p.k_row + c];
+      if (MASKED) score = own.score(score, 1.0f, key);
     }
     const float new_top = fmaxf(top, warp_reduce(score, Max{}));
-    const float weight = expf(score - new_top);
-    const float rescale = expf(top - new_top);
+    // A query that has seen no key yet: any finite reference keeps its weights at zero.
+    const float reference = MASKED && new_top == -INFINITY ? 0.0f : new_top;
+    const float weight = expf(score - reference);
+    const float rescale = expf(top - reference);
     total = total * rescale + warp_reduce(weight, Sum{});
     top = new_top;
     weights[lane] = weight;
     __syncwarp();
     const int keys = seen - first < kWarpSize ? static_cast<int>(seen - first) : kWarpSize;
 #pragma unroll
-    for (int own = 0; own < kOwn; ++own) {
-      const int64_t c = own * kWarpSize + lane;
+    for (int i = 0; i < kOwn; ++i) {
+      const int64_t c = i * kWarpSize + lane;
       if (c >= p.dv) continue;
-      float sum = sums[own] * rescale;
+      float sum = sums[i] * rescale;
       for (int j = 0; j < keys; ++j) sum += weights[j] * v[(first + j) * p.v_row + c];
-      sums[own] = sum;
+      sums[i] = sum;
     }
     __syncwarp();
   }
   if (wanted >= p.nq) return;
   float* out = p.out + ((batch * p.nq + row) * p.heads + head) * p.dv;
 #pragma unroll
-  for (int own = 0; own < kOwn; ++own) {
-    const int64_t c = own * kWarpSize + lane;
-    if (c < p.dv) out[c] = total > 0.0f ? sums[own] / total : 0.0f;
+  for (int i = 0; i < kOwn; ++i) {
+    const int64_t c = i * kWarpSize + lane;
+    if (c < p.dv) out[c] = total > 0.0f ? sums[i] / total : 0.0f;
   }
 }
 
@@ -70,7 +74,9 @@ void attention_simple(Stream stream, const SimpleAttention& problem) {
   const dim3 grid(static_cast<unsigned>(ceil_div(problem.nq, kWarps)),
                   static_cast<unsigned>(problem.heads), static_cast<unsigned>(problem.batch));
   const size_t shared = kWarps * static_cast<size_t>(kWarpSize + problem.d) * sizeof(float);
-  launch(attention_kernel, {grid, kWarps * kWarpSize, shared, stream}, problem);
+  const LaunchShape shape{grid, kWarps * kWarpSize, shared, stream};
+  if (problem.mask) return launch(attention_kernel<true>, shape, problem);
+  launch(attention_kernel<false>, shape, problem);
 }
 
 }  // namespace vmolmo::cuda

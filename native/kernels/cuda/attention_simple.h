@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "native/kernels/cuda/attention_mask.h"
 #include "native/kernels/cuda/stream.h"
 
 namespace vmolmo::cuda {
@@ -20,6 +21,7 @@ struct SimpleAttention {
   float scale = 1.0f;
   bool causal = false;
   int64_t offset = 0;  // causal: query i sees keys 0 .. offset + i
+  AttentionMask mask;
 };
 
 constexpr int64_t kLargestSimpleHead = 512;

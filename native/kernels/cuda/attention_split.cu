@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "native/kernels/cuda/attention_keys.cuh"
+#include "native/kernels/cuda/attention_mask.cuh"
 #include "native/kernels/cuda/attention_parts.cuh"
 
 // A block has eight rows (heads of queries that share a key head) and a range of keys; its four
@@ -22,6 +23,7 @@ struct Arguments {
   SplitRows rows;  // instead of the sequences, where it has any
   AttentionParts parts;
   int32_t row_blocks;
+  bool masked;  // some sequence has a mask
 };
 
 // The warps' states joined in shared memory [warps, rows, d + 2] and written.
@@ -89,7 +91,7 @@ __device__ __forceinline__ SplitSequence sequence_of(const SplitAttention& shape
 }
 
 // grid: splits, key heads, sequences * blocks of rows.
-template <typename T, int QUADS>
+template <typename T, int QUADS, bool MASKED>
 __global__ void __launch_bounds__(kThreads) attention_split_kernel(const Arguments arguments) {
   const SplitAttention& shape = arguments.shape;
   const int sequence = static_cast<int>(blockIdx.z) / arguments.row_blocks;
@@ -116,15 +118,21 @@ __global__ void __launch_bounds__(kThreads) attention_split_kernel(const Argumen
 #pragma unroll
     for (int i = 0; i < QUADS; ++i) scale_by(q[r][i], shape.scale * kLog2E);
   }
-  const int own_query = (row0 + lane / 4) / group;
+  const int own_row = min(row0 + lane / 4, rows - 1), own_query = (row0 + lane / 4) / group;
   const int limit = shape.causal && !of_step ? min(end, s.offset + own_query + 1) : end;
+  const MaskedQuery own(s.mask, shape.causal, s.offset, s.nk, 0, kv_head * group + own_row % group,
+                        own_row / group);
   Running<QUADS> state{};
   for (int key = begin + warp * kKeys; key < end; key += kWarps * kKeys) {
     KeyRows<T, QUADS> k, v;  // under way together
     k.load(keys, s.k_row, key, end, shape.d, lane);
     v.load(values, s.v_row, key, end, shape.d, lane);
     const float sum = score_keys(q, k, lane);
-    take_keys(state, key + lane % 4 < limit ? sum : -INFINITY, v);
+    if constexpr (MASKED)
+      take_keys(state, key + lane % 4 < end ? own.score(sum, kLog2E, key + lane % 4) : -INFINITY,
+                v);
+    else
+      take_keys(state, key + lane % 4 < limit ? sum : -INFINITY, v);
   }
   store(arguments, state, sequence, kv_head, split, row0, rows, warp, lane);
 }
@@ -158,7 +166,9 @@ void launch_kernel(Stream stream, const Arguments& arguments, int count) {
   const dim3 grid(static_cast<unsigned>(arguments.parts.splits),
                   static_cast<unsigned>(arguments.shape.kv_heads),
                   static_cast<unsigned>(count * arguments.row_blocks));
-  launch(attention_split_kernel<T, QUADS>, {grid, kThreads, kBytes, stream}, arguments);
+  const LaunchShape shape{grid, kThreads, kBytes, stream};
+  if (arguments.masked) return launch(attention_split_kernel<T, QUADS, true>, shape, arguments);
+  launch(attention_split_kernel<T, QUADS, false>, shape, arguments);
 }
 
 template <typename T>
@@ -208,6 +218,8 @@ void attention_split(Stream stream, const SplitAttention& shape,
                      std::span<const SplitSequence> sequences, void* workspace) {
   Arguments arguments{};
   arguments.shape = shape;
+  arguments.masked = std::any_of(sequences.begin(), sequences.end(),
+                                 [](const SplitSequence& s) { return static_cast<bool>(s.mask); });
   arguments.parts = make_parts(shape, sequences);
   for (size_t begin = 0; begin < sequences.size(); begin += kMaxSequences) {
     const size_t count = std::min<size_t>(sequences.size() - begin, kMaxSequences);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 
+#include "native/kernels/cuda/attention_mask.h"
 #include "native/kernels/cuda/stream.h"
 
 // softmax(q k^T * scale) v of a few queries over many keys, in f32: what decoding a token costs.
@@ -19,6 +20,7 @@ struct SplitSequence {
   int64_t q_row = 0, q_head = 0, k_row = 0, k_head = 0, v_row = 0, v_head = 0;
   int32_t nq = 0, nk = 0;
   int32_t offset = 0;  // causal: query i sees keys 0 .. offset + i
+  AttentionMask mask;
 };
 
 struct SplitAttention {

@@ -17,6 +17,7 @@ struct Arguments {
   TensorSequence sequences[kMaxSequences];
   AttentionParts parts;
   bool out_aligned;  // bf16 results start at multiples of 16 bytes
+  bool masked;       // some sequence has a mask
 };
 
 __device__ __forceinline__ int round_up(int value, int step) {
@@ -93,7 +94,7 @@ __device__ __forceinline__ void store(const Arguments& arguments, RowState<DV>& 
 }
 
 // grid: row tiles, key heads, sequences * splits.
-template <int D, int DV, int KEYS>
+template <int D, int DV, int KEYS, bool MASKED>
 __global__ void __launch_bounds__(kAttentionThreads) attention_kernel(const Arguments arguments) {
   constexpr int kPitchK = (D + 63) / 64 * 64, kPitchV = (DV + 63) / 64 * 64;
   const TensorAttention& shape = arguments.shape;
@@ -113,7 +114,8 @@ __global__ void __launch_bounds__(kAttentionThreads) attention_kernel(const Argu
 
   // The keys that some row of the block sees, and the part of them that is this block's.
   const int last_query = (min(row0 + kAttentionRows, rows) - 1) / group;
-  const int seen = shape.causal ? min(s.nk, s.offset + last_query + 1) : s.nk;
+  const bool ahead = MASKED && s.mask.classes;
+  const int seen = shape.causal && !ahead ? min(s.nk, s.offset + last_query + 1) : s.nk;
   const int part = round_up((seen + arguments.parts.splits - 1) / arguments.parts.splits, KEYS);
   const int begin = min(split * part, seen), end = min(begin + part, seen);
   const int tiles = (end - begin + KEYS - 1) / KEYS;
@@ -140,6 +142,12 @@ __global__ void __launch_bounds__(kAttentionThreads) attention_kernel(const Argu
   load_queries<D>(queries, s.q + problem * s.q_batch, s, shape.d, kv_head * group, group, row0,
                   rows);
   load(0);
+  const auto masked_query = [&](int half) {
+    const int row = min(row0 + warp_row + half * 8 + lane / 4, rows - 1);
+    return MaskedQuery(s.mask, shape.causal, s.offset, s.nk, problem, kv_head * group + row % group,
+                       row / group);
+  };
+  const MaskedQuery masked_queries[2] = {masked_query(0), masked_query(1)};
   RowState<DV> state;
   const bool working = row0 + warp_row < rows;  // a warp without rows only carries tiles
   for (int tile = 0; tile < tiles; ++tile) {
@@ -150,7 +158,10 @@ __global__ void __launch_bounds__(kAttentionThreads) attention_kernel(const Argu
     const int stage = tile % 2, key = begin + tile * KEYS;
     float scores[KEYS / 8][4] = {};
     multiply_keys<D, KEYS>(scores, queries, keys + stage * KEYS * kPitchK, warp_row, lane);
-    scale_and_mask<KEYS>(scores, shape.scale * kLog2E, key, limit, key + KEYS > all_see, lane);
+    if constexpr (MASKED)
+      scale_and_mask<KEYS>(scores, shape.scale * kLog2E, key, end, masked_queries, lane);
+    else
+      scale_and_mask<KEYS>(scores, shape.scale * kLog2E, key, limit, key + KEYS > all_see, lane);
     softmax_step<KEYS, DV>(scores, state);
     multiply_values<DV, KEYS>(state, scores, values + stage * KEYS * kPitchV, lane);
   }
@@ -183,7 +194,9 @@ void launch_kernel(Stream stream, const Arguments& arguments, int count) {
   const dim3 grid(static_cast<unsigned>(ceil_div(arguments.parts.max_rows, kAttentionRows)),
                   static_cast<unsigned>(arguments.shape.kv_heads),
                   static_cast<unsigned>(count * arguments.parts.splits));
-  launch(attention_kernel<D, DV, KEYS>, {grid, kAttentionThreads, kBytes, stream}, arguments);
+  const LaunchShape shape{grid, kAttentionThreads, kBytes, stream};
+  if (arguments.masked) return launch(attention_kernel<D, DV, KEYS, true>, shape, arguments);
+  launch(attention_kernel<D, DV, KEYS, false>, shape, arguments);
 }
 
 void launch_sequences(Stream stream, const Arguments& arguments, int count) {
@@ -215,6 +228,7 @@ void launch_batch(Stream stream, Arguments& arguments, TensorSequence s) {
     launch_sequences(stream, arguments, std::min(at_once, shape.batch - begin));
     const int64_t results = int64_t{at_once} * s.nq * shape.heads * shape.dv;
     s.q += at_once * s.q_batch, s.k += at_once * s.k_batch, s.v += at_once * s.v_batch;
+    if (s.mask.bias) s.mask.bias += at_once * s.mask.bias_batch;
     if (s.out) s.out += results;
     if (s.out_bf16) s.out_bf16 += results;
   }
@@ -253,8 +267,10 @@ void attention_tensor(Stream stream, const TensorAttention& shape,
   arguments.parts.batched = shape.batch > 1;
   arguments.parts.bf16 = sequences[0].out_bf16 != nullptr;
   arguments.out_aligned = shape.dv % kChunk == 0;
-  for (const TensorSequence& s : sequences)
+  for (const TensorSequence& s : sequences) {
     arguments.out_aligned &= reinterpret_cast<uintptr_t>(s.out_bf16) % 16 == 0;
+    arguments.masked |= static_cast<bool>(s.mask);
+  }
   if (shape.batch > 1) return launch_batch(stream, arguments, sequences[0]);
   for (size_t begin = 0; begin < sequences.size(); begin += kMaxSequences) {
     const size_t count = std::min<size_t>(sequences.size() - begin, kMaxSequences);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 
+#include "native/kernels/cuda/attention_mask.h"
 #include "native/kernels/cuda/stream.h"
 
 // softmax(q k^T * scale) v on tensor cores: bf16 operands, f32 sums, the scores never in memory.
@@ -25,6 +26,7 @@ struct TensorSequence {
   int64_t q_batch = 0, k_batch = 0, v_batch = 0;
   int32_t nq = 0, nk = 0;
   int32_t offset = 0;  // causal: query i sees keys 0 .. offset + i
+  AttentionMask mask;
 };
 
 struct TensorAttention {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "native/kernels/cuda/attention_mask.cuh"
 #include "native/kernels/cuda/attention_tensor.h"
 #include "native/kernels/cuda/tile.cuh"
 
@@ -93,6 +94,20 @@ __device__ __forceinline__ void scale_and_mask(float (&scores)[KEYS / 8][4], flo
       const int at = key + j * 8 + lane % 4 * 2 + i % 2;
       const bool hidden = masked && at >= limit[i / 2];
       scores[j][i] = hidden ? -INFINITY : scores[j][i] * scale;
+    }
+  }
+}
+
+// The same with a mask; end: of the keys there are.
+template <int KEYS>
+__device__ __forceinline__ void scale_and_mask(float (&scores)[KEYS / 8][4], float scale, int key,
+                                               int end, const MaskedQuery (&queries)[2], int lane) {
+#pragma unroll
+  for (int j = 0; j < KEYS / 8; ++j) {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      const int at = key + j * 8 + lane % 4 * 2 + i % 2;
+      scores[j][i] = at < end ? queries[i / 2].score(scores[j][i] * scale, kLog2E, at) : -INFINITY;
     }
   }
 }
