@@ -29,6 +29,10 @@ struct RgbImage {
 // What is not quantised stays as the file has it.
 enum class WeightDType : uint8_t { kStored, kF32, kBF16, kInt8, kInt4, kFp4 };
 
+// How the bytes of weight files are got at: mapped, so that loading copies nothing and processes
+// share pages, or read into memory of the model's own. kAuto maps what lies on a local file system.
+enum class FileAccess : uint8_t { kAuto, kMap, kRead };
+
 struct CallOptions {
   std::shared_ptr<const CancelFlag> cancel;
   // Receives every stage under its golden name. Slower: nothing is skipped then.

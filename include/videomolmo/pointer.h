@@ -19,8 +19,10 @@ namespace vmolmo {
 
 struct PointerLoadOptions {
   MolmoConfig config;
-  // A .safetensors file or a folder of shards. Empty: generated hash weights (tests, benchmarks).
+  // A file of weights or a folder with them, as open_weights() takes it. Empty: generated hash
+  // weights (tests, benchmarks).
   std::string weights_path;
+  FileAccess files = FileAccess::kAuto;
   DType generated = DType::kF32;  // what generated weights are stored as: kF32 or kBF16
   WeightDType dtype = WeightDType::kStored;
   int64_t int4_group = 64;  // weights that share a scale with kInt4: 64 or 128
@@ -111,6 +113,7 @@ struct PreparedImage {
 };
 
 class PointerStream;
+class WeightSource;
 
 // A loaded VideoMolmo or Molmo. Not thread-safe: one thread at a time uses a pointer and its
 // streams (PointerStream::has() excepted).
@@ -118,6 +121,9 @@ class Pointer {
  public:
   // Throws MODEL_NOT_FOUND, CHECKPOINT_INVALID, INVALID_ARGUMENT, OUT_OF_MEMORY, ABORTED.
   static std::unique_ptr<Pointer> load(const PointerLoadOptions& options);
+  // The same with weights from elsewhere than options.weights_path.
+  static std::unique_ptr<Pointer> load(const PointerLoadOptions& options,
+                                       std::shared_ptr<WeightSource> weights);
   ~Pointer();
   Pointer(const Pointer&) = delete;
   Pointer& operator=(const Pointer&) = delete;

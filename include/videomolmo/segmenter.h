@@ -151,8 +151,10 @@ struct FrameMasks {
 
 struct SegmenterLoadOptions {
   Sam2Config config;
-  // A .safetensors file or a folder of shards. Empty: generated hash weights (tests, benchmarks).
+  // A file of weights or a folder with them, as open_weights() takes it. Empty: generated hash
+  // weights (tests, benchmarks).
   std::string weights_path;
+  FileAccess files = FileAccess::kAuto;
   bool transformers_names = false;  // the tensor names of Hugging Face checkpoints
   WeightDType dtype = WeightDType::kStored;
   int threads = 0;  // 0: one per available core

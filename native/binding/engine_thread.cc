@@ -155,10 +155,23 @@ void EngineThread::run_task(Task& task) {
     }
     task.job.cancel->check();
     task.finish = task.job.work();
+    if (weights_) weights_->check_intact();
+  } catch (const NonFinite& failure) {
+    task.failure = explain(failure);
   } catch (...) {
     task.failure = current_failure();
   }
   task.job.work = nullptr;
+}
+
+Failure EngineThread::explain(const NonFinite& failure) {
+  if (!weights_) return {failure.code(), failure.what()};
+  try {
+    weights_->check_intact();
+    return {failure.code(), concat(failure.what(), " ", explain_non_finite(*weights_))};
+  } catch (...) {
+    return current_failure();
+  }
 }
 
 void EngineThread::release_all() {
@@ -171,6 +184,7 @@ void EngineThread::release_all() {
   for (auto slot = slots.rbegin(); slot != slots.rend(); ++slot) {
     if (const auto held = slot->lock()) held->release();
   }
+  weights_.reset();
 }
 
 // --- the JavaScript thread

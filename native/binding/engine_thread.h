@@ -15,6 +15,7 @@
 #include "native/base/cancel.h"
 #include "native/binding/buffers.h"
 #include "native/binding/errors.h"
+#include "native/weights/finite.h"
 
 namespace vmolmo::binding {
 
@@ -122,6 +123,10 @@ class EngineThread : public std::enable_shared_from_this<EngineThread> {
   // Releases a slot after the jobs queued before it; at once when the thread has ended.
   void release_later(std::shared_ptr<SlotBase> slot);
 
+  // For the job that loads: the weights of the engine's model. No job's result is handed out whose
+  // weights were lost meanwhile, and a model that computes no numbers is explained by them.
+  void watch(std::shared_ptr<WeightSource> weights) { weights_ = std::move(weights); }
+
   // For any thread: puts a value under the engine's care.
   template <typename T>
   std::shared_ptr<Slot<T>> own(std::shared_ptr<T> value, std::string what) {
@@ -138,6 +143,7 @@ class EngineThread : public std::enable_shared_from_this<EngineThread> {
   void adopt(std::shared_ptr<SlotBase> slot);
   void run();
   void run_task(Task& task);
+  Failure explain(const NonFinite& failure);
   void release_all();
   void drain(Napi::Env env);
   void settle(Napi::Env env, Task& task);
@@ -158,6 +164,8 @@ class EngineThread : public std::enable_shared_from_this<EngineThread> {
   std::shared_ptr<CancelFlag> running_;
   bool stopping_ = false;
   std::vector<std::weak_ptr<SlotBase>> slots_;
+
+  std::shared_ptr<WeightSource> weights_;  // engine thread only
 
   // JavaScript thread only.
   bool disposing_ = false;

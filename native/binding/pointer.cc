@@ -320,6 +320,7 @@ PointerLoadOptions read_load_options(const Argument& given) {
   } else {
     options.weights_path = weights["path"].text();
     if (options.weights_path.empty()) weights["path"].reject("a path");
+    options.files = read_access(weights);
   }
   options.dtype = read_dtype(given["dtype"]);
   if (given["groupSize"].present()) options.int4_group = given["groupSize"].integer();
@@ -328,6 +329,13 @@ PointerLoadOptions read_load_options(const Argument& given) {
   options.device = read_device(given["device"]);
   options.memory_limit = read_bytes(given["memoryLimit"]).value_or(0);
   return options;
+}
+
+Finish own(const std::shared_ptr<EngineThread>& engine, std::shared_ptr<Pointer> pointer) {
+  auto model = engine->own(std::move(pointer), "pointer");
+  return [engine, model](Napi::Env env) -> Napi::Value {
+    return make_handle<PointerHandle>(env, {engine, model});
+  };
 }
 
 Napi::Value load_pointer(const Napi::CallbackInfo& info) {
@@ -339,11 +347,10 @@ Napi::Value load_pointer(const Napi::CallbackInfo& info) {
     job.cancel = cancel_flag(given["cancel"]);
     options.cancel = job.cancel;
     job.work = [engine, options]() -> Finish {
-      std::shared_ptr<Pointer> pointer = Pointer::load(options);
-      auto model = engine->own(std::move(pointer), "pointer");
-      return [engine, model](Napi::Env env) -> Napi::Value {
-        return make_handle<PointerHandle>(env, {engine, model});
-      };
+      if (options.weights_path.empty()) return own(engine, Pointer::load(options));
+      const auto source = open_weights(options.weights_path, options.files);
+      engine->watch(source);
+      return own(engine, Pointer::load(options, source));
     };
     return engine->submit(info.Env(), std::move(job));
   });

@@ -296,7 +296,9 @@ Napi::Value load_segmenter(const Napi::CallbackInfo& info) {
     Job job;
     job.cancel = weights.cancel;
     job.work = [engine, weights, options = read_load_options(given, weights)]() -> Finish {
-      std::shared_ptr<Segmenter> loaded = Segmenter::load(options, open_weights(weights));
+      const auto source = open_weights(weights);
+      if (!weights.hash) engine->watch(source);
+      std::shared_ptr<Segmenter> loaded = Segmenter::load(options, source);
       auto model = engine->own(std::move(loaded), "segmenter");
       return [engine, model](Napi::Env env) -> Napi::Value {
         return make_handle<SegmenterHandle>(env, {engine, model});

@@ -4,9 +4,6 @@
 #include <string_view>
 
 #include "native/binding/cancel.h"
-#include "native/binding/errors.h"
-#include "native/binding/registry.h"
-#include "native/binding/tensors.h"
 
 namespace vmolmo::binding {
 
@@ -56,6 +53,12 @@ DType read_generated(const Argument& weights) {
   weights["stored"].reject("'fp32' or 'bf16'");
 }
 
+FileAccess read_access(const Argument& weights) {
+  const Argument mmap = weights["mmap"];
+  if (!mmap.present()) return FileAccess::kAuto;
+  return mmap.boolean_or(true) ? FileAccess::kMap : FileAccess::kRead;
+}
+
 std::optional<size_t> read_bytes(const Argument& bytes) {
   constexpr int64_t kMost = int64_t{1} << 53;
   if (!bytes.present()) return {};
@@ -72,6 +75,7 @@ LoadOptions load_options(const Argument& options) {
     read.generated = read_generated(weights);
   } else {
     read.path = weights["path"].text();
+    read.files = read_access(weights);
   }
   read.precision = precision_of(options["dtype"]);
   const Argument threads = options["threads"];
@@ -84,69 +88,12 @@ LoadOptions load_options(const Argument& options) {
 
 std::shared_ptr<WeightSource> open_weights(const LoadOptions& options) {
   return options.hash ? hash_weights(options.adjustments, options.generated)
-                      : open_safetensors(options.path);
+                      : vmolmo::open_weights(options.path, options.files);
 }
 
 void set_precision(WeightLoader& loader, LoadOptions::Precision precision) {
   loader.widen(precision == LoadOptions::Precision::kF32);
   loader.narrow(precision == LoadOptions::Precision::kBF16);
 }
-
-namespace {
-
-Napi::Value list_tensors(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    const Napi::Env env = info.Env();
-    const auto source = open_safetensors(argument(info, 0, "path").text());
-    auto rows = Napi::Array::New(env);
-    for (const TensorInfo& tensor : source->list()) {
-      auto row = Napi::Object::New(env);
-      auto shape = Napi::Array::New(env);
-      for (const int64_t dim : tensor.shape.dims()) {
-        shape.Set(shape.Length(), static_cast<double>(dim));
-      }
-      row.Set("name", tensor.name);
-      row.Set("dtype", dtype_name(tensor.dtype));
-      row.Set("shape", shape);
-      row.Set("file", tensor.file);
-      rows.Set(rows.Length(), row);
-    }
-    return rows;
-  });
-}
-
-Napi::Value read_tensors(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    const auto source = open_safetensors(argument(info, 0, "path").text());
-    const Argument names = argument(info, 1, "names");
-    std::map<std::string, Shape> wanted;
-    for (const TensorInfo& tensor : source->list()) {
-      if (!names.present()) wanted[tensor.name] = tensor.shape;
-    }
-    if (names.present()) {
-      std::map<std::string, Shape> all;
-      for (const TensorInfo& tensor : source->list()) all[tensor.name] = tensor.shape;
-      for (const Argument& name : names.items()) {
-        const auto found = all.find(name.text());
-        require(found != all.end(), Code::kInvalidArgument, "The file has no tensor ", name.text(),
-                ".");
-        wanted.insert(*found);
-      }
-    }
-    Tensors tensors;
-    // Copies: JavaScript may write into its arrays, and a mapped file is read-only.
-    for (const auto& [name, shape] : wanted) {
-      tensors[name] = source->get(name, shape).clone(cpu_heap());
-    }
-    return to_js(info.Env(), tensors);
-  });
-}
-
-const Registration registration([](Napi::Env env, Napi::Object exports) {
-  exports.Set("listTensors", Napi::Function::New(env, list_tensors, "listTensors"));
-  exports.Set("readTensors", Napi::Function::New(env, read_tensors, "readTensors"));
-});
-
-}  // namespace
 
 }  // namespace vmolmo::binding

@@ -17,6 +17,7 @@ struct LoadOptions {
   enum class Precision : uint8_t { kStored, kF32, kBF16 };
 
   std::string path;
+  FileAccess files = FileAccess::kAuto;
   bool hash = false;
   std::map<std::string, HashAdjustment> adjustments;
   DType generated = DType::kF32;
@@ -32,6 +33,9 @@ Device read_device(const Argument& device);
 
 // What generated weights are stored as: "fp32" (also when absent) or "bf16".
 DType read_generated(const Argument& weights);
+
+// How the weights' files are read, by "mmap": true, false, or absent.
+FileAccess read_access(const Argument& weights);
 
 // A number of bytes; nothing when absent.
 std::optional<size_t> read_bytes(const Argument& bytes);

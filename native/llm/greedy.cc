@@ -10,6 +10,7 @@
 #include "native/llm/generation_trace.h"
 #include "native/ops/elementwise.h"
 #include "native/ops/tokens.h"
+#include "native/weights/finite.h"
 
 namespace vmolmo {
 namespace {
@@ -195,6 +196,8 @@ class GreedyRun {
 
   void start_answers(const std::vector<Segment>& pass, const Tensor& hidden) {
     const Tensor logits = decoder_.logits(context_, hidden);
+    // Once per answer: a model whose first logits are numbers has others.
+    require_finite(context_.to_host(logits), "the answer's logits");
     trace_.add_prefill(hidden, logits);
     const std::vector<int32_t> best = ops::argmax(context_, logits);
     int64_t row = 0;

@@ -116,13 +116,19 @@ struct PointerStream::Impl {
 };
 
 std::unique_ptr<Pointer> Pointer::load(const PointerLoadOptions& options) {
+  return load(options, options.weights_path.empty()
+                           ? hash_weights({}, options.generated)
+                           : open_weights(options.weights_path, options.files));
+}
+
+std::unique_ptr<Pointer> Pointer::load(const PointerLoadOptions& options,
+                                       std::shared_ptr<WeightSource> source) {
   options.config.validate();
   require(options.max_batch >= 0, Code::kInvalidArgument, "max_batch must not be negative; it is ",
           options.max_batch, ".");
   auto impl = std::make_unique<Impl>(options);
   const CallScope scope(impl->context, {options.cancel, nullptr});
-  WeightLoader weights(options.weights_path.empty() ? hash_weights({}, options.generated)
-                                                    : open_safetensors(options.weights_path));
+  WeightLoader weights(std::move(source));
   weights.set_cancel(options.cancel);
   if (impl->context.on_cuda()) weights.set_memory(&impl->context.memory());
   // As stored, weights say nothing about how to compute: as the CPU does.

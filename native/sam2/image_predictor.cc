@@ -9,6 +9,7 @@
 #include "native/ops/elementwise.h"
 #include "native/ops/mask.h"
 #include "native/ops/resize.h"
+#include "native/weights/finite.h"
 
 namespace vmolmo::sam2 {
 namespace {
@@ -61,6 +62,7 @@ ImageMasks finish(Context& context, const ImageFeatures& features, const Tensor&
   result.ious.assign(ious.begin(), ious.end());
   Tensor low = candidates;
   result.low_res = context.to_host(ops::clamp(context, candidates, -kLogitLimit, kLogitLimit));
+  require_finite(result.low_res, "a mask's logits");
   if (options.max_hole_area > 0 || options.max_sprinkle_area > 0) clean_up(context, low, options);
   if (!options.logits) {
     result.masks = context.to_host(
@@ -122,6 +124,7 @@ std::vector<ImageMasks> decode(Context& context, const Model& model, const Image
   }
   const Tensor all = joined(context, logits);
   const Tensor all_ious = context.to_host(joined(context, chosen_ious));
+  require_finite(all_ious, "the masks' scores");
   if (context.recording()) {
     tap_batch(context, model, state, ious, masks, stability);
     context.tap("low_res", all);

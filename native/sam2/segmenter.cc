@@ -69,8 +69,9 @@ void Segmenter::Impl::plan(const SegmenterLoadOptions& options) {
 }
 
 std::unique_ptr<Segmenter> Segmenter::load(const SegmenterLoadOptions& options) {
-  return load(options, options.weights_path.empty() ? hash_weights()
-                                                    : open_safetensors(options.weights_path));
+  return load(options, options.weights_path.empty()
+                           ? hash_weights()
+                           : open_weights(options.weights_path, options.files));
 }
 
 std::unique_ptr<Segmenter> Segmenter::load(const SegmenterLoadOptions& options,

@@ -7,6 +7,7 @@
 #include "native/ops/resize.h"
 #include "native/ops/stack.h"
 #include "native/sam2/video_predictor.h"
+#include "native/weights/finite.h"
 
 namespace vmolmo::sam2 {
 namespace {
@@ -87,7 +88,10 @@ FrameMasks VideoPredictor::render(Context& context, int64_t frame,
   result.masks = context.to_host(masks);
   result.low_res = context.to_host(all.low_res);
   if (call.logits) result.logits = context.to_host(logits);
-  const std::vector<float> values = all.values.to_vector();
+  require_finite(result.low_res, "a mask's logits");
+  const Tensor host_values = context.to_host(all.values);
+  require_finite(host_values, "the objects' scores");
+  const std::vector<float> values = host_values.to_vector();
   result.object_scores.assign(values.begin(), values.begin() + count);
   result.ious.assign(values.begin() + count, values.end());
   return result;

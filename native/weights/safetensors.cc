@@ -1,10 +1,10 @@
 #include "native/weights/safetensors.h"
 
 #include <algorithm>
-#include <cstring>
-#include <filesystem>
+#include <array>
 #include <numeric>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "native/weights/json.h"
@@ -103,34 +103,37 @@ class EntryReader {
 
 }  // namespace
 
-SafetensorsFile::SafetensorsFile(const std::string& path) : file_(MappedFile::open(path)) {
+SafetensorsFile::SafetensorsFile(std::shared_ptr<const WeightFile> file)
+    : TensorFile(std::move(file)) {
   read_header();
   check_ranges();
 }
 
 void SafetensorsFile::read_header() {
-  const auto bytes = file_->bytes();
+  const uint64_t size = file_->size();
   const std::string& path = file_->path();
-  require(bytes.size() >= 8, Code::kCheckpointInvalid, path,
+  require(size >= 8, Code::kCheckpointInvalid, path,
           " is no safetensors file: it must begin with a header length of 8 bytes, but has only ",
-          bytes.size(), " bytes.");
+          size, " bytes.");
+  std::array<std::byte, 8> prefix;
+  file_->read(0, prefix);
   uint64_t length = 0;
-  for (int i = 7; i >= 0; --i) length = length << 8 | static_cast<uint64_t>(bytes[i]);
+  for (int i = 7; i >= 0; --i) length = length << 8 | static_cast<uint64_t>(prefix[i]);
   require(length <= kMaxHeader, Code::kCheckpointInvalid, path,
           " is no safetensors file: its header would be ", length, " bytes long; at most ",
           kMaxHeader, " are allowed.");
-  require(length <= bytes.size() - 8, Code::kCheckpointInvalid, path,
-          " is truncated: its header must have ", length, " bytes, but only ", bytes.size() - 8,
-          " follow.");
+  require(length <= size - 8, Code::kCheckpointInvalid, path,
+          " is truncated: its header must have ", length, " bytes, but only ", size - 8,
+          " follow; its download was cut off or has not finished.");
   data_begin_ = 8 + length;
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + 8, length);
+  std::string text(length, '\0');
+  file_->read(8, std::as_writable_bytes(std::span(text)));
   const Json header = parse_json(text, path);
   require(header.is(Json::Kind::kObject), Code::kCheckpointInvalid, path,
           ": the header must be a JSON object.");
   for (const auto& [name, value] : header.members) {
     if (name == "__metadata__") continue;
     Entry entry = EntryReader(path, name).read(value);
-    index_[name] = tensors_.size();
     tensors_.push_back(std::move(entry.info));
     offsets_.push_back(entry.begin);
   }
@@ -138,7 +141,7 @@ void SafetensorsFile::read_header() {
 
 void SafetensorsFile::check_ranges() const {
   const std::string& path = file_->path();
-  const uint64_t data_size = file_->bytes().size() - data_begin_;
+  const uint64_t data_size = file_->size() - data_begin_;
   std::vector<size_t> order(tensors_.size());
   std::iota(order.begin(), order.end(), size_t{0});
   const auto size_of = [this](size_t i) {
@@ -158,129 +161,16 @@ void SafetensorsFile::check_ranges() const {
             "; the bytes between belong to no tensor.");
     end = begin + size_of(i);
     require(end <= data_size, Code::kCheckpointInvalid, path, " is truncated: the tensor ", name,
-            " must end at byte ", end, " of the data, but there are only ", data_size, ".");
+            " must end at byte ", end, " of the data, but there are only ", data_size,
+            "; its download was cut off or has not finished.");
   }
   require(end == data_size, Code::kCheckpointInvalid, path, " has ", data_size - end,
           " bytes after its last tensor that belong to none.");
 }
 
-const TensorInfo& SafetensorsFile::info(const std::string& name) const {
-  const auto found = index_.find(name);
-  require(found != index_.end(), Code::kCheckpointInvalid, file_->path(), " has no tensor ", name,
-          ".");
-  return tensors_[found->second];
-}
-
-Tensor SafetensorsFile::tensor(const std::string& name) const {
-  const TensorInfo& entry = info(name);
-  const std::byte* data = file_->bytes().data() + data_begin_ + offsets_[index_.find(name)->second];
-  const size_t element = dtype_size(entry.dtype);
-  if (reinterpret_cast<uintptr_t>(data) % element == 0) {
-    return Tensor::borrow(data, entry.shape, entry.dtype,
-                          std::const_pointer_cast<MappedFile>(file_));
-  }
-  Tensor copy = Tensor::empty(cpu_heap(), entry.shape, entry.dtype);
-  std::memcpy(copy.raw(), data, copy.bytes());
-  return copy;
-}
-
-// --- one file or a folder of shards
-// ------------------------------------------------------------------
-
-namespace {
-
-namespace fs = std::filesystem;
-
-class SafetensorsSource : public WeightSource {
- public:
-  explicit SafetensorsSource(const std::vector<std::string>& paths) {
-    for (const std::string& path : paths) add(path);
-  }
-
-  bool has(const std::string& name) const override { return file_of_.contains(name); }
-
-  std::vector<TensorInfo> list() const override {
-    std::vector<TensorInfo> all;
-    for (const auto& file : files_) {
-      all.insert(all.end(), file->tensors().begin(), file->tensors().end());
-    }
-    return all;
-  }
-
-  Tensor get(const std::string& name, const Shape& shape) override {
-    const auto found = file_of_.find(name);
-    require(found != file_of_.end(), Code::kCheckpointInvalid, "The checkpoint has no tensor ",
-            name, " (expected with shape ", shape, ").");
-    const TensorInfo& info = found->second->info(name);
-    require(info.shape == shape, Code::kCheckpointInvalid, info.file, ": the tensor ", name,
-            " must have the shape ", shape, " by the model's configuration, but has ", info.shape,
-            ".");
-    return found->second->tensor(name);
-  }
-
- private:
-  void add(const std::string& path) {
-    auto file = std::make_unique<SafetensorsFile>(path);
-    for (const TensorInfo& tensor : file->tensors()) {
-      const auto [earlier, added] = file_of_.emplace(tensor.name, file.get());
-      require(added, Code::kCheckpointInvalid, "The tensor ", tensor.name,
-              " lies in two shards, one of them ", path, ".");
-    }
-    files_.push_back(std::move(file));
-  }
-
-  std::vector<std::unique_ptr<SafetensorsFile>> files_;
-  std::map<std::string, const SafetensorsFile*> file_of_;
-};
-
-// The shards that an index names, each once, in order of name; every tensor checked to be where the
-// index says.
-std::shared_ptr<WeightSource> open_sharded(const fs::path& folder, const fs::path& index) {
-  const auto file = MappedFile::open(index.string());
-  const auto bytes = file->bytes();
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  const Json root = parse_json(text, index.string());
-  const Json* map = root.find("weight_map");
-  require(map != nullptr && map->is(Json::Kind::kObject) && !map->members.empty(),
-          Code::kCheckpointInvalid, index.string(), " must have an object \"weight_map\".");
-  std::map<std::string, std::vector<std::string>> tensors_of;
-  for (const auto& [name, shard] : map->members) {
-    require(shard.is(Json::Kind::kString) && !shard.text.empty() &&
-                fs::path(shard.text).filename() == fs::path(shard.text),
-            Code::kCheckpointInvalid, index.string(), " must name a file of its own folder for ",
-            name, ".");
-    tensors_of[shard.text].push_back(name);
-  }
-  std::vector<std::string> paths;
-  for (const auto& [shard, names] : tensors_of) {
-    const fs::path path = folder / shard;
-    require(fs::exists(path), Code::kCheckpointInvalid, "The shard ", path.string(), ", named by ",
-            index.string(), ", is missing.");
-    paths.push_back(path.string());
-  }
-  auto source = std::make_shared<SafetensorsSource>(paths);
-  for (const auto& [name, shard] : map->members) {
-    require(source->has(name), Code::kCheckpointInvalid, "The shard ",
-            (folder / shard.text).string(), " must hold the tensor ", name,
-            " by the index, but does not.");
-  }
-  return source;
-}
-
-}  // namespace
-
-std::shared_ptr<WeightSource> open_safetensors(const std::string& path) {
-  std::error_code ignored;
-  if (!fs::is_directory(path, ignored)) {
-    return std::make_shared<SafetensorsSource>(std::vector<std::string>{path});
-  }
-  const fs::path folder(path);
-  const fs::path single = folder / "model.safetensors";
-  const fs::path index = folder / "model.safetensors.index.json";
-  if (fs::exists(index, ignored)) return open_sharded(folder, index);
-  require(fs::exists(single, ignored), Code::kModelNotFound, path,
-          " must hold model.safetensors or model.safetensors.index.json, but holds neither.");
-  return std::make_shared<SafetensorsSource>(std::vector<std::string>{single.string()});
+Tensor SafetensorsFile::tensor(size_t index) const {
+  const TensorInfo& info = tensors_[index];
+  return file_->tensor(data_begin_ + offsets_[index], info.shape, info.dtype);
 }
 
 }  // namespace vmolmo

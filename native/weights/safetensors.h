@@ -1,38 +1,27 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
-#include <string>
 #include <vector>
 
-#include "native/weights/mapped_file.h"
-#include "native/weights/weight_source.h"
+#include "native/weights/tensor_file.h"
 
 namespace vmolmo {
 
-// One mapped .safetensors file. Opening it checks the whole header: its length, the JSON, every
-// dtype, every shape against its byte range, and that the ranges fill the data exactly, without
-// overlap.
-class SafetensorsFile {
+// One .safetensors file. Opening it checks the whole header: its length, the JSON, every dtype,
+// every shape against its byte range, and that the ranges fill the data exactly, without overlap.
+class SafetensorsFile : public TensorFile {
  public:
-  explicit SafetensorsFile(const std::string& path);
+  explicit SafetensorsFile(std::shared_ptr<const WeightFile> file);
 
-  const std::vector<TensorInfo>& tensors() const { return tensors_; }
-  bool has(const std::string& name) const { return index_.contains(name); }
-  const TensorInfo& info(const std::string& name) const;
-  // A view of the mapped bytes; a copy where they are not aligned for their dtype.
-  Tensor tensor(const std::string& name) const;
+  Tensor tensor(size_t index) const override;
 
  private:
   void read_header();
   void check_ranges() const;
 
-  std::shared_ptr<const MappedFile> file_;
   uint64_t data_begin_ = 0;
-  std::vector<TensorInfo> tensors_;
   std::vector<uint64_t> offsets_;  // from the beginning of the data, per tensor
-  std::map<std::string, size_t> index_;
 };
 
 }  // namespace vmolmo

@@ -3,6 +3,7 @@
 
 #include "native/base/thread_pool.h"
 #include "native/tensor/bf16.h"
+#include "native/weights/finite.h"
 #include "native/weights/quantize.h"
 #include "native/weights/weight_source.h"
 
@@ -67,14 +68,23 @@ Tensor WeightLoader::take(const std::string& name, const Shape& shape) {
   return tensor;
 }
 
+// Asked where the values pass by anyway; a mapped matrix that stays as it is is not read for it.
+void WeightLoader::check_finite(const Tensor& tensor) const {
+  if (all_finite(tensor, threads_)) return;
+  fail(Code::kCheckpointInvalid, "The tensor ", taken_.back(),
+       " holds NaN or infinity: a model with it computes no numbers; the checkpoint is damaged.");
+}
+
 Tensor WeightLoader::matrix(const std::string& name, Shape shape) {
   Tensor tensor = take(name, shape);
+  const DType stored = tensor.dtype();
   // The ops read f32 and bf16 alone.
   if (tensor.dtype() == DType::kF16 || (widen_ && tensor.dtype() != DType::kF32)) {
     tensor = tensor.to_f32(cpu_heap());
   }
   const bool narrow = narrow_ || narrow_matrices_;
   if (narrow && tensor.dtype() == DType::kF32) tensor = to_bf16(tensor, threads_);
+  if (tensor.dtype() != stored) check_finite(tensor);
   bytes_ += static_cast<int64_t>(tensor.bytes());
   return place(tensor);
 }
@@ -82,6 +92,7 @@ Tensor WeightLoader::matrix(const std::string& name, Shape shape) {
 Weight WeightLoader::linear(const std::string& name, Shape shape, Weight::Format format) {
   if (format == Weight::Format::kPlain) return matrix(name, shape);
   const Tensor stored = take(name, shape);
+  check_finite(stored);
   Weight weight = format == Weight::Format::kInt8 ? quantize_int8(stored, *threads_)
                   : format == Weight::Format::kInt4
                       ? quantize_int4(stored, formats_.int4_group, *threads_)
@@ -118,6 +129,7 @@ Tensor WeightLoader::host_f32(const std::string& name, Shape shape) {
   Tensor tensor = take(name, shape);
   if (narrow_ && tensor.dtype() == DType::kF32) tensor = to_bf16(tensor, threads_);
   if (tensor.dtype() != DType::kF32) tensor = tensor.to_f32(cpu_heap());
+  check_finite(tensor);
   bytes_ += static_cast<int64_t>(tensor.bytes());
   return tensor;
 }

@@ -24,7 +24,7 @@ struct TensorInfo {
   std::string file;  // the shard it lies in; empty for generated weights
 };
 
-// Where a model's tensors come from: mapped safetensors, a .pt file, or generated hash weights.
+// Where a model's tensors come from: the files of a checkpoint, or generated hash weights.
 class WeightSource {
  public:
   virtual ~WeightSource() = default;
@@ -34,6 +34,9 @@ class WeightSource {
   // source makes the tensor from it, a file source checks it. Throws CHECKPOINT_INVALID naming the
   // tensor.
   virtual Tensor get(const std::string& name, const Shape& shape) = 0;
+  // Throws CHECKPOINT_INVALID when a file was cut or became unreadable while its tensors were in
+  // use: what was computed since the last check does not count.
+  virtual void check_intact() const {}
 };
 
 // The formats that a dtype gives the linear layers of a pointer, by what they belong to.
@@ -94,6 +97,8 @@ class WeightLoader {
 
  private:
   Tensor take(const std::string& name, const Shape& shape);
+  // Throws CHECKPOINT_INVALID naming the tensor that was taken last.
+  void check_finite(const Tensor& tensor) const;
 
   std::shared_ptr<WeightSource> source_;
   std::function<std::string(const std::string&)> rename_;
@@ -109,9 +114,11 @@ class WeightLoader {
   int64_t parameters_ = 0;
 };
 
-// One .safetensors file, or a folder with model.safetensors or model.safetensors.index.json and its
-// shards, mapped read-only. Every header is validated before use.
-std::shared_ptr<WeightSource> open_safetensors(const std::string& path);
+// One file of weights (safetensors, or PyTorch's .pt, .pth and .bin), or a folder with
+// model.safetensors or pytorch_model.bin, the index of one of them with its shards, or one .pt
+// file. Everything that describes a tensor is validated before use.
+std::shared_ptr<WeightSource> open_weights(const std::string& path,
+                                           FileAccess access = FileAccess::kAuto);
 
 // value * mul + add, in float64, applied to a generated tensor.
 struct HashAdjustment {

@@ -58,7 +58,11 @@ struct Lerp {
 struct Clamp {
   const float* x;
   float low, high;
-  __device__ float operator()(int64_t i) const { return fminf(fmaxf(x[i], low), high); }
+  // NaN stays NaN, as on the CPU.
+  __device__ float operator()(int64_t i) const {
+    const float value = x[i];
+    return value < low ? low : high < value ? high : value;
+  }
 };
 struct Fill {
   float value;
