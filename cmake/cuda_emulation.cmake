@@ -32,9 +32,11 @@ file(GLOB cuda_tests CONFIGURE_DEPENDS test/native/cuda/*.cc)
 add_executable(videomolmo_cuda_tests test/native/main.cc test/native/harness.cc ${cuda_tests})
 target_link_libraries(videomolmo_cuda_tests PRIVATE videomolmo_engine_emulated)
 
-# The addon on the emulated device, where VIDEOMOLMO_PREBUILD=build/emulation finds it.
+# The addon on the emulated device, where VIDEOMOLMO_PREBUILD=build/emulation finds it; tests alone load it, so
+# it has native/parity as well.
 if(CMAKE_JS_INC)
-  add_addon(videomolmo_addon_emulated videomolmo_engine_emulated)
+  add_addon(videomolmo_addon_emulated videomolmo_engine_emulated videomolmo_binding
+    videomolmo_parity_binding)
   set_target_properties(videomolmo_addon_emulated PROPERTIES
     LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/emulation/build/Release)
 endif()

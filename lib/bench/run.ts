@@ -1,5 +1,6 @@
 import { cpus, totalmem } from 'node:os'
 import { performance } from 'node:perf_hooks'
+import type { Addon } from '../engine/addon.js'
 import { InvalidArgumentError } from '../engine/errors.js'
 import { addon } from '../engine/loader.js'
 import { type DeviceName, DTYPES, type Dtype } from '../load/settings.js'
@@ -73,22 +74,12 @@ function machine(options: BenchOptions) {
   }
 }
 
-/** What this machine does at best, measured now: an f32 matrix product and reading memory. */
-interface Limits {
-  gflops: number
-  gigabytes: number
-}
-
-function measureLimits(threads: number): Limits {
-  const { limits } = addon().runOp('measure_limits', {}, { threads })
-  const [gflops, gigabytes] = limits!.data as Float32Array
-  return { gflops: gflops!, gigabytes: gigabytes! }
-}
+type Limits = ReturnType<Addon['measureLimits']>
 
 function limitOf(unit: string, limits: Limits | null): number | undefined {
   if (!limits) return undefined
   if (unit === 'GFLOP') return limits.gflops
-  return unit === 'GB' ? limits.gigabytes : undefined
+  return unit === 'GB' ? limits.gigabytesPerSecond : undefined
 }
 
 function summarize({ name, times, work }: BenchRow, limits: Limits | null) {
@@ -124,7 +115,7 @@ export async function runBenchmark(
         .join(', '),
     )
   // Those of a GPU are measured by bench/cuda.
-  const limits = options.device === 'cpu' ? measureLimits(options.threads) : null
+  const limits = options.device === 'cpu' ? addon().measureLimits(options.threads) : null
   const rows = (await runner(options)).map(row => summarize(row, limits))
   if (options.json) {
     print(JSON.stringify({ benchmark: name, machine: about, limits, rows }))
@@ -133,7 +124,7 @@ export async function runBenchmark(
   if (limits) {
     print(
       `measured limits: ${limits.gflops.toFixed(0)} GFLOP/s (f32 matrix product), ` +
-        `${limits.gigabytes.toFixed(1)} GB/s (reading memory)`,
+        `${limits.gigabytesPerSecond.toFixed(1)} GB/s (reading memory)`,
     )
   }
   for (const row of rows) {

@@ -417,32 +417,6 @@ export interface AddonSegmenter {
     image: AddonImage,
     options?: AddonCallOptions & { mode?: 'image' | 'video' },
   ): Promise<{ features: AddonImageFeatures; times: AddonTimes; tensors?: AddonTensors }>
-  /** A picture that is resized and normalised already: [3, S, S] f32. `size` is that of the original. */
-  encodeTensor(
-    pixels: Float32Array,
-    size: { width: number; height: number },
-    options?: AddonCallOptions,
-  ): Promise<{ features: AddonImageFeatures; times: AddonTimes; tensors?: AddonTensors }>
-  /**
-   * One component alone on given tensors, in the golden sets' layouts (parity only). Stages, their inputs
-   * and what they return:
-   *   'heads'            coords [B, P, 2] model space, labels [B, P], prev_logits?, features? -> low_res_multimasks,
-   *                      ious, low_res_masks, high_res_masks, obj_ptr, object_score_logits
-   *                      (attributes: multimask)
-   *   'decode'           coords [B, P, 2] model space, labels -> low_res [B, 4, ..], iou, object_score
-   *   'mask_as_output'   mask [1, 1, S, S] -> low_res_masks, obj_ptr, object_score_logits, mask_downsample
-   *   'memory_encoder'   mask_logits [1, 1, S, S] -> features, pos, mask_downsampler.<j>, pix_feat_proj,
-   *                      fuser.<i> (attributes: objectScore, binarize)
-   *   'memory_attention' memory [n, 1, M], memory_pos [n, 1, M] -> out, layer.<i>, layer.<i>.self_attn,
-   *                      layer.<i>.cross_attn (attributes: pointerTokens)
-   *   'pointer_position' distances [n], already divided by P - 1 -> sine1d, sine1d_projected
-   */
-  runStage(
-    stage: string,
-    features: AddonImageFeatures,
-    inputs: AddonTensors,
-    attributes?: Record<string, number | boolean>,
-  ): Promise<AddonTensors>
   segment(
     features: AddonImageFeatures,
     prompts: AddonImagePrompt[],
@@ -494,6 +468,8 @@ export interface Addon {
     devices: { name: string; computeCapability: string; totalBytes: number; freeBytes: number }[]
     cublasLt: { version: string; path: string } | { reason: string }
   }
+  /** GFLOP/s of an f32 matrix product and GB/s of reading memory, measured for about a second. 0 threads: all. */
+  measureLimits(threads: number): { gflops: number; gigabytesPerSecond: number }
   createCancel(): AddonCancel
   loadPointer(
     options: AddonLoadOptions<AddonMolmoConfig, AddonWeightDtype> & {
@@ -517,7 +493,6 @@ export interface Addon {
     options: { tau: number; strategy: FusionStrategy },
   ): AddonFusion
   maskOverlap(a: AddonMask, b: AddonMask): { intersection: number; union: number }
-  connectedComponents(mask: AddonMask, connectivity: 4 | 8): { labels: Int32Array; areas: number[] }
   /**
    * Squared Euclidean distance from every pixel of the mask to the nearest pixel of its rim, exact;
    * [height, width], 0 on the rim, -1 outside the mask. The rim is the mask's pixels with at least
@@ -548,10 +523,4 @@ export interface Addon {
   /** COCO run-length counts, column-major, first run background. */
   encodeRle(mask: AddonMask): Uint32Array
   decodeRle(counts: Uint32Array, width: number, height: number): Uint8Array
-  /** A golden unit (resize, RoPE, holes, ...) by the op's name; used by parity only. */
-  runOp(
-    name: string,
-    inputs: AddonTensors,
-    attributes: Record<string, number | boolean | string>,
-  ): AddonTensors
 }

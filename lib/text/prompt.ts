@@ -39,26 +39,6 @@ export function checkSentence(sentence: unknown): asserts sentence is string {
   }
 }
 
-/**
- * VideoMolmo's own rendering, for parity: the chat template's text is split at `Assistant:` and put
- * together again as two strings whose ids follow each other. For a prompt that contains `Assistant:` itself the
- * text behind it ends up behind the marker (promptText keeps such a prompt whole).
- */
-export function referencePromptParts(prompt: string): [string, string] {
-  const parts = chatTemplate(prompt).split('Assistant:')
-  return [` ${trim(parts[0]!)} Assistant:`, trim(parts[1] ?? '')]
-}
-
-/** The chat template's rendering of [user: prompt, assistant: ""]. */
-export function chatTemplate(prompt: string): string {
-  return `User: ${prompt} Assistant: `
-}
-
-/** Molmo's processor, for parity: one string, nothing stripped. */
-export function molmoPromptText(prompt: string): string {
-  return ` User: ${prompt} Assistant:`
-}
-
 // White space as the reference strips it: Unicode's, with the information separators and without the
 // byte order mark.
 const blank = '[\\s\\u0085\\u001c-\\u001f]'
@@ -69,6 +49,6 @@ function trimEnd(text: string): string {
   return text.replace(trailing, '')
 }
 
-function trim(text: string): string {
+export function trim(text: string): string {
   return trimEnd(text.replace(leading, ''))
 }

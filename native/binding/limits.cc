@@ -1,62 +1,26 @@
-// What this machine can do at best, measured: the figures that benchmarks are held against.
+#include "videomolmo/limits.h"
 
-#include <algorithm>
-#include <atomic>
-#include <chrono>
-
-#include "native/binding/op_registry.h"
-#include "native/ops/linear.h"
+#include "native/binding/arguments.h"
+#include "native/binding/errors.h"
+#include "native/binding/numbers.h"
+#include "native/binding/registry.h"
 
 namespace vmolmo::binding {
 namespace {
 
-template <typename Body>
-double best_seconds(int rounds, const Body& body) {
-  double best = 1e30;
-  for (int i = 0; i < rounds; ++i) {
-    const auto begin = std::chrono::steady_clock::now();
-    body();
-    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
-    best = std::min(best, taken.count());
-  }
-  return best;
-}
-
-// GFLOP/s of one square f32 product that fits the caches' blocking well.
-double product_rate(Context& context) {
-  constexpr int64_t kSide = 1536;
-  const Tensor x = context.zeros({kSide, kSide});
-  const Weight weight(context.zeros({kSide, kSide}));
-  const double seconds = best_seconds(5, [&] { ops::linear(context, x, weight); });
-  return 2.0 * kSide * kSide * kSide / seconds / 1e9;
-}
-
-// GB/s of reading a buffer that no cache holds, all threads.
-double read_rate(Context& context) {
-  constexpr int64_t kWords = int64_t{1} << 26;  // 512 MiB
-  constexpr int64_t kBlock = 1 << 16;
-  const Tensor buffer = Tensor::zeros(cpu_heap(), {kWords}, DType::kI64);
-  const int64_t* words = buffer.data<int64_t>();
-  std::atomic<int64_t> folded{0};
-  const double seconds = best_seconds(5, [&] {
-    context.threads().parallel_for(kWords / kBlock, 16, [&](int64_t begin, int64_t end) {
-      int64_t sum = 0;
-      for (int64_t i = begin * kBlock; i < end * kBlock; ++i) sum ^= words[i];
-      folded.fetch_xor(sum, std::memory_order_relaxed);
-    });
+Napi::Value limits(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const MachineLimits measured =
+        measure_limits(static_cast<int>(argument(info, 0, "threads").integer_in(0, 4096)));
+    Numbers numbers(info.Env());
+    numbers.set("gflops", measured.gflops).set("gigabytesPerSecond", measured.gigabytes_per_second);
+    return numbers.object();
   });
-  return static_cast<double>(buffer.bytes()) / seconds / 1e9;
 }
 
-// limits f32 [2]: GFLOP/s of an f32 matrix product, GB/s of reading memory; attribute threads.
-Tensors measure_limits(Context&, const Tensors&, const Attributes& attributes) {
-  Context context(attributes.has("threads") ? static_cast<int>(attributes.integer("threads")) : 0);
-  const float limits[2] = {static_cast<float>(product_rate(context)),
-                           static_cast<float>(read_rate(context))};
-  return {{"limits", Tensor::from(limits, {2})}};
-}
-
-const Operation operation("measure_limits", measure_limits);
+const Registration registration([](Napi::Env env, Napi::Object exports) {
+  exports.Set("measureLimits", Napi::Function::New(env, limits, "measureLimits"));
+});
 
 }  // namespace
 }  // namespace vmolmo::binding

@@ -90,25 +90,6 @@ Napi::Value overlap(const Napi::CallbackInfo& info) {
   });
 }
 
-Napi::Value components(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    Loans loans;
-    const MaskView mask = borrow_mask(argument(info, 0, "mask"), loans);
-    const Argument connectivity = argument(info, 1, "connectivity");
-    const int64_t neighbours = connectivity.integer_or(8);
-    if (neighbours != 4 && neighbours != 8) connectivity.reject("4 or 8");
-    Context context(1);
-    const ops::Components found =
-        ops::connected_components(context, tensor_of(mask), static_cast<int>(neighbours));
-    auto areas = Napi::Array::New(info.Env());
-    for (const int64_t area : found.areas) areas.Set(areas.Length(), static_cast<double>(area));
-    auto result = Napi::Object::New(info.Env());
-    result.Set("labels", to_js(info.Env(), found.labels).Get("data"));
-    result.Set("areas", areas);
-    return result;
-  });
-}
-
 Napi::Value distances(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     Loans loans;
@@ -217,7 +198,6 @@ Napi::Value decode(const Napi::CallbackInfo& info) {
 const Registration registration([](Napi::Env env, Napi::Object exports) {
   exports.Set("fuseMasks", Napi::Function::New(env, fuse, "fuseMasks"));
   exports.Set("maskOverlap", Napi::Function::New(env, overlap, "maskOverlap"));
-  exports.Set("connectedComponents", Napi::Function::New(env, components, "connectedComponents"));
   exports.Set("rimDistances", Napi::Function::New(env, distances, "rimDistances"));
   exports.Set("boundaryMap", Napi::Function::New(env, boundary, "boundaryMap"));
   exports.Set("compareLabels", Napi::Function::New(env, compare_labels, "compareLabels"));

@@ -7,7 +7,6 @@
 #include "native/binding/sam2_config.h"
 #include "native/binding/weights.h"
 #include "native/sam2/image_predictor.h"
-#include "native/sam2/stages.h"
 
 namespace vmolmo::binding {
 
@@ -59,11 +58,6 @@ namespace {
 // --- the model
 // ---------------------------------------------------------------------------------------
 
-struct SegmenterState {
-  std::shared_ptr<EngineThread> engine;
-  std::shared_ptr<Slot<Segmenter>> model;
-};
-
 std::vector<ImagePrompt> read_prompts(const Argument& argument) {
   std::vector<ImagePrompt> prompts;
   for (const Argument& item : argument.items()) {
@@ -110,162 +104,108 @@ Napi::Object masks_to_js(Napi::Env env, const std::vector<ImageMasks>& results,
   return object;
 }
 
-class SegmenterHandle : public Handle<SegmenterHandle, SegmenterState> {
- public:
-  static constexpr const char* kName = "Segmenter";
-  using Handle::Handle;
+}  // namespace
 
-  static std::vector<PropertyDescriptor> properties() {
-    return {InstanceMethod<&SegmenterHandle::info_of>("info"),
-            InstanceMethod<&SegmenterHandle::memory>("memory"),
-            InstanceMethod<&SegmenterHandle::encode>("encode"),
-            InstanceMethod<&SegmenterHandle::encode_tensor>("encodeTensor"),
-            InstanceMethod<&SegmenterHandle::run_stage>("runStage"),
-            InstanceMethod<&SegmenterHandle::segment>("segment"),
-            InstanceMethod<&SegmenterHandle::open_video>("openVideo"),
-            InstanceMethod<&SegmenterHandle::dispose>("dispose")};
-  }
+std::vector<SegmenterHandle::PropertyDescriptor> SegmenterHandle::properties() {
+  return {InstanceMethod<&SegmenterHandle::info_of>("info"),
+          InstanceMethod<&SegmenterHandle::memory>("memory"),
+          InstanceMethod<&SegmenterHandle::encode>("encode"),
+          InstanceMethod<&SegmenterHandle::segment>("segment"),
+          InstanceMethod<&SegmenterHandle::open_video>("openVideo"),
+          InstanceMethod<&SegmenterHandle::dispose>("dispose")};
+}
 
-  Napi::Value info_of(const Napi::CallbackInfo& info) {
-    return guarded(info.Env(), [&]() -> Napi::Value {
-      state().engine->check_alive();
-      const SegmenterInfo model = state().model->get()->info();
-      Numbers numbers(info.Env());
-      numbers.set("parameters", model.parameters)
-          .set("weightBytes", model.weight_bytes)
-          .set("workBytes", model.work_bytes)
-          .set("objects", model.objects)
-          .set("threads", model.threads);
-      return numbers.object();
-    });
-  }
+Napi::Value submit_encode(Napi::Env env, const SegmenterState& state, const Argument& options,
+                          Job job, Encode body) {
+  const bool trace = options["trace"].boolean_or(false);
+  job.cancel = cancel_flag(options["cancel"]);
+  job.work = [engine = state.engine, model = state.model, body = std::move(body), trace,
+              cancel = job.cancel]() -> Finish {
+    const auto held = model->get();
+    CallScope call(held->context(), cancel, trace);
+    const auto encoded = body(*held);
+    const auto slot = engine->own(encoded, "image features");
+    return [engine, slot, width = encoded->width, height = encoded->height,
+            outcome = call.outcome()](Napi::Env js) -> Napi::Value {
+      Napi::Object object = outcome.to_js(js);
+      object.Set("features", make_handle<FeaturesHandle>(js, {engine, slot, width, height}));
+      return object;
+    };
+  };
+  return state.engine->submit(env, std::move(job));
+}
 
-  Napi::Value memory(const Napi::CallbackInfo& info) {
-    return submit_memory_use(info, *state().engine, state().model);
-  }
+Napi::Value SegmenterHandle::info_of(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    state().engine->check_alive();
+    const SegmenterInfo model = state().model->get()->info();
+    Numbers numbers(info.Env());
+    numbers.set("parameters", model.parameters)
+        .set("weightBytes", model.weight_bytes)
+        .set("workBytes", model.work_bytes)
+        .set("objects", model.objects)
+        .set("threads", model.threads);
+    return numbers.object();
+  });
+}
 
-  Napi::Value encode(const Napi::CallbackInfo& info) {
-    return guarded(info.Env(), [&]() -> Napi::Value {
-      const Argument options = argument(info, 1, "options");
-      const std::string mode = options["mode"].text_or("video");
-      if (mode != "image" && mode != "video") options["mode"].reject("'image' or 'video'");
-      const auto resize = mode == "image" ? ResizeMode::kImage : ResizeMode::kVideo;
-      Job job;
-      const ops::ImageView image = borrow_image(argument(info, 0, "image"), job.loans);
-      return submit_encode(info.Env(), options, std::move(job), [image, resize](Segmenter& held) {
-        return held.model()->encode(held.context(), image, resize);
-      });
-    });
-  }
+Napi::Value SegmenterHandle::memory(const Napi::CallbackInfo& info) {
+  return submit_memory_use(info, *state().engine, state().model);
+}
 
-  Napi::Value encode_tensor(const Napi::CallbackInfo& info) {
-    return guarded(info.Env(), [&]() -> Napi::Value {
-      constexpr int64_t kMaxSide = 32768;
-      const Argument size = argument(info, 1, "size");
-      const Argument options = argument(info, 2, "options");
-      const int64_t width = size["width"].integer_in(1, kMaxSide);
-      const int64_t height = size["height"].integer_in(1, kMaxSide);
-      const int64_t side = state().model->get()->config().image_size;
-      Job job;
-      const Tensor pixels = borrow_f32(argument(info, 0, "pixels"), {1, 3, side, side}, job.loans);
-      return submit_encode(info.Env(), options, std::move(job),
-                           [pixels, width, height](Segmenter& held) {
-                             const Tensor map = sam2::to_nhwc(held.context(), pixels);
-                             return held.model()->encode(held.context(), map, width, height);
-                           });
-    });
-  }
+Napi::Value SegmenterHandle::encode(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const Argument options = argument(info, 1, "options");
+    const std::string mode = options["mode"].text_or("video");
+    if (mode != "image" && mode != "video") options["mode"].reject("'image' or 'video'");
+    const auto resize = mode == "image" ? ResizeMode::kImage : ResizeMode::kVideo;
+    Job job;
+    const ops::ImageView image = borrow_image(argument(info, 0, "image"), job.loans);
+    return submit_encode(info.Env(), state(), options, std::move(job),
+                         [image, resize](Segmenter& held) {
+                           return held.model()->encode(held.context(), image, resize);
+                         });
+  });
+}
 
-  Napi::Value run_stage(const Napi::CallbackInfo& info) {
-    return guarded(info.Env(), [&]() -> Napi::Value {
-      Job job;
-      job.cancel = cancel_flag(Argument(info.Env().Undefined(), "cancel"));
-      const std::string stage = argument(info, 0, "stage").text();
-      const auto features = features_of(argument(info, 1, "features"), *state().engine);
-      const Tensors inputs = borrow_tensors(argument(info, 2, "inputs"), job.loans);
-      sam2::StageAttributes attributes;
-      const Argument given = argument(info, 3, "attributes");
-      if (given.present()) {
-        const Napi::Array names = given.object().GetPropertyNames();
-        for (uint32_t i = 0; i < names.Length(); ++i) {
-          const std::string name = names.Get(i).ToString().Utf8Value();
-          const Argument value = given[name.c_str()];
-          attributes[name] =
-              value.value().IsBoolean() ? (value.boolean() ? 1.0 : 0.0) : value.number();
-        }
-      }
-      job.work = [model = state().model, features, stage, inputs, attributes,
-                  cancel = job.cancel]() -> Finish {
-        const auto held = model->get();
-        CallScope call(held->context(), cancel);
-        const Tensors out = sam2::run_stage(held->context(), *held->model(), *features->get(),
-                                            stage, inputs, attributes);
-        return [out](Napi::Env env) -> Napi::Value { return to_js(env, out); };
-      };
-      return state().engine->submit(info.Env(), std::move(job));
-    });
-  }
-
-  Napi::Value segment(const Napi::CallbackInfo& info) {
-    return guarded(info.Env(), [&]() -> Napi::Value {
-      const Argument given = argument(info, 2, "options");
-      const SegmentOptions options = read_segment_options(given);
-      const bool trace = given["trace"].boolean_or(false);
-      const auto features = features_of(argument(info, 0, "features"), *state().engine);
-      Job job;
-      job.cancel = cancel_flag(given["cancel"]);
-      job.work = [model = state().model, features, options, trace, cancel = job.cancel,
-                  prompts = read_prompts(argument(info, 1, "prompts"))]() -> Finish {
-        const auto held = model->get();
-        CallScope call(held->context(), cancel, trace);
-        const auto results = std::make_shared<std::vector<ImageMasks>>(sam2::segment_image(
-            held->context(), *held->model(), *features->get(), prompts, options));
-        return [results, outcome = call.outcome()](Napi::Env env) -> Napi::Value {
-          return masks_to_js(env, *results, outcome);
-        };
-      };
-      return state().engine->submit(info.Env(), std::move(job));
-    });
-  }
-
-  Napi::Value open_video(const Napi::CallbackInfo& info) {
-    return guarded(info.Env(), [&]() -> Napi::Value {
-      state().engine->check_alive();
-      const VideoOptions options = read_video_options(argument(info, 0, "options"));
-      auto video = std::make_shared<sam2::VideoPredictor>(state().model->get()->model(), options);
-      return make_handle<VideoHandle>(
-          info.Env(), {state().engine, state().model,
-                       state().engine->own(std::move(video), "segmenter's video session")});
-    });
-  }
-
-  Napi::Value dispose(const Napi::CallbackInfo& info) {
-    return guarded(info.Env(),
-                   [&]() -> Napi::Value { return state().engine->dispose(info.Env()); });
-  }
-
- private:
-  using Encode = std::function<std::shared_ptr<sam2::ImageFeatures>(Segmenter&)>;
-
-  Napi::Value submit_encode(Napi::Env env, const Argument& options, Job job, Encode body) {
-    const bool trace = options["trace"].boolean_or(false);
-    job.cancel = cancel_flag(options["cancel"]);
-    job.work = [engine = state().engine, model = state().model, body = std::move(body), trace,
-                cancel = job.cancel]() -> Finish {
+Napi::Value SegmenterHandle::segment(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const Argument given = argument(info, 2, "options");
+    const SegmentOptions options = read_segment_options(given);
+    const bool trace = given["trace"].boolean_or(false);
+    const auto features = features_of(argument(info, 0, "features"), *state().engine);
+    Job job;
+    job.cancel = cancel_flag(given["cancel"]);
+    job.work = [model = state().model, features, options, trace, cancel = job.cancel,
+                prompts = read_prompts(argument(info, 1, "prompts"))]() -> Finish {
       const auto held = model->get();
       CallScope call(held->context(), cancel, trace);
-      const auto encoded = body(*held);
-      const auto slot = engine->own(encoded, "image features");
-      return [engine, slot, width = encoded->width, height = encoded->height,
-              outcome = call.outcome()](Napi::Env js) -> Napi::Value {
-        Napi::Object object = outcome.to_js(js);
-        object.Set("features", make_handle<FeaturesHandle>(js, {engine, slot, width, height}));
-        return object;
+      const auto results = std::make_shared<std::vector<ImageMasks>>(
+          sam2::segment_image(held->context(), *held->model(), *features->get(), prompts, options));
+      return [results, outcome = call.outcome()](Napi::Env env) -> Napi::Value {
+        return masks_to_js(env, *results, outcome);
       };
     };
-    return state().engine->submit(env, std::move(job));
-  }
-};
+    return state().engine->submit(info.Env(), std::move(job));
+  });
+}
+
+Napi::Value SegmenterHandle::open_video(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    state().engine->check_alive();
+    const VideoOptions options = read_video_options(argument(info, 0, "options"));
+    auto video = std::make_shared<sam2::VideoPredictor>(state().model->get()->model(), options);
+    return make_handle<VideoHandle>(
+        info.Env(), {state().engine, state().model,
+                     state().engine->own(std::move(video), "segmenter's video session")});
+  });
+}
+
+Napi::Value SegmenterHandle::dispose(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value { return state().engine->dispose(info.Env()); });
+}
+
+namespace {
 
 // --- loading
 // -----------------------------------------------------------------------------------------

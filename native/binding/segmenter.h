@@ -37,6 +37,32 @@ class FeaturesHandle : public Handle<FeaturesHandle, FeaturesState> {
 std::shared_ptr<Slot<sam2::ImageFeatures>> features_of(const Argument& argument,
                                                        const EngineThread& engine);
 
+struct SegmenterState {
+  std::shared_ptr<EngineThread> engine;
+  std::shared_ptr<Slot<Segmenter>> model;
+};
+
+// AddonSegmenter.
+class SegmenterHandle : public Handle<SegmenterHandle, SegmenterState> {
+ public:
+  static constexpr const char* kName = "Segmenter";
+  using Handle::Handle;
+
+  static std::vector<PropertyDescriptor> properties();
+
+  Napi::Value info_of(const Napi::CallbackInfo& info);
+  Napi::Value memory(const Napi::CallbackInfo& info);
+  Napi::Value encode(const Napi::CallbackInfo& info);
+  Napi::Value segment(const Napi::CallbackInfo& info);
+  Napi::Value open_video(const Napi::CallbackInfo& info);
+  Napi::Value dispose(const Napi::CallbackInfo& info);
+};
+
+// Encodes on the engine thread of `state`; resolves with {features, times, tensors?}.
+using Encode = std::function<std::shared_ptr<sam2::ImageFeatures>(Segmenter&)>;
+Napi::Value submit_encode(Napi::Env env, const SegmenterState& state, const Argument& options,
+                          Job job, Encode body);
+
 struct VideoState {
   std::shared_ptr<EngineThread> engine;
   std::shared_ptr<Slot<Segmenter>> model;

@@ -94,9 +94,6 @@ t.test('pictures that are none are refused', async t => {
   const moved = data.slice()
   structuredClone(moved.buffer, { transfer: [moved.buffer] })
   await refused({ data: moved }, /detached|bytes/)
-  await t.rejects(async () => model.encodeTensor(new Float32Array(5), FRAME), {
-    code: 'INVALID_ARGUMENT',
-  })
 })
 
 t.test('features belong to the model that made them', async t => {

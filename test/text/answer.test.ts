@@ -1,12 +1,6 @@
 import t from 'tap'
-import {
-  answerTemplate,
-  parseAnswer,
-  parseEvaluationAnswer,
-  parseReferenceAnswer,
-  writeCount,
-  writePoints,
-} from '../../lib/text/answer.js'
+import { answerTemplate, parseAnswer, writeCount, writePoints } from '../../lib/text/answer.js'
+import { parseEvaluationAnswer, parseReferenceAnswer } from '../parity/reference/answer.js'
 import { readTextCases } from './cases.js'
 
 const { parse } = readTextCases()

@@ -1,11 +1,6 @@
 import t from 'tap'
-import {
-  chatTemplate,
-  maxSentenceLength,
-  molmoPromptText,
-  promptText,
-  referencePromptParts,
-} from '../../lib/text/prompt.js'
+import { maxSentenceLength, promptText } from '../../lib/text/prompt.js'
+import { chatTemplate, molmoPromptText, referencePromptParts } from '../parity/reference/prompt.js'
 import { readTextCases } from './cases.js'
 
 const { prompts } = readTextCases()

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { gerund, pointingPrompt } from '../../lib/text/question.js'
+import { gerund, pointingPrompt } from '../parity/reference/question.js'
 import { readTextCases } from './cases.js'
 
 const { questions, gerunds } = readTextCases()

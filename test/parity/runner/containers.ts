@@ -1,4 +1,5 @@
 import type { AddonTensors } from '../../../lib/engine/addon.js'
+import { parityAddon } from '../addon.js'
 import type { EngineOptions } from './engine-options.js'
 import type { GoldenSet } from './golden.js'
 import { Report } from './report.js'
@@ -43,7 +44,8 @@ async function results(set: GoldenSet, engine: EngineOptions, file: string): Pro
     const size = Number(set.config.image_size)
     const first = f32([1, grid, grid], low.slice(0, grid * grid))
     const mask = upsample(first, size, size)
-    const memory = await segmenter.runStage(
+    const memory = await parityAddon().runStage(
+      segmenter,
       'memory_encoder',
       features,
       { mask_logits: { ...mask, shape: [1, 1, size, size] } },

@@ -1,5 +1,5 @@
-import { addon } from '../../../lib/engine/loader.js'
 import { boundaryMap, scoreMasks } from '../../../lib/metrics/masks.js'
+import { parityAddon } from '../addon.js'
 import type { GoldenSet } from './golden.js'
 import { maskAt } from './metrics.js'
 import type { Report, Score } from './report.js'
@@ -50,7 +50,7 @@ function checkBoundaries(set: GoldenSet, report: Report): void {
 function checkDisks(set: GoldenSet, report: Report): void {
   const [radii, columns] = set.expected['disk.halfwidth']!.shape as [number, number]
   const halfWidths = Array.from({ length: radii }, (_, i) => {
-    const { half_widths } = addon().runOp('disk_half_widths', {}, { radius: i + 1 })
+    const { half_widths } = parityAddon().runOp('disk_half_widths', {}, { radius: i + 1 })
     const row = Array.from(half_widths!.data as Int32Array)
     return [...row, ...new Array<number>(columns - row.length).fill(-1)]
   })

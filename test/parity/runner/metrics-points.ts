@@ -1,6 +1,6 @@
 import { POINT_PROTOCOLS, type PointScore, scorePoints } from '../../../lib/metrics/points.js'
 import { scoreVideoPoints } from '../../../lib/metrics/video-points.js'
-import { parseEvaluationAnswer } from '../../../lib/text/answer.js'
+import { parseEvaluationAnswer } from '../reference/answer.js'
 import type { GoldenSet } from './golden.js'
 import { maskAt } from './metrics.js'
 import type { Report, Score } from './report.js'

@@ -1,7 +1,7 @@
 import type { AddonTensor } from '../../../lib/engine/addon.js'
-import { addon } from '../../../lib/engine/loader.js'
 import { Fields } from '../../../lib/hub/fields.js'
 import { molmoConfig } from '../../../lib/hub/molmo-config.js'
+import { parityAddon } from '../addon.js'
 import type { GoldenSet } from './golden.js'
 import { hashImage } from './hash.js'
 import { checkImage } from './pointer.js'
@@ -49,7 +49,7 @@ export function runPreprocess(set: GoldenSet): Report {
   const settings = attributes(set)
   for (const one of set.meta.cases as PreprocessCase[]) runCase(set, report, one, settings)
   if (set.inputs['sweep.width_height']) {
-    const { result } = addon().runOp(
+    const { result } = parityAddon().runOp(
       'molmo_layout',
       { width_height: set.input('sweep.width_height') },
       settings,
@@ -73,7 +73,7 @@ function runCase(
   const bytes = hashImage(image.kind, image.hash_name, width, height)
   checkImage(bytes, Number(set.input(`${name}.image_fnv1a`).data[0]), name)
   const ids = set.meta.prompts?.[prompt_index ?? 0]?.ids ?? []
-  const made = addon().runOp(
+  const made = parityAddon().runOp(
     'molmo_preprocess',
     { image: u8([height, width, 3], bytes), prompt_ids: i32([ids.length], ids) },
     settings,

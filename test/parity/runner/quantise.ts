@@ -1,5 +1,5 @@
 import type { AddonTensor } from '../../../lib/engine/addon.js'
-import { addon } from '../../../lib/engine/loader.js'
+import { parityAddon } from '../addon.js'
 import type { GoldenSet } from './golden.js'
 import { Report } from './report.js'
 import { u8 } from './tensors.js'
@@ -9,9 +9,9 @@ export function runQuantise(set: GoldenSet): Report {
   const report = new Report(set, 'quantise')
   for (const name of Object.keys(set.inputs).filter(name => !name.includes('.'))) {
     const w = set.input(name)
-    const { codes, absmax } = addon().runOp('fp4_codes', { x: w }, {})
+    const { codes, absmax } = parityAddon().runOp('fp4_codes', { x: w }, {})
     const inputs = { w, x: set.input(`${name}.x`) }
-    const { dequant, y } = addon().runOp('quantised_linear', inputs, { format: 'fp4' })
+    const { dequant, y } = parityAddon().runOp('quantised_linear', inputs, { format: 'fp4' })
     report.tensor(`${name}.packed`, packed(codes!.data as Uint8Array))
     report.tensor(`${name}.absmax`, absmax)
     report.tensor(`${name}.dequant`, dequant)

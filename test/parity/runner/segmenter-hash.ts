@@ -4,7 +4,7 @@ import type {
   AddonSegmenter,
   AddonTensors,
 } from '../../../lib/engine/addon.js'
-import { addon } from '../../../lib/engine/loader.js'
+import { parityAddon } from '../addon.js'
 import { derive } from './derived.js'
 import type { EngineOptions } from './engine-options.js'
 import type { GoldenSet } from './golden.js'
@@ -47,7 +47,12 @@ async function encode(set: GoldenSet, segmenter: AddonSegmenter, frame: number) 
     number,
     number,
   ]
-  return segmenter.encodeTensor(pixels(set, frame), { width, height }, { trace: frame === 0 })
+  return parityAddon().encodeTensor(
+    segmenter,
+    pixels(set, frame),
+    { width, height },
+    { trace: frame === 0 },
+  )
 }
 
 /** Some of the generated weights and inputs themselves, to find a wrong generator first. */
@@ -60,7 +65,7 @@ function generated(set: GoldenSet): AddonTensors {
     const shape = shapes(set).get(weight)
     if (!shape) continue
     const { mul = 1, add = 0 } = set.meta.weight_overrides?.[weight] ?? {}
-    const made = addon().runOp(
+    const made = parityAddon().runOp(
       'hash_weights',
       { shape: i32([shape.length], shape) },
       { name: weight, mul, add },

@@ -5,7 +5,7 @@ import type {
   AddonTensor,
   AddonTensors,
 } from '../../../lib/engine/addon.js'
-import { addon } from '../../../lib/engine/loader.js'
+import { parityAddon } from '../addon.js'
 import type { EngineOptions } from './engine-options.js'
 import type { GoldenSet } from './golden.js'
 import { Report } from './report.js'
@@ -124,7 +124,7 @@ function firstMask(masks: AddonTensor): AddonTensor {
 
 /** Bilinear with half-pixel centres, [N, h, w] -> [N, height, width]. */
 export function upsample(logits: AddonTensor, height: number, width: number): AddonTensor {
-  return addon().runOp('resize_bilinear', { x: logits }, { height, width }).out!
+  return parityAddon().runOp('resize_bilinear', { x: logits }, { height, width }).out!
 }
 
 // --- single components -------------------------------------------------------------------------------
@@ -142,7 +142,7 @@ async function components(
     attributes: Record<string, number | boolean> = {},
     rename: Record<string, string> = {},
   ) => {
-    const made = await segmenter.runStage(stage, features, inputs, attributes)
+    const made = await parityAddon().runStage(segmenter, stage, features, inputs, attributes)
     for (const [name, tensor] of Object.entries(made)) {
       actual[prefix ? `${prefix}.${rename[name] ?? name}` : name] = tensor
     }
@@ -256,7 +256,7 @@ function units(set: GoldenSet, actual: AddonTensors): void {
   ) => {
     const x = set.inputs[`unit.${unit}.in`]
     if (!x) return
-    const made = addon().runOp(op, { x }, attributes)
+    const made = parityAddon().runOp(op, { x }, attributes)
     for (const [name, wanted] of Object.entries(rename))
       actual[`unit.${unit}.${wanted}`] = made[name]!
   }
@@ -275,7 +275,7 @@ function units(set: GoldenSet, actual: AddonTensors): void {
   if (rope) {
     const [positions, half] = rope.shape as [number, number]
     const attributes = { grid: Math.sqrt(positions), width: 2 * half, theta: 10000 }
-    const made = addon().runOp('sam2_rope', {}, attributes)
+    const made = parityAddon().runOp('sam2_rope', {}, attributes)
     actual['unit.rope.cos'] = made.cos!
     actual['unit.rope.sin'] = made.sin!
   }

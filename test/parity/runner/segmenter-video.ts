@@ -8,7 +8,7 @@ import type {
   AddonVideoOptions,
 } from '../../../lib/engine/addon.js'
 import { Fields } from '../../../lib/hub/fields.js'
-import { sam2Predictor } from '../../../lib/hub/sam2-config.js'
+import { sam2Predictor } from '../reference/sam2-predictor.js'
 import type { EngineOptions } from './engine-options.js'
 import type { GoldenSet, Json } from './golden.js'
 import { Report } from './report.js'

@@ -1,7 +1,7 @@
 import type { AddonSam2Config, AddonSegmenter, AddonWeights } from '../../../lib/engine/addon.js'
-import { addon } from '../../../lib/engine/loader.js'
 import { Fields } from '../../../lib/hub/fields.js'
 import { sam2Config } from '../../../lib/hub/sam2-config.js'
+import { parityAddon } from '../addon.js'
 import type { EngineOptions } from './engine-options.js'
 import type { GoldenSet } from './golden.js'
 
@@ -22,10 +22,10 @@ export function loadSegmenter(
       : { path: set.file(file) }
   const names =
     weights.path &&
-    addon()
+    parityAddon()
       .listTensors(weights.path)
       .some(({ name }) => name.startsWith('vision_encoder.'))
       ? 'transformers'
       : 'original'
-  return addon().loadSegmenter({ config, weights, names, dtype: 'fp32', ...engine })
+  return parityAddon().loadSegmenter({ config, weights, names, dtype: 'fp32', ...engine })
 }

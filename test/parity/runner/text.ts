@@ -1,14 +1,11 @@
 import { fileURLToPath } from 'node:url'
-import {
-  parseAnswer,
-  parseEvaluationAnswer,
-  parseReferenceAnswer,
-} from '../../../lib/text/answer.js'
-import { chatTemplate, referencePromptParts } from '../../../lib/text/prompt.js'
-import { gerund, pointingPrompt } from '../../../lib/text/question.js'
+import { parseAnswer } from '../../../lib/text/answer.js'
 import { TextTokenizer } from '../../../lib/text/tokenizer.js'
 import { fixtureUrl } from '../../support/fixtures.js'
 import type { TextCases } from '../../text/cases.js'
+import { parseEvaluationAnswer, parseReferenceAnswer } from '../reference/answer.js'
+import { chatTemplate, referencePromptParts } from '../reference/prompt.js'
+import { gerund, pointingPrompt } from '../reference/question.js'
 import type { GoldenSet } from './golden.js'
 import { Report } from './report.js'
 

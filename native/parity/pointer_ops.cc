@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "native/binding/op_registry.h"
 #include "native/molmo/preprocess.h"
 #include "native/molmo/videomolmo.h"
+#include "native/parity/op_registry.h"
 
 namespace vmolmo::binding {
 namespace {

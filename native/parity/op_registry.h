@@ -25,7 +25,7 @@ class Attributes {
   std::map<std::string, Value> values_;
 };
 
-// A unit that golden sets test by name, reached through Addon.runOp:
+// A unit that golden sets test by name, reached through ParityAddon.runOp:
 //   const Operation resize("resize_pillow_bicubic", [](Context& context, const Tensors& in,
 //                                                      const Attributes& attributes) -> Tensors {
 //                                                      ... });

@@ -1,7 +1,7 @@
 // Quantised weights, as golden sets and the benchmark of their error see them.
 
-#include "native/binding/op_registry.h"
 #include "native/ops/linear.h"
+#include "native/parity/op_registry.h"
 #include "native/weights/quantize.h"
 
 namespace vmolmo::binding {

@@ -1,4 +1,4 @@
-#include "native/sam2/stages.h"
+#include "native/parity/sam2_stages.h"
 
 #include <functional>
 

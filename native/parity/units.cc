@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <cmath>
 
-#include "native/binding/op_registry.h"
 #include "native/ops/boundary.h"
 #include "native/ops/elementwise.h"
 #include "native/ops/mask.h"
 #include "native/ops/resize.h"
 #include "native/ops/rope.h"
+#include "native/parity/op_registry.h"
 #include "native/sam2/video_predictor.h"
 #include "native/weights/weight_source.h"
 

@@ -1,4 +1,4 @@
-#include "native/binding/op_registry.h"
+#include "native/parity/op_registry.h"
 
 #include "native/binding/errors.h"
 #include "native/binding/registry.h"
