@@ -9,6 +9,13 @@ import { fileURLToPath } from 'node:url'
 
 // The registry refuses very large tarballs; ours is mostly the embedded models and one binary.
 const MAX_TARBALL_BYTES = 48 * 2 ** 20
+const WANTED = [
+  'dist/lib/index.js',
+  'dist/lib/index.d.ts',
+  'lib/reports/paper.json',
+  'CMakeLists.txt',
+  'LICENSE',
+]
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const run = (command, args, options = {}) =>
@@ -31,7 +38,7 @@ function pack(folder) {
     run('npm', ['pack', '--json', '--pack-destination', folder], { cwd: root }),
   )
   const files = packed.files.map(file => file.path)
-  for (const wanted of ['dist/lib/index.js', 'dist/lib/index.d.ts', 'CMakeLists.txt', 'LICENSE']) {
+  for (const wanted of WANTED) {
     if (!files.includes(wanted)) fail(`the tarball has no ${wanted}`)
   }
   if (!files.some(file => /^prebuilds\/.+\.node$/.test(file))) fail('the tarball has no binary')

@@ -1,6 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import type { KernelRow } from './tables.js'
 
 /** Median and quartiles of repetitions, in milliseconds. */
 export interface Spread {
@@ -53,6 +52,21 @@ export interface RunRow {
   host: string
   /** nvidia-smi's clocks and load before and after, where it is there. */
   state: string[]
+}
+
+/** What the kernel benchmark writes per kernel. */
+export interface KernelRow {
+  name: string
+  medianUs: number
+  lowUs: number
+  highUs: number
+  bytes: number
+  flops: number
+  /** The least time that bytes and operations allow at the measured limits. */
+  floorUs: number
+  bound: 'memory' | 'arithmetic'
+  /** Relative L2 against double precision, on samples. */
+  error: number
 }
 
 export type KernelLine = KernelRow & { kind: 'kernel' }

@@ -1,20 +1,5 @@
-import type { CheckRow, KernelLine, LimitsRow, Row, RunRow, TimeRow } from './results.js'
+import type { CheckRow, KernelLine, KernelRow, LimitsRow, Row, RunRow, TimeRow } from './results.js'
 import { shareOfBandwidth, type Verdict, verdicts } from './targets.js'
-
-/** What the kernel benchmark writes per kernel. */
-export interface KernelRow {
-  name: string
-  medianUs: number
-  lowUs: number
-  highUs: number
-  bytes: number
-  flops: number
-  /** The least time that bytes and operations allow at the measured limits. */
-  floorUs: number
-  bound: 'memory' | 'arithmetic'
-  /** Relative L2 against double precision, on samples. */
-  error: number
-}
 
 function table(head: string[], rows: string[][]): string {
   const line = (cells: string[]) => `| ${cells.join(' | ')} |\n`

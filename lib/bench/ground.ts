@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { VideoMolmo } from '../ground/videomolmo.js'
-import type { BenchOptions, BenchRow } from './run.js'
+import type { BenchOptions, BenchRow } from './rows.js'
 
 /** The clip that comes with the package. */
 export const DEMO_CLIP = fileURLToPath(new URL('../../../assets/demo/clip.mp4', import.meta.url))

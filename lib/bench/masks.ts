@@ -6,7 +6,7 @@ import { groundSettings } from '../ground/options.js'
 import type { GroundResult } from '../ground/result.js'
 import type { FrameSource } from '../video/frame.js'
 import { threadMs } from './js-thread.js'
-import type { BenchOptions, BenchRow } from './run.js'
+import type { BenchOptions, BenchRow } from './rows.js'
 
 const WIDTH = 1920
 const HEIGHT = 1080

@@ -1,7 +1,7 @@
 import { addon } from '../engine/loader.js'
 import { decodeCounts, encodeCounts } from '../formats/rle.js'
 import { type ScoredMask, scoreMasks } from '../metrics/masks.js'
-import { type BenchOptions, type BenchRow, repeat } from './run.js'
+import { type BenchOptions, type BenchRow, repeat } from './rows.js'
 
 const WIDTH = 1920
 const HEIGHT = 1080

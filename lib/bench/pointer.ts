@@ -6,7 +6,7 @@ import { heldBytes } from '../hub/memory.js'
 import { molmoConfig } from '../hub/molmo-config.js'
 import type { Dtype } from '../load/settings.js'
 import { testPicture } from './pictures.js'
-import type { BenchOptions, BenchRow } from './run.js'
+import type { BenchOptions, BenchRow } from './rows.js'
 
 /** VideoMolmo's widths with few blocks and a small vocabulary, so that it fits any machine. */
 function benchConfig(vitBlocks: number, decoderBlocks: number): AddonMolmoConfig {

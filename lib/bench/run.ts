@@ -1,32 +1,14 @@
 import { cpus, totalmem } from 'node:os'
-import { performance } from 'node:perf_hooks'
 import type { Addon } from '../engine/addon.js'
 import { InvalidArgumentError } from '../engine/errors.js'
 import { addon } from '../engine/loader.js'
-import { type DeviceName, DTYPES, type Dtype } from '../load/settings.js'
+import { DTYPES } from '../load/settings.js'
 import { benchGround } from './ground.js'
 import { benchMasks } from './masks.js'
 import { benchMetrics } from './metrics.js'
 import { benchDecode, benchVit } from './pointer.js'
+import type { BenchOptions, BenchRow } from './rows.js'
 import { benchSam2 } from './sam2.js'
-
-export interface BenchOptions {
-  /** 0: one per core. */
-  threads: number
-  rounds: number
-  dtype: Exclude<Dtype, 'stored'>
-  device: DeviceName
-  json?: boolean
-}
-
-/** One measured quantity. */
-export interface BenchRow {
-  name: string
-  /** Milliseconds per repetition. */
-  times: number[]
-  /** What one repetition does, for a rate. */
-  work?: { amount: number; unit: 'GFLOP' | 'GB' | 'frames' }
-}
 
 const RUNNERS = {
   vit: benchVit,
@@ -42,18 +24,6 @@ export const BENCH_DTYPES = DTYPES.filter(dtype => dtype !== 'stored')
 export type BenchName = keyof typeof RUNNERS
 
 export const BENCHMARKS = Object.keys(RUNNERS) as BenchName[]
-
-/** Runs `work` a first time unmeasured, then `rounds` times. */
-export async function repeat(rounds: number, work: () => Promise<unknown>): Promise<number[]> {
-  await work()
-  const times: number[] = []
-  for (let i = 0; i < rounds; i++) {
-    const since = performance.now()
-    await work()
-    times.push(performance.now() - since)
-  }
-  return times
-}
 
 function median(sorted: readonly number[]): number {
   const middle = sorted.length >> 1

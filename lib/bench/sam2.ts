@@ -5,7 +5,7 @@ import { Fields } from '../hub/fields.js'
 import { sam2Config } from '../hub/sam2-config.js'
 import { segmenterDtype } from '../load/settings.js'
 import { testPicture } from './pictures.js'
-import { type BenchOptions, type BenchRow, repeat } from './run.js'
+import { type BenchOptions, type BenchRow, repeat } from './rows.js'
 
 const SIZE = { width: 960, height: 540 }
 

@@ -1,11 +1,6 @@
 import { type Command, Option } from 'commander'
-import {
-  BENCH_DTYPES,
-  BENCHMARKS,
-  type BenchName,
-  type BenchOptions,
-  runBenchmark,
-} from '../bench/run.js'
+import type { BenchOptions } from '../bench/rows.js'
+import { BENCH_DTYPES, BENCHMARKS, type BenchName, runBenchmark } from '../bench/run.js'
 import type { CommandContext } from './context.js'
 import { parseInteger, withJson } from './options.js'
 

@@ -4,7 +4,7 @@ import { type Table, toCsv, toMarkdown } from '../formats/table.js'
 import { meanOf } from '../metrics/statistics.js'
 import { escapeHtml, lineChart, type Series } from './charts.js'
 import { htmlPage, htmlTable } from './html-report.js'
-import { PAPER_TABLES, type PaperSettings } from './paper-settings.js'
+import { type PaperSettings, paperTable } from './paper.js'
 
 /** Figures of one row: the run's and the paper's, by metric. */
 interface RowFigures {
@@ -27,7 +27,7 @@ export interface SweepResult {
 
 /** The paper's entry on this benchmark, else its first. */
 function paperEntry(id: string, title: string): PaperSettings | undefined {
-  const entries = PAPER_TABLES[Number(id)]?.entries ?? []
+  const entries = paperTable(id)?.entries ?? []
   return entries.find(({ benchmark }) => benchmark === title) ?? entries[0]
 }
 
@@ -55,7 +55,7 @@ const METRICS = {
 export function sweepResults(sweep: Sweep): SweepResult[] {
   return sweep.tables.map(table => {
     const entry = paperEntry(table.id, sweep.dataset.title)
-    const columns = PAPER_TABLES[Number(table.id)]?.columns ?? []
+    const columns = paperTable(table.id)?.columns ?? []
     // Percent in the paper, shares here.
     const unit = table.measure === 'time' ? 1 : 100
     const paperOf = (label: string | undefined) => {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 
-const demo = fileURLToPath(new URL('../../lib/evaluate/demo.js', import.meta.url))
+const demo = fileURLToPath(new URL('../../lib/programs/demo.js', import.meta.url))
 
 t.test('the demo writes its outputs and prints its score', async t => {
   const folder = join(t.testdir(), 'out')

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import sharp from 'sharp'
 import t from 'tap'
 import { findClips, readDrawnClip } from '../../lib/datasets/drawn.js'
-import { maskTable, pointTable } from '../../lib/evaluate/report.js'
+import { maskTable, pointTable } from '../../lib/reports/clip-tables.js'
 import {
   groundSentence,
   loadClip,

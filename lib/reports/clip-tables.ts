@@ -1,6 +1,6 @@
+import type { MaskRecord, PointRecord } from '../evaluate/sentence.js'
 import { toMarkdown } from '../formats/table.js'
 import { meanOf } from '../metrics/statistics.js'
-import type { MaskRecord, PointRecord } from './sentence.js'
 
 export const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
   toMarkdown({ head, rows })

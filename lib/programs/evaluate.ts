@@ -6,17 +6,35 @@ import { parseInteger } from '../cli/options.js'
 import { findClips, readDrawnClip } from '../datasets/drawn.js'
 import { openDataset } from '../datasets/open.js'
 import { InvalidArgumentError } from '../engine/errors.js'
+import {
+  type MaskRecord,
+  namedObjects,
+  type PointRecord,
+  STRATEGY_CHOICES,
+} from '../evaluate/sentence.js'
+import { runSweep } from '../evaluate/sweep.js'
+import { PAPER_SWEEP, sweepTables } from '../evaluate/sweep-tables.js'
+import {
+  ClipTrial,
+  defaultSetting,
+  type Setting,
+  type TrialModels,
+  trialModels,
+} from '../evaluate/trial.js'
 import { writeWhole } from '../formats/outputs.js'
 import { TRACKING, type Tracking } from '../ground/clip-segmenter.js'
 import { VideoMolmo } from '../ground/videomolmo.js'
 import { DTYPES, type Dtype } from '../load/settings.js'
 import { meanOf } from '../metrics/statistics.js'
+import {
+  figure,
+  maskFigures,
+  maskTable,
+  pointTable,
+  sweepTable,
+  table,
+} from '../reports/clip-tables.js'
 import { sweepMarkdown } from '../reports/sweep-report.js'
-import { figure, maskFigures, maskTable, pointTable, sweepTable, table } from './report.js'
-import { type MaskRecord, namedObjects, type PointRecord, STRATEGY_CHOICES } from './sentence.js'
-import { runSweep } from './sweep.js'
-import { PAPER_SWEEP, sweepTables } from './sweep-tables.js'
-import { ClipTrial, defaultSetting, type Setting, type TrialModels, trialModels } from './trial.js'
 
 /**
  * Measures models on clips of training/make_clips.py and prints Markdown:
