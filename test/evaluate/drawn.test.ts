@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import sharp from 'sharp'
 import t from 'tap'
 import { findClips, readDrawnClip } from '../../lib/datasets/drawn.js'
-import { maskTable, pointTable } from '../../lib/reports/clip-tables.js'
 import {
   groundSentence,
   loadClip,
@@ -14,6 +13,7 @@ import {
 } from '../../lib/evaluate/sentence.js'
 import { ClipTrial, defaultSetting } from '../../lib/evaluate/trial.js'
 import { encodeLabelPng } from '../../lib/formats/png.js'
+import { maskTable, pointTable } from '../../lib/reports/clip-tables.js'
 import { FakeModels } from '../support/fake-models.js'
 import { center, drawFrame, truth, twoBoxes } from '../support/scene.js'
 
