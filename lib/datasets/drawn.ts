@@ -1,9 +1,9 @@
 import { readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { DatasetError } from '../engine/errors.js'
+import type { JsonValue } from '../json/value.js'
 import type { Dataset, Expression, LabelMap, ObjectMasks, Sequence } from './dataset.js'
-import { Fields } from './fields.js'
-import { checkSize, listStems, readJson, readLabelFile, remembered } from './files.js'
+import { checkSize, listStems, readJsonFile, readLabelFile, remembered } from './files.js'
 import type { Problems } from './problems.js'
 
 /** The pixels of some objects of a label map; object o has label o + 1. */
@@ -15,7 +15,7 @@ function named(labels: LabelMap, objects: readonly number[]): ObjectMasks {
 /** Objects by the identity of the sentence: several sentences may have one text. */
 type Named = Map<string, readonly number[]>
 
-function readQueries(fields: Fields, frames: readonly string[]): [Expression[], Named] {
+function readQueries(fields: JsonValue, frames: readonly string[]): [Expression[], Named] {
   const objects: Named = new Map()
   const expressions = fields.at('queries').items()
   const list = expressions.map((query, i): Expression => {
@@ -42,7 +42,7 @@ function readQueries(fields: Fields, frames: readonly string[]): [Expression[], 
  */
 export async function readDrawnClip(folder: string): Promise<Sequence> {
   const path = join(folder, 'clip.json')
-  const fields = new Fields(path, await readJson(path))
+  const fields = await readJsonFile(path)
   const size = { width: fields.at('width').number(), height: fields.at('height').number() }
   const frames = (await listStems(join(folder, 'frames'), ['.png'])) ?? []
   const count = fields.at('frames').number()

@@ -1,13 +1,13 @@
 import { join } from 'node:path'
 import { DatasetError } from '../engine/errors.js'
-import { Fields, plainKey } from './fields.js'
-import { readJson } from './files.js'
+import type { JsonValue } from '../json/value.js'
+import { plainKey, readJsonFile } from './files.js'
 import type { Problems } from './problems.js'
 
 /** One video of a meta_expressions.json. */
 export interface ListedVideo {
   id: string
-  fields: Fields
+  fields: JsonValue
   frames: string[]
   expressions: ListedExpression[]
 }
@@ -15,10 +15,10 @@ export interface ListedVideo {
 export interface ListedExpression {
   id: string
   text: string
-  fields: Fields
+  fields: JsonValue
 }
 
-function readVideo(path: string, id: string, fields: Fields): ListedVideo {
+function readVideo(path: string, id: string, fields: JsonValue): ListedVideo {
   const expressions = fields.at('expressions').members()
   return {
     id: plainKey(path, id),
@@ -39,9 +39,9 @@ function readVideo(path: string, id: string, fields: Fields): ListedVideo {
 export async function readExpressionFile(
   path: string,
   problems: Problems,
-  parse: (path: string, id: string, fields: Fields) => ListedVideo = readVideo,
+  parse: (path: string, id: string, fields: JsonValue) => ListedVideo = readVideo,
 ): Promise<ListedVideo[]> {
-  const videos = new Fields(path, await readJson(path)).at('videos').members()
+  const videos = (await readJsonFile(path)).at('videos').members()
   return videos.flatMap(([id, fields]) => {
     try {
       return [parse(path, id, fields)]

@@ -3,6 +3,9 @@ import { join } from 'node:path'
 import { DatasetError, DecodeError } from '../engine/errors.js'
 import { decodeLabels, decodeMaskPng, type MaskImage } from '../formats/mask-png.js'
 import type { LabelImage } from '../formats/png.js'
+import { datasetFault } from '../json/faults.js'
+import { parseJson } from '../json/read.js'
+import { JsonValue } from '../json/value.js'
 
 /**
  * Reads a file that has to be there.
@@ -19,14 +22,14 @@ export async function readPresent(path: string): Promise<Buffer> {
 
 const reason = (cause: unknown) => (cause as NodeJS.ErrnoException).code ?? String(cause)
 
-export async function readJson(path: string): Promise<unknown> {
-  const text = (await readPresent(path)).toString('utf8')
-  try {
-    return JSON.parse(text)
-  } catch (cause) {
-    throw new DatasetError('corrupt', path, `not JSON: ${(cause as Error).message}`, { cause })
-  }
+/** @throws DATASET_INVALID: missing or corrupt. */
+export async function readJsonFile(path: string): Promise<JsonValue> {
+  return parseJson((await readPresent(path)).toString('utf8'), path, datasetFault)
 }
+
+/** A member's key that becomes part of a path. */
+export const plainKey = (path: string, key: string): string =>
+  new JsonValue(path, key, datasetFault, `the name ${JSON.stringify(key)}`).fileName()
 
 /** Names in a folder, sorted as plain strings; null if there is no such folder. */
 export async function listFolder(path: string): Promise<string[] | null> {

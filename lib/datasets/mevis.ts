@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import { DatasetError, InvalidArgumentError } from '../engine/errors.js'
 import { decodeRle } from '../formats/rle.js'
+import type { JsonValue } from '../json/value.js'
 import type { Dataset, Expression, ObjectMasks, Sequence } from './dataset.js'
 import { type ListedVideo, listedPictures, readExpressionFile } from './expressions.js'
-import { Fields } from './fields.js'
-import { listFolder, readJson } from './files.js'
+import { listFolder, readJsonFile } from './files.js'
 import type { Problems } from './problems.js'
 
 type Counts = { size: [number, number]; counts: string | number[] } | null
@@ -12,11 +12,11 @@ type Counts = { size: [number, number]; counts: string | number[] } | null
 /** mask_dict.json: per annotation a mask or null for every frame, in the order of their names. */
 class MaskDict {
   readonly #path: string
-  readonly #entries: Fields
+  readonly #entries: JsonValue
 
-  constructor(path: string, value: unknown) {
-    this.#path = path
-    this.#entries = new Fields(path, value)
+  constructor(entries: JsonValue) {
+    this.#path = entries.path
+    this.#entries = entries
   }
 
   /** Size of a sequence's masks: that of the first mask that is there. */
@@ -29,7 +29,7 @@ class MaskDict {
     return null
   }
 
-  #size(item: Fields): [number, number] {
+  #size(item: JsonValue): [number, number] {
     const [height, width] = item.at('size').items()
     return [height?.number() ?? 0, width?.number() ?? 0]
   }
@@ -101,7 +101,7 @@ export async function readMevis(root: string, split: string, problems: Problems)
   const folder = join(root, split)
   const dict = join(folder, 'mask_dict.json')
   const scored = (await listFolder(folder))?.includes('mask_dict.json') ?? false
-  const masks = scored ? new MaskDict(dict, await readJson(dict)) : null
+  const masks = scored ? new MaskDict(await readJsonFile(dict)) : null
   const videos = await readExpressionFile(join(folder, 'meta_expressions.json'), problems)
   const sequences = videos.map((video): Sequence => {
     const { id, frames } = video

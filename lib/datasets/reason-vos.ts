@@ -1,12 +1,12 @@
 import { join } from 'node:path'
+import type { JsonValue } from '../json/value.js'
 import type { Dataset, Expression, Sequence } from './dataset.js'
 import { type ListedVideo, listedPictures, readExpressionFile } from './expressions.js'
-import { type Fields, plainKey } from './fields.js'
-import { listStems, readMaskFile } from './files.js'
+import { listStems, plainKey, readMaskFile } from './files.js'
 import type { Problems } from './problems.js'
 
 /** Sentences are a list here, each with its own object and number. */
-function readVideo(path: string, id: string, fields: Fields): ListedVideo {
+function readVideo(path: string, id: string, fields: JsonValue): ListedVideo {
   const expressions = fields
     .at('expressions')
     .items()

@@ -4,8 +4,14 @@ import { checkOptions } from '../options/check.js'
 import { IMAGE_ENDINGS } from '../video/images.js'
 import type { Dataset, Expression, ObjectMasks, Sequence } from './dataset.js'
 import { type ListedVideo, readExpressionFile } from './expressions.js'
-import { Fields, plainKey } from './fields.js'
-import { listFolder, readJson, readLabelFile, readMaskFile, stemsOf } from './files.js'
+import {
+  listFolder,
+  plainKey,
+  readJsonFile,
+  readLabelFile,
+  readMaskFile,
+  stemsOf,
+} from './files.js'
 import type { Problems } from './problems.js'
 import { objectOf } from './ref-davis.js'
 
@@ -34,7 +40,7 @@ const NAMES: VposNames = {
 async function readNames(root: string): Promise<VposNames> {
   if (!(await listFolder(root))?.includes('vpos.json')) return NAMES
   const path = join(root, 'vpos.json')
-  const fields = new Fields(path, await readJson(path))
+  const fields = await readJsonFile(path)
   checkOptions<Partial<VposNames>>(NAMES, fields.value as Partial<VposNames>, path)
   const given = Object.keys(NAMES).filter(key => fields.at(key).present)
   return { ...NAMES, ...Object.fromEntries(given.map(key => [key, fields.at(key).fileName()])) }
@@ -64,7 +70,7 @@ async function readCaptions(
     return new Map(videos.map(video => [video.id, captionsOf(video)]))
   }
   const path = join(folder, names.captions)
-  const clips = new Fields(path, await readJson(path)).members()
+  const clips = (await readJsonFile(path)).members()
   return new Map(
     clips.map(([clip, value]) => {
       const list = value.isList ? value.items() : [value]

@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { dirname, extname, join } from 'node:path'
 import type { AddonMolmoConfig, AddonNameScheme, AddonSam2Config } from '../engine/addon.js'
 import {
@@ -8,6 +8,8 @@ import {
   UnsupportedModelError,
 } from '../engine/errors.js'
 import { addon } from '../engine/loader.js'
+import { checkpointFault } from '../json/faults.js'
+import { readJson } from '../json/read.js'
 import { Fields } from './fields.js'
 import { molmoConfig } from './molmo-config.js'
 import { sam2Config } from './sam2-config.js'
@@ -84,18 +86,8 @@ async function hasWeights(folder: string): Promise<boolean> {
 /** A JSON file as fields; undefined when it does not exist. */
 async function readFields(folder: string, name: string): Promise<Fields | undefined> {
   const path = join(folder, name)
-  const text = await readFile(path, 'utf8').catch(() => undefined)
-  if (text === undefined) return undefined
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (cause) {
-    throw new CheckpointError(`${path}: not valid JSON: ${(cause as Error).message}`, { cause })
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new CheckpointError(`${path}: must hold a JSON object`)
-  }
-  return new Fields(value as Record<string, unknown>, path)
+  const json = await readJson(path, checkpointFault)
+  return json && new Fields(json.object(), path)
 }
 
 function listFiles(folder: string, weights: string): Files {

@@ -1,7 +1,8 @@
-import { Fields } from '../datasets/fields.js'
 import type { CocoRle } from '../formats/rle.js'
 import { rleArea, rleBox } from '../formats/rle-algebra.js'
 import { polygonsToRle } from '../formats/rle-polygons.js'
+import { datasetFault } from '../json/faults.js'
+import { JsonValue } from '../json/value.js'
 import {
   fileNamesOf,
   type LabelledClip,
@@ -11,29 +12,28 @@ import {
   lengthOf,
   readRle,
   UNNAMED,
-  wholeNumber,
 } from './labels.js'
 
 /** Category names by id. */
-function categories(root: Fields): Map<number, string> {
+function categories(root: JsonValue): Map<number, string> {
   const list = root.at('categories').items()
-  return new Map(list.map(item => [wholeNumber(item.at('id')), item.at('name').string()]))
+  return new Map(list.map(item => [item.at('id').integer(), item.at('name').string()]))
 }
 
-function byOwner(annotations: readonly Fields[], key: string): Map<number, Fields[]> {
-  const groups = new Map<number, Fields[]>()
+function byOwner(annotations: readonly JsonValue[], key: string): Map<number, JsonValue[]> {
+  const groups = new Map<number, JsonValue[]>()
   for (const annotation of annotations) {
-    const owner = wholeNumber(annotation.at(key))
+    const owner = annotation.at(key).integer()
     groups.set(owner, [...(groups.get(owner) ?? []), annotation])
   }
   return groups
 }
 
 /** Objects keep the number that `track_id` gives them, if all have one; else they are counted. */
-function numbered(annotations: readonly Fields[], names: Map<number, string>): LabelledObject[] {
+function numbered(annotations: readonly JsonValue[], names: Map<number, string>): LabelledObject[] {
   const tracks = annotations
     .map(annotation => annotation.at('track_id'))
-    .flatMap(track => (track.present ? [wholeNumber(track, 1)] : []))
+    .flatMap(track => (track.present ? [track.integer(1)] : []))
   const named = new Set(tracks).size === annotations.length
   return annotations.map((annotation, i) => {
     const category = annotation.at('category_id')
@@ -42,20 +42,24 @@ function numbered(annotations: readonly Fields[], names: Map<number, string>): L
   })
 }
 
-const size = (owner: Fields) => ({
-  width: wholeNumber(owner.at('width'), 1),
-  height: wholeNumber(owner.at('height'), 1),
+const size = (owner: JsonValue) => ({
+  width: owner.at('width').integer(1),
+  height: owner.at('height').integer(1),
 })
 
 interface Owned {
-  owner: Fields
-  annotations: readonly Fields[]
+  owner: JsonValue
+  annotations: readonly JsonValue[]
   names: Map<number, string>
   path: string
 }
 
 /** Run lengths, or polygons as lists of x, y, x, y, ... */
-function readSegmentation(field: Fields, { width, height }: LabelledClip, path: string): CocoRle {
+function readSegmentation(
+  field: JsonValue,
+  { width, height }: LabelledClip,
+  path: string,
+): CocoRle {
   if (!field.isList) return readRle(field, width, height, path)
   const parts = field.items().map(part => part.items().map(side => side.number()))
   try {
@@ -110,14 +114,14 @@ function readVideo({ owner, annotations, names, path }: Owned): LabelledClip {
  * @throws DATASET_INVALID (corrupt) naming the file and the place in it.
  */
 export function readCoco(value: unknown, path: string): LabelledClip[] {
-  const root = new Fields(path, value)
+  const root = new JsonValue(path, value, datasetFault)
   const isVideo = root.at('videos').present
   const owners = root.at(isVideo ? 'videos' : 'images').items()
   const key = isVideo ? 'video_id' : 'image_id'
   const annotations = root.at('annotations').items()
   const names = categories(root)
   const groups = byOwner(annotations, key)
-  const ids = owners.map(owner => wholeNumber(owner.at('id')))
+  const ids = owners.map(owner => owner.at('id').integer())
   const known = new Set(ids)
   for (const annotation of annotations) {
     const id = annotation.at(key)

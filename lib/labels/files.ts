@@ -1,6 +1,6 @@
 import { mkdir, readFile } from 'node:fs/promises'
 import { extname, join } from 'node:path'
-import { readJson } from '../datasets/files.js'
+import { readJsonFile } from '../datasets/files.js'
 import { DatasetError } from '../engine/errors.js'
 import { writeWhole } from '../formats/outputs.js'
 import { checkOptions } from '../options/check.js'
@@ -35,7 +35,7 @@ export async function readLabelFile(path: string): Promise<LabelledClip[]> {
       'expected labels as .json (COCO, Label Studio) or .xml (CVAT)',
     )
   }
-  const value = await readJson(path)
+  const { value } = await readJsonFile(path)
   return Array.isArray(value) ? readLabelStudio(value, path) : readCoco(value, path)
 }
 

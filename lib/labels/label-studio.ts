@@ -1,6 +1,7 @@
 import { parse } from 'node:path'
-import { Fields } from '../datasets/fields.js'
 import { type Box, Mask } from '../formats/mask.js'
+import { datasetFault } from '../json/faults.js'
+import { JsonValue } from '../json/value.js'
 import { checkOptions, type OptionNames } from '../options/check.js'
 import {
   type LabelledClip,
@@ -9,7 +10,6 @@ import {
   lengthOf,
   masksOf,
   UNNAMED,
-  wholeNumber,
 } from './labels.js'
 
 /** A box in percent of the frame; frames count from 1, times are seconds. */
@@ -117,7 +117,7 @@ function regionOf(
 }
 
 /** The regions that people made; where nobody has, those that were predicted. */
-function regionsOf(task: Fields): Fields[] {
+function regionsOf(task: JsonValue): JsonValue[] {
   for (const key of ['annotations', 'predictions']) {
     const lists = task.at(key).present ? task.at(key).items() : []
     const first = lists.find(list => list.at('was_cancelled').value !== true)
@@ -129,7 +129,7 @@ function regionsOf(task: Fields): Fields[] {
 }
 
 /** Boxes of a region by frame from 0, those between two keyframes interpolated. */
-function boxesOf(region: Fields): Map<number, Omit<Keyframe, 'time' | 'frame'>> {
+function boxesOf(region: JsonValue): Map<number, Omit<Keyframe, 'time' | 'frame'>> {
   const sequence = region.at('value').at('sequence').items().map(readKeyframe)
   sequence.sort((a, b) => a.frame - b.frame)
   const boxes = new Map<number, Omit<Keyframe, 'time' | 'frame'>>()
@@ -147,13 +147,13 @@ function boxesOf(region: Fields): Map<number, Omit<Keyframe, 'time' | 'frame'>> 
   return boxes
 }
 
-function readKeyframe(item: Fields): Omit<Keyframe, 'time'> {
+function readKeyframe(item: JsonValue): Omit<Keyframe, 'time'> {
   const number = (key: string) => item.at(key).number()
   const rotation = item.at('rotation').present ? number('rotation') : 0
   if (rotation !== 0) item.at('rotation').fail('boxes without rotation')
   const enabled = item.at('enabled').present ? item.at('enabled').boolean() : true
   const [x, y, width, height] = [number('x'), number('y'), number('width'), number('height')]
-  return { frame: wholeNumber(item.at('frame'), 1), x, y, width, height, rotation, enabled }
+  return { frame: item.at('frame').integer(1), x, y, width, height, rotation, enabled }
 }
 
 function between<B extends { x: number; y: number; width: number; height: number }>(
@@ -191,15 +191,15 @@ function fill(box: { x: number; y: number; width: number; height: number }, clip
  * @throws DATASET_INVALID (corrupt) naming the file and the place in it.
  */
 export function readLabelStudio(value: unknown, path: string): LabelledClip[] {
-  return new Fields(path, value).items().map(readTask)
+  return new JsonValue(path, value, datasetFault).items().map(readTask)
 }
 
-function readTask(task: Fields): LabelledClip {
+function readTask(task: JsonValue): LabelledClip {
   const regions = regionsOf(task)
   const name = parse(task.at('data').at('video').string()).name
   if (regions.length === 0) task.fail('at least one video box')
-  const width = wholeNumber(regions[0]!.at('original_width'), 1)
-  const height = wholeNumber(regions[0]!.at('original_height'), 1)
+  const width = regions[0]!.at('original_width').integer(1)
+  const height = regions[0]!.at('original_height').integer(1)
   const ids = regions.map(region => Number(/^object-(\d+)$/.exec(region.at('id').string())?.[1]))
   const kept = ids.every(id => id > 0) && new Set(ids).size === ids.length
   const objects = regions.map((region, i) => {
@@ -216,7 +216,7 @@ function readTask(task: Fields): LabelledClip {
     }
   }
   const length = regions[0]!.at('value').at('framesCount')
-  const frameCount = length.present ? wholeNumber(length) : 0
+  const frameCount = length.present ? length.integer() : 0
   const ordered = [...frames.values()].sort((a, b) => a.frameIndex - b.frameIndex)
   return { ...clip, frameCount, frames: ordered }
 }

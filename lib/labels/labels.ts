@@ -1,8 +1,8 @@
-import type { Fields } from '../datasets/fields.js'
 import { DatasetError } from '../engine/errors.js'
 import { Mask } from '../formats/mask.js'
 import { type CocoRle, decodeRle, expandCounts } from '../formats/rle.js'
 import { mergeRles } from '../formats/rle-algebra.js'
+import type { JsonValue } from '../json/value.js'
 
 /** An object's mask in one frame. */
 export interface LabelledMask {
@@ -70,20 +70,12 @@ export function masksOf(clip: LabelledClip, objectId: number): Map<number, Mask>
   return masks
 }
 
-/** A side of a frame or another whole number of at least `least`. */
-export function wholeNumber(field: Fields, least = 0): number {
-  const value = field.number()
-  return Number.isSafeInteger(value) && value >= least
-    ? value
-    : field.fail(`a whole number of at least ${least}`)
-}
-
 /**
  * Reads COCO run lengths, compressed or as a plain list, and gives them in the canonical form.
  *
  * @throws DATASET_INVALID unless they have the frame's size and add up to it.
  */
-export function readRle(field: Fields, width: number, height: number, path: string): CocoRle {
+export function readRle(field: JsonValue, width: number, height: number, path: string): CocoRle {
   const size = field
     .at('size')
     .items()
@@ -92,7 +84,7 @@ export function readRle(field: Fields, width: number, height: number, path: stri
     field.at('size').fail(`[${height}, ${width}], the frame's height and width`)
   }
   const counts = field.at('counts')
-  const list = counts.isList ? counts.items().map(count => wholeNumber(count)) : counts.string()
+  const list = counts.isList ? counts.items().map(count => count.integer()) : counts.string()
   try {
     const runs = typeof list === 'string' ? expandCounts(list) : list
     return mergeRles([{ size: [height, width], counts: runs }])

@@ -1,7 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { join, parse } from 'node:path'
-import { Fields } from '../datasets/fields.js'
-import { listFolder, readJson } from '../datasets/files.js'
+import { listFolder, readJsonFile } from '../datasets/files.js'
 import { DatasetError, InvalidArgumentError } from '../engine/errors.js'
 import { writeWhole } from '../formats/outputs.js'
 import { encodeLabelPng } from '../formats/png.js'
@@ -33,7 +32,7 @@ export async function readYoutubeVos(
   picturesOf: (clip: string) => Promise<readonly string[] | null> = async () => null,
 ): Promise<LabelledClip[]> {
   const path = join(folder, META)
-  const videos = new Fields(path, await readJson(path)).at('videos').members()
+  const videos = (await readJsonFile(path)).at('videos').members()
   const clips: LabelledClip[] = []
   for (const [name, video] of videos) {
     const masks = join(folder, 'Annotations', name)

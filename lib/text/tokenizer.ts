@@ -1,7 +1,8 @@
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Tokenizer } from '@huggingface/tokenizers'
 import { CheckpointError, ModelNotFoundError } from '../engine/errors.js'
+import { checkpointFault } from '../json/faults.js'
+import { readJson } from '../json/read.js'
 
 /** What the model's configuration says about ids; the tokenizer has to agree with it. */
 export interface ExpectedIds {
@@ -61,10 +62,10 @@ export class TextTokenizer {
    */
   static async load(folders: string[], expected?: ExpectedIds): Promise<TextTokenizer> {
     for (const folder of folders) {
-      const json = await readJson(join(folder, 'tokenizer.json'))
+      const json = await readJson(join(folder, 'tokenizer.json'), checkpointFault)
       if (json === undefined) continue
-      const config = (await readJson(join(folder, 'tokenizer_config.json'))) ?? {}
-      return TextTokenizer.from(json, config, expected, folder)
+      const config = await readJson(join(folder, 'tokenizer_config.json'), checkpointFault)
+      return TextTokenizer.from(json.value, config?.value ?? {}, expected, folder)
     }
     throw new ModelNotFoundError(
       `There is no tokenizer.json in ${folders.map(folder => `"${folder}"`).join(' or ')}; ` +
@@ -184,22 +185,6 @@ function checkTokenizerJson(json: unknown, origin: string): TokenizerJson {
     throw new CheckpointError(`${origin}: tokenizer.json has tokens without an integer id.`)
   }
   return json as TokenizerJson
-}
-
-/** undefined when the file does not exist. */
-async function readJson(path: string): Promise<unknown> {
-  let text: string
-  try {
-    text = await readFile(path, 'utf8')
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw new CheckpointError(`${path} cannot be read (${messageOf(cause)}).`, { cause })
-  }
-  try {
-    return JSON.parse(text)
-  } catch (cause) {
-    throw new CheckpointError(`${path} is no valid JSON (${messageOf(cause)}).`, { cause })
-  }
 }
 
 function messageOf(cause: unknown): string {

@@ -171,7 +171,7 @@ const broken: Broken[] = [
     file: 'meta_expressions/valid/meta_expressions.json',
     content: '{"videos": {',
     fault: 'corrupt',
-    message: /not JSON/,
+    message: /expected JSON, got /,
   },
   {
     name: 'ref-youtube-vos',
