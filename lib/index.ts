@@ -23,6 +23,7 @@ export {
   InternalError,
   InvalidArgumentError,
   ModelNotFoundError,
+  NotInstalledError,
   OutOfMemoryError,
   UnsupportedModelError,
   VideoMolmoError,

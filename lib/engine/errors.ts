@@ -5,6 +5,7 @@ export type ErrorCode =
   | 'UNSUPPORTED_MODEL'
   | 'OUT_OF_MEMORY'
   | 'DEVICE_UNAVAILABLE'
+  | 'NOT_INSTALLED'
   | 'INVALID_ARGUMENT'
   | 'DECODE_FAILED'
   | 'DATASET_INVALID'
@@ -53,6 +54,13 @@ export class OutOfMemoryError extends VideoMolmoError {
 export class DeviceUnavailableError extends VideoMolmoError {
   constructor(message: string, options?: { cause?: unknown }) {
     super('DEVICE_UNAVAILABLE', message, options)
+  }
+}
+
+/** The native engine, or the package that reads videos, is not there for this platform. */
+export class NotInstalledError extends VideoMolmoError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('NOT_INSTALLED', message, options)
   }
 }
 

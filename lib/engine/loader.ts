@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import type { Addon } from './addon.js'
-import { VideoMolmoError } from './errors.js'
+import { NotInstalledError } from './errors.js'
 
 // This file runs from dist/lib/engine.
 const root = fileURLToPath(new URL('../../..', import.meta.url))
@@ -19,6 +19,8 @@ function libc(): string {
 /**
  * The native engine: the build of this checkout (build/Release) or else the one that came with the
  * package (prebuilds/). Loaded once per thread.
+ *
+ * @throws NOT_INSTALLED where there is neither for this platform.
  */
 export function addon(): Addon {
   if (loaded) return loaded
@@ -30,8 +32,7 @@ export function addon(): Addon {
   } catch (cause) {
     const platform = `${process.platform}-${process.arch}${libc()}, Node ${process.versions.node}`
     const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause)
-    throw new VideoMolmoError(
-      'INTERNAL',
+    throw new NotInstalledError(
       `The native engine could not be loaded (${platform}); build/Release and prebuilds/ in ${root} ` +
         `were tried: ${reason}. Build it there with "npm run build:native" (needs cmake-js).`,
       { cause },

@@ -1,4 +1,4 @@
-import { DecodeError } from '../engine/errors.js'
+import { NotInstalledError } from '../engine/errors.js'
 
 /**
  * The one door to FFmpeg. Only the low-level part of node-av is used: its higher layers are written
@@ -16,14 +16,14 @@ async function load(): Promise<Libav> {
 
 let loaded: Promise<Libav> | undefined
 
-/** @throws DECODE_FAILED when node-av has no binary for this platform. */
+/** @throws NOT_INSTALLED when node-av is not there or has no binary for this platform. */
 export async function libav(): Promise<Libav> {
   loaded ??= load()
   try {
     return await loaded
   } catch (cause) {
     loaded = undefined
-    throw new DecodeError(
+    throw new NotInstalledError(
       `video files need the package node-av with its binary for ${process.platform}-${process.arch}, which failed to load: ${(cause as Error).message}`,
       { cause },
     )
