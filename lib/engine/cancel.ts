@@ -1,9 +1,16 @@
 import type { AddonCancel } from './addon.js'
-import { AbortedError, typed } from './errors.js'
+import { AbortedError, InvalidArgumentError, typed } from './errors.js'
 import { addon } from './loader.js'
 
-/** Throws ABORTED when the signal has fired. */
+/** @throws INVALID_ARGUMENT for what callers in JavaScript may give instead of a signal. */
+export function checkSignal(signal: AbortSignal | undefined): void {
+  if (signal === undefined || signal instanceof AbortSignal) return
+  throw new InvalidArgumentError(`signal must be an AbortSignal, got ${String(signal)}`)
+}
+
+/** @throws ABORTED when the signal has fired, INVALID_ARGUMENT when it is none. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
+  checkSignal(signal)
   if (signal?.aborted) throw new AbortedError(undefined, { cause: signal.reason })
 }
 

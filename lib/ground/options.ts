@@ -1,3 +1,4 @@
+import { checkSignal } from '../engine/cancel.js'
 import { InvalidArgumentError } from '../engine/errors.js'
 import type { FusionStrategy } from '../engine/public-types.js'
 import type { OptionNames } from '../options/check.js'
@@ -123,9 +124,7 @@ export function pointSettings(
 ): PointSettings {
   const most = Number.MAX_SAFE_INTEGER
   const { signal, keyframeBatch } = options
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw new InvalidArgumentError('signal must be an AbortSignal')
-  }
+  checkSignal(signal)
   return {
     keyframeEvery: integer('keyframeEvery', options.keyframeEvery ?? keyframeEvery, 1, most),
     contextFrames: integer(

@@ -1,4 +1,4 @@
-import { onAbort } from '../engine/cancel.js'
+import { checkSignal, onAbort } from '../engine/cancel.js'
 import { AbortedError, DisposedError, InvalidArgumentError } from '../engine/errors.js'
 import type { OptionNames } from '../options/check.js'
 import type { FrameSource } from '../video/frame.js'
@@ -54,6 +54,7 @@ export class GroundSession implements AsyncIterable<GroundResult> {
     if (!Number.isInteger(queueSize) || queueSize < 1) {
       throw new InvalidArgumentError(`queueSize must be an integer of at least 1, got ${queueSize}`)
     }
+    checkSignal(signal)
     this.#run = run
     this.#queueSize = queueSize
     this.#renew()

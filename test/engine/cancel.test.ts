@@ -72,6 +72,20 @@ t.test('what is thrown before there is a promise is a typed error too', async t 
   )
 })
 
+t.test('a signal must be one', async t => {
+  const refused = { code: 'INVALID_ARGUMENT', message: /signal must be an AbortSignal, got stop/ }
+  const signal = 'stop' as unknown as AbortSignal
+  await t.rejects(Pointer.load(undefined, { signal }), refused)
+  await t.rejects(Segmenter.load(undefined, { signal }), refused)
+  await using vm = await VideoMolmo.load()
+  await t.rejects(vm.ground(clip, 'the red box', { signal }).next(), refused)
+  await t.rejects(vm.count(clip, 'the red box', { signal }), refused)
+  t.throws(() => vm.openSession('the red box', { signal }), refused)
+  await t.rejects(vm.segmenter.encode(clip[0]!, { signal }), refused)
+  using video = await vm.segmenter.openVideo(clip)
+  await t.rejects(video.addPoints(0, 1, [[5, 5]], undefined, { signal }), refused)
+})
+
 t.test('work ends with the call that started it', t => {
   const controller = new AbortController()
   const ended = workSignal(controller.signal)
