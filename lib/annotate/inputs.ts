@@ -1,11 +1,12 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Problems } from '../datasets/problems.js'
 import { DatasetError, InvalidArgumentError } from '../engine/errors.js'
 import { readLabelFile } from '../labels/files.js'
 import { readLabelFolder } from '../labels/folder.js'
 import type { LabelledClip } from '../labels/labels.js'
 import { isYoutubeVos, readYoutubeVos } from '../labels/youtube-vos.js'
-import type { FrameSource } from '../video/frame.js'
+import type { ClipOptions, FrameSource } from '../video/frame.js'
 import { listImages, openImageFiles } from '../video/images.js'
 import { openClip } from '../video/source.js'
 
@@ -32,31 +33,52 @@ async function isFolder(path: string): Promise<boolean> {
  * PNGs, or a folder of such folders, one per clip.
  * @param frames a video file, a picture or a folder of pictures; for several clips the folder in
  * which their names are found.
+ * @param problems where faults of labels go.
+ * @param clip how the frames are read.
  * @throws DATASET_INVALID naming the file, INVALID_ARGUMENT for labels and frames that do not fit.
  */
-export async function openLabelled(masks: string, frames: string): Promise<LabelledSource[]> {
-  if (!(await isFolder(masks))) return openFile(masks, frames)
-  if (await isYoutubeVos(masks)) return openYoutubeVos(masks, frames)
+export async function openLabelled(
+  masks: string,
+  frames: string,
+  problems = new Problems(),
+  clip: ClipOptions = {},
+): Promise<LabelledSource[]> {
+  const inputs = { problems, clip }
+  if (!(await isFolder(masks))) return openFile(masks, frames, inputs)
+  if (await isYoutubeVos(masks)) return openYoutubeVos(masks, frames, inputs)
   const entries = await readdir(masks, { withFileTypes: true })
   const folders = entries.filter(entry => entry.isDirectory()).map(({ name }) => name)
   if (entries.some(({ name }) => /\.png$/i.test(name)) || folders.length === 0) {
-    return [await openFolder(masks, frames)]
+    return [await openFolder(masks, frames, inputs)]
   }
   const sources: LabelledSource[] = []
   for (const name of folders.sort()) {
-    sources.push(await openFolder(join(masks, name), join(frames, name)))
+    sources.push(await openFolder(join(masks, name), join(frames, name), inputs))
   }
   return sources
 }
 
-async function openFolder(masks: string, frames: string): Promise<LabelledSource> {
-  const pictures = (await isFolder(frames)) ? await listImages(frames) : null
-  const labels = await readLabelFolder(masks, pictures)
-  return { labels, pictures, open: () => openClip(frames) }
+interface Inputs {
+  problems: Problems
+  clip: ClipOptions
 }
 
-async function openFile(path: string, frames: string): Promise<LabelledSource[]> {
-  const clips = await readLabelFile(path)
+async function openFolder(
+  masks: string,
+  frames: string,
+  { problems, clip }: Inputs,
+): Promise<LabelledSource> {
+  const pictures = (await isFolder(frames)) ? await listImages(frames) : null
+  const labels = await readLabelFolder(masks, pictures, { problems })
+  return { labels, pictures, open: () => openClip(frames, clip) }
+}
+
+async function openFile(
+  path: string,
+  frames: string,
+  { problems, clip }: Inputs,
+): Promise<LabelledSource[]> {
+  const clips = await readLabelFile(path, { problems })
   const folder = await isFolder(frames)
   if (!folder && clips.length !== 1) {
     throw new InvalidArgumentError(
@@ -68,29 +90,34 @@ async function openFile(path: string, frames: string): Promise<LabelledSource[]>
     const { name, fileNames } = labels
     if (folder && fileNames) {
       const pictures = fileNames.map(file => join(frames, file))
-      sources.push({ labels, pictures, open: async () => openImageFiles(pictures, name) })
+      sources.push({ labels, pictures, open: async () => openImageFiles(pictures, name, clip) })
     } else {
       const source = clips.length === 1 ? frames : join(frames, name)
       const pictures = (await isFolder(source)) ? await listImages(source) : null
-      sources.push({ labels, pictures, open: () => openClip(source) })
+      sources.push({ labels, pictures, open: () => openClip(source, clip) })
     }
   }
   return sources
 }
 
 /** YouTube-VOS: meta.json names the clips and their objects. */
-async function openYoutubeVos(folder: string, frames: string): Promise<LabelledSource[]> {
+async function openYoutubeVos(
+  folder: string,
+  frames: string,
+  { problems, clip }: Inputs,
+): Promise<LabelledSource[]> {
   const isVideo = !(await isFolder(frames))
   const paths = new Map<string, string[]>()
-  const clips = await readYoutubeVos(folder, async name => {
+  const picturesOf = async (name: string) => {
     if (isVideo) return null
     const pictures = await listImages(join(frames, name))
     paths.set(name, pictures)
     return pictures
-  })
+  }
+  const clips = await readYoutubeVos(folder, picturesOf, { problems })
   return clips.map(labels => {
     const pictures = paths.get(labels.name) ?? null
     const source = isVideo ? frames : join(frames, labels.name)
-    return { labels, pictures, open: () => openClip(source) }
+    return { labels, pictures, open: () => openClip(source, clip) }
   })
 }

@@ -4,6 +4,7 @@ import { annotateFrames } from '../annotate/clip.js'
 import { type LabelledSource, openLabelled } from '../annotate/inputs.js'
 import { type AnnotateSettings, annotateSettings } from '../annotate/options.js'
 import { AnnotationWriter } from '../annotate/writer.js'
+import { Problems } from '../datasets/problems.js'
 import { AbortedError } from '../engine/errors.js'
 import { type LabelFormat, writeLabels } from '../labels/files.js'
 import type { LabelledClip } from '../labels/labels.js'
@@ -28,6 +29,8 @@ interface AnnotateFlags extends ModelFlags {
   prompt?: string
   format: LabelFormat[]
   output: string
+  exifOrientation?: boolean
+  lenient?: boolean
   json?: boolean
 }
 
@@ -49,6 +52,8 @@ export function addAnnotateCommand(program: Command, context: CommandContext): v
     .option('--seed <number>', 'another seed draws other points', parseInteger, 0)
     .option('--every <frames>', 'annotate every n-th frame', parseInteger, 1)
     .option('--prompt <text>', 'question, with {label} for the label')
+    .option('--exif-orientation', 'turn pictures as their EXIF mark says')
+    .option('--lenient', 'report faults of labels and go on without them')
     .option('-o, --output <folder>', 'where to write', 'out')
   withJson(withFormats(withModelOptions(command, ['segmenter']))).action(
     (masks: string, flags: AnnotateFlags) => annotate(masks, flags, context),
@@ -108,7 +113,10 @@ async function annotate(
   const { candidates, seed, every } = flags
   const bar = new ProgressBar(!flags.json)
   const settings = annotateSettings({ candidates, seed, every, signal, onProgress: bar.update })
-  const sources = await openLabelled(masks, flags.frames)
+  const problems = new Problems(flags.lenient)
+  const { exifOrientation = false } = flags
+  const sources = await openLabelled(masks, flags.frames, problems, { exifOrientation })
+  for (const { path, detail } of problems.list) note(`${path}: ${detail}`)
   await using segmenter = await Segmenter.load(flags.segmenter, loadOptions(flags, signal))
   const writer = await AnnotationWriter.open(flags.output)
   const tally = new Tally()
@@ -131,8 +139,10 @@ async function annotate(
     outputs[format] = await writeLabels(flags.output, labelled, format)
   }
   const clips = sources.length
-  if (flags.json) print(JSON.stringify({ clips, frames, points, meanIou, interrupted, outputs }))
-  else {
+  if (flags.json) {
+    const faults = flags.lenient ? { problems: problems.list } : {}
+    print(JSON.stringify({ clips, frames, points, meanIou, interrupted, outputs, ...faults }))
+  } else {
     print(`${points} points in ${frames} frames of ${clips} clips`)
     if (meanIou !== null)
       print(`mean IoU of their masks with the given ones: ${meanIou.toFixed(3)}`)

@@ -32,4 +32,14 @@ export class Problems {
     const { fault, path, message } = error
     this.list.push({ fault, path, detail: message.slice(path.length + 2) })
   }
+
+  /** What `read` gives; undefined when it met a fault of a file that is passed over. */
+  attempt<T>(read: () => T): T | undefined {
+    try {
+      return read()
+    } catch (error) {
+      this.take(error)
+      return undefined
+    }
+  }
 }

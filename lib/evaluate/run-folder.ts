@@ -12,11 +12,13 @@ function fileName(id: string): string {
   return `${plain}-${createHash('sha1').update(id).digest('hex').slice(0, 8)}.json`
 }
 
-async function readIfThere(path: string): Promise<unknown> {
+/** What a file says; null without it, and for one that a crash of the machine left cut off. */
+async function readIfWhole(path: string): Promise<unknown> {
   try {
     return JSON.parse(await readFile(path, 'utf8'))
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    if (error instanceof SyntaxError) return null
     throw error
   }
 }
@@ -24,7 +26,8 @@ async function readIfThere(path: string): Promise<unknown> {
 /**
  * Where a long run keeps what it has finished: run.json with its settings and one record per
  * sequence. Records are written beside their place and renamed, so after a kill every record is a
- * whole one and a second run goes on from there.
+ * whole one and a second run goes on from there; one that the machine's crash cut off counts as not
+ * done. Where run.json itself was cut off, nobody knows what the records are of: all is done again.
  */
 export class RunFolder<T> {
   readonly path: string
@@ -42,12 +45,17 @@ export class RunFolder<T> {
     if (restart) await rm(join(path, 'sequences'), { recursive: true, force: true })
     await mkdir(join(path, 'sequences'), { recursive: true })
     const file = join(path, 'run.json')
-    const known = restart ? null : ((await readIfThere(file)) as Settings | null)
+    const known = restart ? null : ((await readIfWhole(file)) as Settings | null)
     // As they will be read again: without what JSON cannot say.
     const wanted = JSON.parse(JSON.stringify(settings)) as Settings
-    const begun = (await readdir(join(path, 'sequences'))).length > 0
+    const records = join(path, 'sequences')
+    const begun = (await readdir(records)).length > 0
     if (known && begun) folder.#compare(known, wanted)
-    else await writeWhole(file, `${JSON.stringify(wanted, null, 1)}\n`)
+    else {
+      if (begun) await rm(records, { recursive: true })
+      await mkdir(records, { recursive: true })
+      await writeWhole(file, `${JSON.stringify(wanted, null, 1)}\n`)
+    }
     return folder
   }
 
@@ -67,7 +75,7 @@ export class RunFolder<T> {
 
   /** The record of a finished sequence, null for one that is still to do. */
   async read(id: string): Promise<T | null> {
-    return (await readIfThere(this.#file(id))) as T | null
+    return (await readIfWhole(this.#file(id))) as T | null
   }
 
   async write(id: string, record: T): Promise<void> {

@@ -1,6 +1,7 @@
 import { promisify } from 'node:util'
 import { crc32, deflate, inflateSync } from 'node:zlib'
 import { DecodeError, InvalidArgumentError } from '../engine/errors.js'
+import { MAX_FRAME_SIDE } from '../video/pixels.js'
 
 /**
  * PNG files whose stored values are what counts: masks and label maps. Pictures go through sharp,
@@ -121,8 +122,8 @@ function readHeader(data: Buffer, name: string): Header {
       `${name}: a mask must be an indexed or gray PNG of 1, 2, 4 or 8 bits or a coloured one of 8 bits, without interlacing, got colour type ${colorType}, ${depth} bits, interlace ${data[12]}`,
     )
   }
-  if (width < 1 || height < 1 || width > 65535 || height > 65535) {
-    throw new DecodeError(`${name}: sides must lie in 1..65535, got ${width}x${height}`)
+  if (Math.min(width, height) < 1 || Math.max(width, height) > MAX_FRAME_SIDE) {
+    throw new DecodeError(`${name}: sides must lie in 1..${MAX_FRAME_SIDE}, got ${width}x${height}`)
   }
   return header
 }

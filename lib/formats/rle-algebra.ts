@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from '../engine/errors.js'
 import { checkOptions, type OptionNames } from '../options/check.js'
 import type { Box } from './mask.js'
-import { type AnyRle, type CocoRle, checkTotal, compressCounts, countsOf } from './rle.js'
+import { type AnyRle, type CocoRle, checkCounts, compressCounts, countsOf } from './rle.js'
 
 /** Sizes, boxes and combinations of masks from their runs alone, as pycocotools computes them. */
 
@@ -9,7 +9,7 @@ import { type AnyRle, type CocoRle, checkTotal, compressCounts, countsOf } from 
 function runsOf(rle: AnyRle): ArrayLike<number> {
   const [height, width] = rle.size
   const counts = countsOf(rle)
-  checkTotal(counts, width, height)
+  checkCounts(counts, width, height)
   return counts
 }
 
@@ -83,14 +83,24 @@ const RLE_IOU_OPTIONS: OptionNames<RleIouOptions> = { crowd: true }
 export function rleIou(predicted: AnyRle, truth: AnyRle, options: RleIouOptions = {}): number {
   checkOptions(RLE_IOU_OPTIONS, options, 'rleIou')
   const { crowd = false } = options
-  checkSize(predicted, truth)
-  let [both, either, area] = [0, 0, 0]
-  walk(runsOf(predicted), runsOf(truth), (length, inPredicted, inTruth) => {
-    if (inPredicted && inTruth) both += length
-    if (inPredicted || inTruth) either += length
-    if (inPredicted) area += length
+  const { intersection, union } = rleOverlap(predicted, truth)
+  if (intersection === 0) return 0
+  return intersection / (crowd ? rleArea(predicted) : union)
+}
+
+/**
+ * Pixels that both masks have, and that either has.
+ *
+ * @throws INVALID_ARGUMENT for masks of different sizes.
+ */
+export function rleOverlap(a: AnyRle, b: AnyRle): { intersection: number; union: number } {
+  checkSize(a, b)
+  let [intersection, union] = [0, 0]
+  walk(runsOf(a), runsOf(b), (length, inA, inB) => {
+    if (inA && inB) intersection += length
+    if (inA || inB) union += length
   })
-  return both === 0 ? 0 : both / (crowd ? area : either)
+  return { intersection, union }
 }
 
 /**

@@ -1,5 +1,9 @@
 import { InvalidArgumentError, typed } from '../engine/errors.js'
 import { addon } from '../engine/loader.js'
+import { MAX_FRAME_SIDE } from '../video/pixels.js'
+
+/** What the engine counts pixels with. */
+const MOST_PIXELS = 2 ** 32 - 1
 
 /**
  * COCO run lengths of a mask. `size` is [height, width]; `counts` is the compressed string that
@@ -29,33 +33,35 @@ export function encodeCounts(data: Uint8Array, width: number, height: number): U
 /**
  * The mask of run lengths, u8 0/1; runs of zero length are allowed anywhere.
  *
- * @throws INVALID_ARGUMENT unless the runs add up to width * height.
+ * @throws INVALID_ARGUMENT unless the sides are those of a frame and the runs add up to width * height.
  */
 export function decodeCounts(counts: ArrayLike<number>, width: number, height: number): Uint8Array {
-  checkTotal(counts, width, height)
-  return typed(() => addon().decodeRle(checkedCounts(counts), width, height))
+  for (const side of [width, height]) {
+    if (Number.isInteger(side) && side >= 0 && side <= MAX_FRAME_SIDE) continue
+    throw new InvalidArgumentError(
+      `a mask's sides must lie in 0..${MAX_FRAME_SIDE}, got ${width}x${height}`,
+    )
+  }
+  checkCounts(counts, width, height)
+  return typed(() => addon().decodeRle(Uint32Array.from(counts), width, height))
 }
 
-/** @throws INVALID_ARGUMENT unless the runs fill the mask. */
-export function checkTotal(counts: ArrayLike<number>, width: number, height: number): void {
+/** @throws INVALID_ARGUMENT unless the runs are whole numbers of pixels that fill the mask. */
+export function checkCounts(counts: ArrayLike<number>, width: number, height: number): void {
   let total = 0
-  for (let i = 0; i < counts.length; i++) total += counts[i]!
+  for (let i = 0; i < counts.length; i++) {
+    const count = counts[i]!
+    if (!Number.isInteger(count) || count < 0 || count > MOST_PIXELS) {
+      throw new InvalidArgumentError(
+        `run ${i} must be a whole number of pixels from 0 to 2^32 - 1, got ${count}`,
+      )
+    }
+    total += count
+  }
   if (total === width * height) return
   throw new InvalidArgumentError(
     `run lengths must add up to ${width * height} for a ${width}x${height} mask, got ${total}`,
   )
-}
-
-function checkedCounts(counts: ArrayLike<number>): Uint32Array {
-  if (counts instanceof Uint32Array) return counts
-  const checked = Uint32Array.from(counts)
-  for (let i = 0; i < checked.length; i++) {
-    if (checked[i] === counts[i]) continue
-    throw new InvalidArgumentError(
-      `run ${i} must be a whole number of pixels from 0 to 2^32 - 1, got ${counts[i]}`,
-    )
-  }
-  return checked
 }
 
 /**

@@ -2,7 +2,7 @@ import type { AddonMask } from '../engine/addon.js'
 import { assign } from './assign.js'
 
 /** Masks that overlap less than this are different objects, unless a point says otherwise. */
-const LEAST_IOU = 0.25
+export const LEAST_IOU = 0.25
 
 /** What a new object's point inside an old object's mask adds to their IoU. */
 const POINT_BONUS = 0.5
@@ -39,6 +39,16 @@ export function linkObjects(
       return iou >= LEAST_IOU || pointed ? iou + (pointed ? POINT_BONUS : 0) : 0
     }),
   )
+  return pairUp(scores)
+}
+
+/**
+ * The one-to-one assignment with the largest total; a score of 0 keeps two apart.
+ *
+ * @param scores of every entry with every one that it could be, at least 0.
+ * @returns for every entry its place, or -1.
+ */
+export function pairUp(scores: readonly (readonly number[])[]): number[] {
   const pairs = assign(scores.map(line => line.map(score => -score)))
   return pairs.map((old, i) => (old >= 0 && scores[i]![old]! > 0 ? old : -1))
 }

@@ -84,12 +84,12 @@ export class JsonValue {
     return Number.isFinite(this.value) ? (this.value as number) : this.fail('a number')
   }
 
-  /** A whole number of at least `least`. */
-  integer(least = 0): number {
+  /** A whole number of `least` .. `most`. */
+  integer(least = 0, most = Number.MAX_SAFE_INTEGER): number {
     const value = this.number()
-    return Number.isSafeInteger(value) && value >= least
-      ? value
-      : this.fail(`a whole number of at least ${least}`)
+    if (Number.isInteger(value) && value >= least && value <= most) return value
+    const bound = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `in ${least}..${most}`
+    return this.fail(`a whole number ${bound}`)
   }
 
   /** @param count how many; default any. */

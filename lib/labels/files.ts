@@ -1,19 +1,16 @@
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { extname, join } from 'node:path'
-import { readJsonFile } from '../datasets/files.js'
+import { readJsonFile, readPresent } from '../datasets/files.js'
 import { DatasetError } from '../engine/errors.js'
 import { writeWhole } from '../formats/outputs.js'
 import { checkOptions } from '../options/check.js'
-import { readCoco, toCoco } from './coco.js'
+import { toCoco } from './coco.js'
 import { toCvat } from './cvat.js'
-import {
-  LABEL_STUDIO_OPTIONS,
-  type LabelStudioOptions,
-  readLabelStudio,
-  toLabelStudio,
-} from './label-studio.js'
-import type { LabelledClip } from './labels.js'
+import { LABEL_STUDIO_OPTIONS, type LabelStudioOptions, toLabelStudio } from './label-studio.js'
+import { type LabelledClip, type LabelReadOptions, problemsOf } from './labels.js'
+import { readCoco } from './read-coco.js'
 import { readCvat } from './read-cvat.js'
+import { readLabelStudio } from './read-label-studio.js'
 import { writeYoutubeVos } from './youtube-vos.js'
 
 /** Formats of people who label. */
@@ -23,11 +20,17 @@ export type LabelFormat = (typeof LABEL_FORMATS)[number]
 /**
  * Reads a file of labels: COCO JSON, Label Studio JSON or CVAT XML, recognised by its content.
  *
- * @throws DATASET_INVALID naming the file.
+ * @throws DATASET_INVALID naming the file; lenient, for one that cannot be read at all.
  */
-export async function readLabelFile(path: string): Promise<LabelledClip[]> {
+export async function readLabelFile(
+  path: string,
+  options: LabelReadOptions = {},
+): Promise<LabelledClip[]> {
+  const problems = problemsOf(options, 'readLabelFile')
   const ending = extname(path).toLowerCase()
-  if (ending === '.xml') return [readCvat(await readFile(path, 'utf8'), path)]
+  if (ending === '.xml') {
+    return readCvat((await readPresent(path)).toString('utf8'), path, { problems })
+  }
   if (ending !== '.json') {
     throw new DatasetError(
       'corrupt',
@@ -36,7 +39,8 @@ export async function readLabelFile(path: string): Promise<LabelledClip[]> {
     )
   }
   const { value } = await readJsonFile(path)
-  return Array.isArray(value) ? readLabelStudio(value, path) : readCoco(value, path)
+  const read = Array.isArray(value) ? readLabelStudio : readCoco
+  return read(value, path, { problems })
 }
 
 /** File or folder of a format. */

@@ -3,7 +3,14 @@ import { checkSize, listFolder, readLabelFile } from '../datasets/files.js'
 import { DatasetError } from '../engine/errors.js'
 import type { LabelImage } from '../formats/png.js'
 import { encodeRle } from '../formats/rle.js'
-import type { LabelledClip, LabelledFrame, LabelledMask } from './labels.js'
+import {
+  type LabelledClip,
+  type LabelledFrame,
+  type LabelledMask,
+  type LabelReadOptions,
+  MOST_FRAMES,
+  problemsOf,
+} from './labels.js'
 
 /** Label of pixels that belong to nothing and are not scored, in DAVIS' unsupervised set. */
 const VOID = 255
@@ -16,9 +23,13 @@ function frameOf(path: string, stems: readonly string[] | null): number {
     if (index >= 0) return index
     throw new DatasetError('extra', path, `no picture is called ${name}`)
   }
-  const number = /\d+$/.exec(name)
-  if (number) return Number(number[0])
-  throw new DatasetError('corrupt', path, 'the name must end in the number of its frame')
+  const number = Number(/\d+$/.exec(name)?.[0])
+  if (number < MOST_FRAMES) return number
+  throw new DatasetError(
+    'corrupt',
+    path,
+    `the name must end in the number of its frame, below ${MOST_FRAMES}`,
+  )
 }
 
 /** A mask per label; a gray picture of 0 and 255 alone is one object. */
@@ -46,24 +57,31 @@ function masksOf({ data, width, height, indexed }: LabelImage): LabelledMask[] {
 export async function readLabelFolder(
   folder: string,
   fileNames: readonly string[] | null = null,
+  options: LabelReadOptions = {},
 ): Promise<LabelledClip> {
+  const problems = problemsOf(options, 'readLabelFolder')
   const names = ((await listFolder(folder)) ?? []).filter(name => /\.png$/i.test(name))
   if (names.length === 0) throw new DatasetError('missing', folder, 'the folder holds no PNG mask')
   const stems = fileNames?.map(name => parse(name).name) ?? null
   const frames: LabelledFrame[] = []
   let size: { width: number; height: number } | undefined
   for (const path of names.map(name => join(folder, name))) {
-    const image = await readLabelFile(path)
-    size ??= image
-    checkSize(path, image, size)
-    frames.push({ frameIndex: frameOf(path, stems), masks: masksOf(image) })
+    try {
+      const frameIndex = frameOf(path, stems)
+      const image = await readLabelFile(path)
+      size ??= { width: image.width, height: image.height }
+      checkSize(path, image, size)
+      frames.push({ frameIndex, masks: masksOf(image) })
+    } catch (error) {
+      problems.take(error)
+    }
   }
+  if (!size) throw new DatasetError('corrupt', folder, 'none of its PNG masks can be read')
   frames.sort((a, b) => a.frameIndex - b.frameIndex)
   const ids = new Set(frames.flatMap(({ masks }) => masks.map(({ objectId }) => objectId)))
   return {
     name: basename(folder),
-    width: size!.width,
-    height: size!.height,
+    ...size,
     frameCount: fileNames?.length ?? 0,
     fileNames: fileNames && [...fileNames],
     objects: [...ids].sort((a, b) => a - b).map(objectId => ({ objectId, label: null })),

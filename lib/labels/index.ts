@@ -22,10 +22,17 @@ export {
 } from '../annotate/conversations.js'
 export type { AnnotateOptions, ChooseOptions } from '../annotate/options.js'
 export { writeReview } from '../formats/review.js'
-export { mergeRles, type RleIouOptions, rleArea, rleBox, rleIou } from '../formats/rle-algebra.js'
+export {
+  mergeRles,
+  type RleIouOptions,
+  rleArea,
+  rleBox,
+  rleIou,
+  rleOverlap,
+} from '../formats/rle-algebra.js'
 export { boxToRle, polygonsToRle } from '../formats/rle-polygons.js'
 export { type ReviewFrame, ReviewList } from '../ground/review.js'
-export { type CocoVideoAnnotation, type CocoVideoFile, readCoco, toCoco } from './coco.js'
+export { type CocoVideoAnnotation, type CocoVideoFile, toCoco } from './coco.js'
 export { type CollectorOptions, LabelCollector } from './collector.js'
 export { toCvat } from './cvat.js'
 export { LABEL_FORMATS, type LabelFormat, readLabelFile, writeLabels } from './files.js'
@@ -34,9 +41,16 @@ export {
   type LabelStudioOptions,
   type LabelStudioRegion,
   type LabelStudioTask,
-  readLabelStudio,
   toLabelStudio,
 } from './label-studio.js'
-export type { LabelledClip, LabelledFrame, LabelledMask, LabelledObject } from './labels.js'
+export type {
+  LabelledClip,
+  LabelledFrame,
+  LabelledMask,
+  LabelledObject,
+  LabelReadOptions,
+} from './labels.js'
+export { readCoco } from './read-coco.js'
 export { readCvat } from './read-cvat.js'
+export { readLabelStudio } from './read-label-studio.js'
 export { readYoutubeVos, writeYoutubeVos } from './youtube-vos.js'

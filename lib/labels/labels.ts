@@ -1,8 +1,29 @@
+import { Problems } from '../datasets/problems.js'
 import { DatasetError } from '../engine/errors.js'
 import { Mask } from '../formats/mask.js'
 import { type CocoRle, decodeRle, expandCounts } from '../formats/rle.js'
 import { mergeRles } from '../formats/rle-algebra.js'
 import type { JsonValue } from '../json/value.js'
+import { checkOptions, type OptionNames } from '../options/check.js'
+import { MAX_FRAME_SIDE } from '../video/pixels.js'
+
+/** Frames of the longest clip that a file of labels may tell of: nine hours at 30 frames a second. */
+export const MOST_FRAMES = 1_000_000
+
+export interface LabelReadOptions {
+  /** Passes over records with faults instead of throwing the first one. Default false. */
+  lenient?: boolean
+  /** Where faults are listed, lenient or not as it says; `lenient` is left out then. */
+  problems?: Problems
+}
+
+const LABEL_READ_OPTIONS: OptionNames<LabelReadOptions> = { lenient: true, problems: true }
+
+/** Where a reader's faults go. */
+export function problemsOf(options: LabelReadOptions, where: string): Problems {
+  checkOptions(LABEL_READ_OPTIONS, options, where)
+  return options.problems ?? new Problems(options.lenient)
+}
 
 /** An object's mask in one frame. */
 export interface LabelledMask {
@@ -69,6 +90,9 @@ export function masksOf(clip: LabelledClip, objectId: number): Map<number, Mask>
   }
   return masks
 }
+
+/** A side of a frame, pixels. */
+export const sideOf = (side: JsonValue): number => side.integer(1, MAX_FRAME_SIDE)
 
 /**
  * Reads COCO run lengths, compressed or as a plain list, and gives them in the canonical form.

@@ -1,12 +1,21 @@
 import { mkdir } from 'node:fs/promises'
 import { join, parse } from 'node:path'
-import { listFolder, readJsonFile } from '../datasets/files.js'
+import { listFolder, plainKey, readJsonFile } from '../datasets/files.js'
 import { DatasetError, InvalidArgumentError } from '../engine/errors.js'
 import { writeWhole } from '../formats/outputs.js'
 import { encodeLabelPng } from '../formats/png.js'
 import { decodeRle } from '../formats/rle.js'
+import type { JsonValue } from '../json/value.js'
 import { readLabelFolder } from './folder.js'
-import { fileNamesOf, type LabelledClip, type LabelledFrame, UNNAMED } from './labels.js'
+import {
+  fileNamesOf,
+  type LabelledClip,
+  type LabelledFrame,
+  type LabelledObject,
+  type LabelReadOptions,
+  problemsOf,
+  UNNAMED,
+} from './labels.js'
 
 /** The largest number of an object; 255 marks pixels that belong to nothing. */
 const MOST_OBJECTS = 254
@@ -30,23 +39,34 @@ export async function isYoutubeVos(folder: string): Promise<boolean> {
 export async function readYoutubeVos(
   folder: string,
   picturesOf: (clip: string) => Promise<readonly string[] | null> = async () => null,
+  options: LabelReadOptions = {},
 ): Promise<LabelledClip[]> {
+  const problems = problemsOf(options, 'readYoutubeVos')
   const path = join(folder, META)
   const videos = (await readJsonFile(path)).at('videos').members()
   const clips: LabelledClip[] = []
   for (const [name, video] of videos) {
-    const masks = join(folder, 'Annotations', name)
-    const clip = await readLabelFolder(masks, await picturesOf(name))
-    const objects = video.at('objects').members()
-    const labels = new Map(objects.map(([id, item]) => [Number(id), item.at('category').string()]))
-    for (const { objectId } of clip.objects) {
-      if (labels.has(objectId)) continue
-      throw new DatasetError('corrupt', path, `videos.${name}: object ${objectId} has no category`)
+    try {
+      const masks = join(folder, 'Annotations', plainKey(path, name))
+      const clip = await readLabelFolder(masks, await picturesOf(name), { problems })
+      clips.push({ ...clip, objects: named(clip, video, path) })
+    } catch (error) {
+      problems.take(error)
     }
-    const named = [...labels].map(([objectId, label]) => ({ objectId, label }))
-    clips.push({ ...clip, objects: named.sort((a, b) => a.objectId - b.objectId) })
   }
   return clips
+}
+
+/** The objects of a clip with their categories. */
+function named({ name, objects }: LabelledClip, video: JsonValue, path: string): LabelledObject[] {
+  const members = video.at('objects').members()
+  const labels = new Map(members.map(([id, item]) => [Number(id), item.at('category').string()]))
+  for (const { objectId } of objects) {
+    if (labels.has(objectId)) continue
+    throw new DatasetError('corrupt', path, `videos.${name}: object ${objectId} has no category`)
+  }
+  const all = [...labels].map(([objectId, label]) => ({ objectId, label }))
+  return all.sort((a, b) => a.objectId - b.objectId)
 }
 
 /** Object numbers by pixel; where objects overlap the lowest number shows. */

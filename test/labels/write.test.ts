@@ -200,7 +200,7 @@ function checkElement(t: Test, { name, attributes, children }: XmlElement): void
 
 t.test('CVAT for video is read back and follows the documented format', async t => {
   const text = toCvat(clip)
-  const { objects, frames, ...rest } = readCvat(text, 'a.xml')
+  const { objects, frames, ...rest } = readCvat(text, 'a.xml')[0]!
   t.same(objects, clip.objects)
   t.same(frames, seen(clip.frames))
   t.match(rest, { name: 'a clip', width: WIDTH, height: HEIGHT, frameCount: 5, fileNames: null })
@@ -241,7 +241,7 @@ t.test('masks that CVAT took apart are put together by their overlap', async t =
     ...[track('cat', 2, 5), track('cat', 0, 1), track('cat', 0, 5)],
     ...[track('cat', 2, 2), track('dog', 2, 1)],
   ]
-  const { name, objects, frames } = readCvat(cvat(tracks.join('')), 'a.xml')
+  const { name, objects, frames } = readCvat(cvat(tracks.join('')), 'a.xml')[0]!
   t.equal(name, 'street')
   t.same(
     objects.map(({ label }) => label),
@@ -261,7 +261,7 @@ t.test('polygon tracks of CVAT hold the pixels that they enclose', async t => {
   const polygon = (frame: number, outside: number) =>
     `<polygon frame="${frame}" keyframe="0" outside="${outside}" points="1.00,2.00;3.00,2.00;3.00,4.00;1.00,4.00"/>`
   const track = `<track id="0" label="car">${polygon(0, 0)}${polygon(1, 0)}${polygon(2, 1)}</track>`
-  const { objects, frames } = readCvat(cvat(track), 'a.xml')
+  const { objects, frames } = readCvat(cvat(track), 'a.xml')[0]!
   t.same(objects, [{ objectId: 1, label: 'car' }])
   t.same(
     frames.map(({ frameIndex, masks }) => [frameIndex, masks[0]!.rle]),
@@ -405,7 +405,7 @@ t.test('Label Studio files that are wrong name the file and the place', async t 
   wrong([{ data: {} }], /0\.data\.video: expected a text/)
   wrong([{ data: { video: 'a.mp4' } }], /at least one video box/)
   wrong([task([{ ...key(1, 0, true), rotation: 5 }])], /rotation: expected boxes without rotation/)
-  wrong([task([key(0, 0, true)])], /frame: expected a whole number of at least 1, got 0/)
+  wrong([task([key(0, 0, true)])], /frame: expected a whole number in 1\.\.1000000, got 0/)
   wrong([task([], { original_width: 0 })], /original_width/)
 })
 
