@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "native/fusion/decision.h"
+#include "native/kernels/fusion_rule.h"
 
 namespace vmolmo {
 

@@ -119,7 +119,7 @@ Tensor Decoder::run_block(Context& context, int64_t index, const Tensor& input, 
   if (last) x = output_rows(context, x, pass.segments);
   if (x.dim(0) == 0) return x;
   const auto linear = [&](const Tensor& rows, const Weight& weight) {
-    return ops::linear(context, rows, weight, {}, ops::Activation::kNone, pass.path);
+    return ops::linear(context, rows, weight, {}, Activation::kNone, pass.path);
   };
   if (config_.norm_after) {
     Tensor out = linear(mixed, block.attention_out);
@@ -173,7 +173,7 @@ Tensor Decoder::forward(Context& context, Tensor x, KvCache& cache,
 }
 
 Tensor Decoder::logits(Context& context, const Tensor& hidden) const {
-  return ops::linear(context, hidden, head_, {}, ops::Activation::kNone, ops::RowPath::kStream);
+  return ops::linear(context, hidden, head_, {}, Activation::kNone, ops::RowPath::kStream);
 }
 
 }  // namespace vmolmo

@@ -11,7 +11,7 @@
 #include "native/ops/rope.h"
 #include "native/ops/rows.h"
 #include "native/ops/step_rows.h"
-#include "native/ops/weight.h"
+#include "native/tensor/weight.h"
 #include "native/weights/weight_source.h"
 
 namespace vmolmo {

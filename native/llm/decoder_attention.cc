@@ -53,7 +53,7 @@ void Decoder::append_keys_values(Context& context, int64_t index, const Tensor& 
   const DecoderBlockWeights& block = blocks_[index];
   const int64_t kv_heads = config_.kv_heads;
   const int64_t d = config_.head_dim();
-  Tensor kv = ops::linear(context, y, block.kv, block.kv_bias, ops::Activation::kNone, pass.path);
+  Tensor kv = ops::linear(context, y, block.kv, block.kv_bias, Activation::kNone, pass.path);
   if (config_.clip_qkv) kv = ops::clamp(context, kv, -*config_.clip_qkv, *config_.clip_qkv);
   const Tensor by_head = kv.reshape({kv.dim(0), 2 * kv_heads, d});
   Tensor k = by_head.slice(1, 0, kv_heads);
@@ -69,7 +69,7 @@ Tensor Decoder::attend(Context& context, int64_t index, const Tensor& y, const P
   const DecoderBlockWeights& block = blocks_[index];
   const ops::Feeds feeds = ops::feeds_products(pass.path);
   const bool direct = !config_.clip_qkv && !config_.qk_norm;
-  Tensor flat = ops::linear(context, y, block.q, block.q_bias, ops::Activation::kNone, pass.path,
+  Tensor flat = ops::linear(context, y, block.q, block.q_bias, Activation::kNone, pass.path,
                             direct ? feeds : ops::Feeds::kSums);
   if (config_.clip_qkv) flat = ops::clamp(context, flat, -*config_.clip_qkv, *config_.clip_qkv);
   if (config_.qk_norm) flat = ops::rms_norm(context, flat, block.q_norm, config_.norm_eps, feeds);
@@ -85,7 +85,7 @@ Tensor Decoder::attend_streamed(Context& context, int64_t index, const Tensor& x
   const int64_t kv_heads = config_.kv_heads;
   Tensor all =
       config_.norm_after
-          ? ops::linear(context, x, block.qkv, block.qkv_bias, ops::Activation::kNone, pass.path)
+          ? ops::linear(context, x, block.qkv, block.qkv_bias, Activation::kNone, pass.path)
           : ops::normed_linear(context, x, {block.attention_norm, config_.norm_eps}, block.qkv,
                                block.qkv_bias, pass.path);
   if (config_.clip_qkv) all = ops::clamp(context, all, -*config_.clip_qkv, *config_.clip_qkv);

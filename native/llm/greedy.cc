@@ -251,8 +251,7 @@ class GreedyRun {
   // The id that every row generates. Logits are left only where they come to the host anyway.
   std::vector<int32_t> next_ids(const std::vector<int32_t>& ids,
                                 const std::vector<Segment>& segments, Tensor& logits) {
-    if (context_.on_cuda() && !context_.recording())
-      return decode_step(context_, decoder_, cache_, ids, segments);
+    if (context_.keeps_graphs()) return decode_step(context_, decoder_, cache_, ids, segments);
     const Tensor x = decoder_.embed(context_, ids);
     const Tensor hidden = decoder_.forward(context_, x, cache_, segments, ops::RowPath::kStream);
     logits = decoder_.logits(context_, hidden);

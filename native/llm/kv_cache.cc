@@ -1,6 +1,7 @@
 #include "native/llm/kv_cache.h"
 
 #include "native/ops/copy.h"
+#include "native/ops/feeds.h"
 
 namespace vmolmo {
 
@@ -9,10 +10,8 @@ KvCache::KvCache(Context& context, const DecoderConfig& config, int64_t slots, i
       lengths_(static_cast<size_t>(slots), 0),
       prefixes_(static_cast<size_t>(slots)) {
   const Shape shape{slots, capacity, config.kv_heads, config.head_dim()};
-  // On the CPU it outlives single calls by far, so the heap holds it instead of the pool.
-  Allocator& memory = context.on_cuda() ? context.memory() : cpu_heap();
-  const bool rounded = context.on_cuda() && context.products() == Products::kTensorCores;
-  const DType dtype = rounded ? DType::kBF16 : DType::kF32;
+  Allocator& memory = context.lasting_memory();
+  const DType dtype = ops::result_type(context, ops::Feeds::kProducts);
   for (int64_t i = 0; i < config.blocks; ++i) {
     keys_.push_back(Tensor::empty(memory, shape, dtype));
     values_.push_back(Tensor::empty(memory, shape, dtype));

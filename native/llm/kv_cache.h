@@ -17,11 +17,10 @@ struct StepMemory {
   GraphCache graphs{32};
 };
 
-// Keys (after RoPE) and values of several sequences side by side, in bf16 on a GPU whose products
-// round to it, else in f32. All memory is taken at
-// construction: `slots` sequences of up to `capacity` positions. Every block of the decoder appends
-// to a slot, then advance() moves its length, so length() is the number of positions that all
-// blocks hold.
+// Keys (after RoPE) and values of several sequences side by side, in the type of what feeds
+// products (ops/feeds.h). All memory is taken at construction: `slots` sequences of up to
+// `capacity` positions. Every block of the decoder appends to a slot, then advance() moves its
+// length, so length() is the number of positions that all blocks hold.
 class KvCache {
  public:
   KvCache(Context& context, const DecoderConfig& config, int64_t slots, int64_t capacity);

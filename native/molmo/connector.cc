@@ -3,46 +3,31 @@
 #include <algorithm>
 #include <vector>
 
+#include "native/ops/activation.h"
 #include "native/ops/elementwise.h"
 #include "native/ops/gather.h"
-#include "native/ops/linear.h"
-#include "native/ops/window_attention.h"
 
 namespace vmolmo {
 
 Connector::Connector(const MolmoConfig& config, int64_t feature_width, WeightLoader& weights,
-                     const std::string& prefix)
-    : heads_(config.vit.heads) {
-  const int64_t inner = config.vit.heads * config.vit.head_dim;
-  const int64_t width = config.vit.width;
-  const Weight::Format vision = weights.formats().vision;
-  const Weight::Format language = weights.formats().language;
-  const auto linear = [&](const std::string& name, int64_t out, int64_t in, Weight::Format format) {
-    return weights.linear(name, {out, in}, format);
-  };
-  const std::string pooling = prefix + "image_pooling_2d.";
-  wq_ = linear(pooling + "wq.weight", inner, feature_width, vision);
-  wk_ = linear(pooling + "wk.weight", inner, feature_width, vision);
-  wv_ = linear(pooling + "wv.weight", inner, feature_width, vision);
-  wo_ = linear(pooling + "wo.weight", width, inner, vision);
-  bq_ = weights.f32(pooling + "wq.bias", {inner});
-  bk_ = weights.f32(pooling + "wk.bias", {inner});
-  bv_ = weights.f32(pooling + "wv.bias", {inner});
-  bo_ = weights.f32(pooling + "wo.bias", {width});
+                     const std::string& prefix) {
+  const VitConfig& vit = config.vit;
+  const DecoderConfig& decoder = config.decoder;
+  pooling_ = load_attention(weights, prefix + "image_pooling_2d.", {"wq.", "wk.", "wv.", "wo."},
+                            {vit.heads, feature_width, vit.heads * vit.head_dim, vit.width},
+                            {.format = weights.formats().vision});
+  const LinearOptions plain{.format = weights.formats().language, .bias = false};
   const std::string projector = prefix + "image_projector.";
-  w1_ = linear(projector + "w1.weight", config.decoder.mlp_width, width, language);
-  w2_ = linear(projector + "w2.weight", config.decoder.width, config.decoder.mlp_width, language);
-  w3_ = linear(projector + "w3.weight", config.decoder.mlp_width, width, language);
+  gate_ = load_linear(weights, projector + "w1.", vit.width, decoder.mlp_width, plain);
+  out_ = load_linear(weights, projector + "w2.", decoder.mlp_width, decoder.width, plain);
+  up_ = load_linear(weights, projector + "w3.", vit.width, decoder.mlp_width, plain);
 }
 
 Tensor Connector::pool(Context& context, const Tensor& windows) const {
   const int64_t count = windows.dim(0);
   const Tensor query = ops::mean(context, windows, 1).reshape({count, 1, windows.dim(2)});
   context.tap("pool.query", query);
-  const Tensor mixed = ops::window_attention(context, ops::linear(context, query, wq_, bq_),
-                                             ops::linear(context, windows, wk_, bk_),
-                                             ops::linear(context, windows, wv_, bv_), heads_);
-  const Tensor pooled = ops::linear(context, mixed, wo_, bo_);
+  const Tensor pooled = pooling_.out(context, pooling_.mix_windows(context, query, windows));
   context.tap("pool.out", pooled);
   return pooled.reshape({count, pooled.dim(2)});
 }
@@ -50,9 +35,8 @@ Tensor Connector::pool(Context& context, const Tensor& windows) const {
 Tensor Connector::project(Context& context, const Tensor& windows) const {
   const Tensor pooled = pool(context, windows);
   context.check_cancelled();
-  const Tensor gate = ops::linear(context, pooled, w1_);
-  const Tensor up = ops::linear(context, pooled, w3_);
-  return ops::linear(context, ops::swiglu(context, up, gate), w2_);
+  const Tensor gate = gate_(context, pooled);
+  return out_(context, ops::swiglu(context, up_(context, pooled), gate));
 }
 
 PaddingEmbedding::PaddingEmbedding(int64_t feature_width, WeightLoader& weights,

@@ -3,10 +3,8 @@
 #include <span>
 #include <string>
 
+#include "native/layers/attention.h"
 #include "native/molmo/config.h"
-#include "native/ops/context.h"
-#include "native/ops/weight.h"
-#include "native/weights/weight_source.h"
 
 namespace vmolmo {
 
@@ -23,10 +21,8 @@ class Connector {
  private:
   Tensor pool(Context& context, const Tensor& windows) const;
 
-  int64_t heads_;
-  Weight wq_, wk_, wv_, wo_;
-  Tensor bq_, bk_, bv_, bo_;
-  Weight w1_, w2_, w3_;
+  Attention pooling_;
+  Linear gate_, up_, out_;
 };
 
 // Molmo's padding embedding (section 6.4), added to the features of padded patches.

@@ -1,16 +1,16 @@
 #include "native/molmo/memory_plan.h"
 
 #include <algorithm>
-#include <initializer_list>
 
-#include "native/kernels/cuda/gemv.h"
 #include "native/llm/kv_cache.h"
 #include "native/molmo/image_layout.h"
+#include "native/ops/device_preferences.h"
+#include "native/tensor/float_bytes.h"
+#include "native/vit/vision_encoder.h"
 
 namespace vmolmo {
 namespace {
 
-constexpr size_t kFloat = sizeof(float);
 // Text around the image, and the answer.
 constexpr int64_t kTextPositions = 128;
 constexpr int64_t kAnswerPositions = 300;
@@ -19,16 +19,6 @@ constexpr int64_t kLeastVisionRows = 1024;
 constexpr int64_t kLeastPrefillRows = 128;
 // Windows that the connector takes at once (videomolmo.cc).
 constexpr int64_t kWindows = 512;
-// What products and attention on a GPU take while they run: a library's workspace, weights that are
-// widened.
-constexpr size_t kDeviceScratch = size_t{64} << 20;
-
-size_t floats(std::initializer_list<int64_t> extents) {
-  size_t count = kFloat;
-  for (const int64_t extent : extents) count *= static_cast<size_t>(extent);
-  return count;
-}
-
 // The largest image that the configuration allows.
 struct LargestImage {
   int64_t crops = 0;
@@ -62,11 +52,9 @@ size_t vision_bytes(const MolmoConfig& config, int64_t rows, int64_t crops) {
   const int64_t tokens = patches + 1;
   rows = std::max(tokens, rows);
   const int64_t frames = std::max<int64_t>(1, rows / (crops * tokens));
-  const int64_t inner = vit.heads * vit.head_dim;
-  const int64_t wide = std::max(4 * inner + 2 * vit.width, 2 * vit.width + 2 * vit.mlp_width);
   const int64_t pixels = 3 * vit.patch_size * vit.patch_size;
-  return floats({rows, wide + 2 * feature_width(config)}) +
-         floats({2 * frames * crops * patches, pixels + feature_width(config)});
+  return vision_encoder_bytes(vit, feature_width(config), rows) +
+         float_bytes({2 * frames * crops * patches, pixels + feature_width(config)});
 }
 
 // The temporal module and the connector: all windows of a frame, and a batch of them inside.
@@ -74,30 +62,28 @@ size_t connector_bytes(const MolmoConfig& config, int64_t crops) {
   const int64_t patches = config.vit.grid() * config.vit.grid();
   const int64_t features = feature_width(config);
   const int64_t windows = std::min(kWindows, crops * patches / 4);
-  return floats({6 * crops * patches, features}) + floats({windows, 4 * 6 * features}) +
-         floats({windows, 4 * config.decoder.mlp_width}) +
-         floats({2 * crops * patches / 4, config.decoder.width});
+  return float_bytes({6 * crops * patches, features}) + float_bytes({windows, 4 * 6 * features}) +
+         float_bytes({windows, 4 * config.decoder.mlp_width}) +
+         float_bytes({2 * crops * patches / 4, config.decoder.width});
 }
 
 // A pass of the decoder, and the logits of all sequences.
 size_t decoder_bytes(const MolmoConfig& config, int64_t rows, int64_t outputs) {
   const DecoderConfig& decoder = config.decoder;
   const int64_t kv = 2 * decoder.kv_heads * decoder.head_dim();
-  return floats({rows, 6 * decoder.width + 2 * kv + 4 * decoder.mlp_width}) +
-         floats({2 * outputs, decoder.vocab_size});
+  return float_bytes({rows, 6 * decoder.width + 2 * kv + 4 * decoder.mlp_width}) +
+         float_bytes({2 * outputs, decoder.vocab_size});
 }
 
 }  // namespace
 
 BatchSizes best_batch_sizes(Device::Kind kind, int64_t previous_frames) {
   BatchSizes sizes;
-  sizes.frames = previous_frames + 1;
-  if (kind == Device::Kind::kCpu) return sizes;
-  // A weight that is read serves so many rows; wide calls fill the device.
-  sizes.sequences = sizes.step_rows = cuda::kGemvRows;
-  sizes.frames = 4 * (previous_frames + 1);
-  sizes.vision_rows = 16384;
-  sizes.prefill_rows = 2048;
+  const DevicePreferences device = device_preferences(kind);
+  sizes.sequences = sizes.step_rows = device.streamed_rows;
+  sizes.frames = device.keyframes * (previous_frames + 1);
+  sizes.vision_rows = device.encoder_rows;
+  sizes.prefill_rows = device.prompt_rows;
   return sizes;
 }
 
@@ -108,15 +94,15 @@ PointerNeeds pointer_needs(const MolmoConfig& config, const BatchSizes& sizes, D
   needs.positions =
       std::min(decoder.max_positions, image.tokens + kTextPositions + kAnswerPositions);
   const int64_t patches = config.vit.grid() * config.vit.grid();
-  needs.sequence =
-      KvCache::bytes(decoder, 1, needs.positions) + floats({2 * needs.positions, decoder.width});
-  needs.frame = floats({image.crops * patches, feature_width(config)});
+  needs.sequence = KvCache::bytes(decoder, 1, needs.positions) +
+                   float_bytes({2 * needs.positions, decoder.width});
+  needs.frame = float_bytes({image.crops * patches, feature_width(config)});
   const int64_t rows =
       std::max(std::min(sizes.prefill_rows, sizes.sequences * needs.positions), sizes.step_rows);
   needs.work = std::max({vision_bytes(config, sizes.vision_rows, image.crops),
                          connector_bytes(config, image.crops),
                          decoder_bytes(config, rows, std::max(sizes.sequences, sizes.step_rows))});
-  if (kind != Device::Kind::kCpu) needs.work += kDeviceScratch;
+  needs.work += device_preferences(kind).scratch_bytes;
   return needs;
 }
 

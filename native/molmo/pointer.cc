@@ -9,7 +9,6 @@
 #include "native/molmo/videomolmo.h"
 #include "native/ops/call_scope.h"
 #include "native/ops/memory_left.h"
-#include "native/ops/on_cuda.h"
 #include "native/weights/weight_source.h"
 
 namespace vmolmo {
@@ -77,9 +76,7 @@ void Pointer::Impl::plan(const PointerLoadOptions& options) {
   const MemoryLeft left(context, options.memory_limit, info.weight_bytes);
   const PointerPlan plan = plan_pointer(config, sizes, context.device().kind, left.available);
   left.require_for("pointer", plan.bytes);
-  if constexpr (kBuiltWithCuda) {
-    if (context.on_cuda()) context.pool().reserve(plan.bytes);
-  }
+  context.reserve(plan.bytes);
   model->set_plan(plan);
   info.work_bytes = static_cast<int64_t>(plan.bytes);
   info.sequences = plan.sizes.sequences;
@@ -130,13 +127,13 @@ std::unique_ptr<Pointer> Pointer::load(const PointerLoadOptions& options,
   const CallScope scope(impl->context, {options.cancel, nullptr});
   WeightLoader weights(std::move(source));
   weights.set_cancel(options.cancel);
-  if (impl->context.on_cuda()) weights.set_memory(&impl->context.memory());
+  weights.set_memory(impl->context.weight_memory());
   // As stored, weights say nothing about how to compute: as the CPU does.
   const bool exact = options.dtype == WeightDType::kF32 || options.dtype == WeightDType::kStored;
   impl->context.set_products(exact ? Products::kExact : Products::kTensorCores);
   weights.widen(options.dtype == WeightDType::kF32);
   weights.narrow(options.dtype == WeightDType::kBF16);
-  weights.narrow_matrices(impl->context.on_cuda() && !exact);
+  weights.narrow_matrices(impl->context.rounds_products());
   weights.set_formats(layer_formats(options.dtype, options.int4_group), impl->context.threads());
   impl->model = std::make_unique<VideoMolmo>(impl->context, options.config, weights);
   weights.finish();

@@ -53,21 +53,23 @@ TokenSequence build_sequence(const MolmoConfig& config, std::span<const int32_t>
 
 VideoMolmo::VideoMolmo(Context& context, const MolmoConfig& config, WeightLoader& weights)
     : config_(config),
-      vit_(config.vit, config.vit_layers, weights, concat(kVision, "image_vit.")),
-      connector_(config, vit_.feature_width(), weights, kVision),
+      encoder_(make_vision_encoder(config.vit, config.vit_layers, weights,
+                                   concat(kVision, "image_vit."))),
+      connector_(config, encoder_->feature_width(), weights, kVision),
       decoder_(config.decoder, weights, "model.transformer.") {
   const std::string pad_embed = concat(kVision, "pad_embed");
   if (config.temporal_adapter) {
-    temporal_.emplace(TemporalConfig{vit_.feature_width(), config.vit.heads, config.vit.head_dim},
-                      weights, concat(kVision, "adapter."));
+    temporal_.emplace(
+        TemporalConfig{encoder_->feature_width(), config.vit.heads, config.vit.head_dim}, weights,
+        concat(kVision, "adapter."));
     // The reference builds its class without a padding embedding, so one in the file is left
     // unread.
     if (weights.has(pad_embed)) weights.drop(pad_embed);
     StageTimer timer(context, "vit");
     black_features_ =
-        vit_.encode(context, make_black_crop(context, config), plan_.sizes.vision_rows);
+        encoder_->encode(context, make_black_crop(context, config), plan_.sizes.vision_rows);
   } else if (config.pad_embed) {
-    padding_.emplace(vit_.feature_width(), weights, pad_embed);
+    padding_.emplace(encoder_->feature_width(), weights, pad_embed);
   }
 }
 
@@ -83,7 +85,7 @@ FrameFeatures VideoMolmo::encode(Context& context, const ImageLayout& layout,
   context.check_cancelled();
   {
     StageTimer timer(context, "vit");
-    frame.features = vit_.encode(context, crops, plan_.sizes.vision_rows);
+    frame.features = encoder_->encode(context, crops, plan_.sizes.vision_rows);
   }
   if (context.recording()) {
     const int64_t patches = config_.vit.grid() * config_.vit.grid();
@@ -132,7 +134,7 @@ std::vector<FrameFeatures> VideoMolmo::encode_together(
   context.check_cancelled();
   StageTimer timer(context, "vit");
   const Tensor features =
-      vit_.encode(context, ops::concat(context, crops, 0), plan_.sizes.vision_rows);
+      encoder_->encode(context, ops::concat(context, crops, 0), plan_.sizes.vision_rows);
   const int64_t count = crops[0].dim(0);
   std::vector<FrameFeatures> frames;
   for (size_t i = 0; i < images.size(); ++i) {

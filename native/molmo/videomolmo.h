@@ -17,7 +17,7 @@
 #include "native/ops/resize.h"
 #include "native/temporal/feature_ring.h"
 #include "native/temporal/temporal_module.h"
-#include "native/vit/vit.h"
+#include "native/vit/vision_encoder.h"
 #include "native/weights/weight_source.h"
 
 namespace vmolmo {
@@ -84,7 +84,7 @@ class VideoMolmo {
 
   MolmoConfig config_;
   PointerPlan plan_;
-  Vit vit_;
+  std::unique_ptr<VisionEncoder> encoder_;
   std::optional<TemporalModule> temporal_;
   std::optional<PaddingEmbedding> padding_;
   Connector connector_;

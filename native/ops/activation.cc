@@ -7,9 +7,6 @@
 
 namespace vmolmo::ops {
 
-static_assert(static_cast<int>(cpu::Unary::kSigmoid) == static_cast<int>(Activation::kSigmoid) &&
-              static_cast<int>(cpu::Unary::kGelu) == static_cast<int>(Activation::kGelu));
-
 Tensor activate(Context& context, const Tensor& x, Activation activation) {
   const Tensor input = dense_f32(context, x, "activate");
   Tensor y = context.empty(x.shape());
@@ -21,7 +18,7 @@ Tensor activate(Context& context, const Tensor& x, Activation activation) {
   const float* in = input.data<float>();
   float* out = y.data<float>();
   context.threads().parallel_for(input.numel(), 16384, [&](int64_t begin, int64_t end) {
-    cpu::kernels().unary(in + begin, out + begin, end - begin, static_cast<cpu::Unary>(activation));
+    cpu::kernels().activate(in + begin, out + begin, end - begin, activation);
   });
   return y;
 }

@@ -1,17 +1,9 @@
 #pragma once
 
 #include "native/ops/context.h"
+#include "native/tensor/activation.h"
 
 namespace vmolmo::ops {
-
-enum class Activation : uint8_t {
-  kNone,
-  kRelu,
-  kGelu,       // exact, x/2 (1 + erf(x / sqrt 2))
-  kQuickGelu,  // x sigmoid(1.702 x)
-  kSilu,       // x sigmoid(x)
-  kSigmoid,
-};
 
 Tensor activate(Context& context, const Tensor& x, Activation activation);
 

@@ -19,7 +19,7 @@ double now_ms() {
 Context::Context(int threads) : threads_(threads), memory_(make_cpu_pool()) {}
 
 Context::Context(Device device, int threads, size_t memory_limit)
-    : threads_(threads), device_(device) {
+    : threads_(threads), device_(device), preferences_(device_preferences(device.kind)) {
   if (device.kind == Device::Kind::kCpu) {
     memory_ = make_cpu_pool();
     return;
@@ -45,6 +45,13 @@ void Context::activate() {
   if constexpr (kBuiltWithCuda) {
     if (pool_) pool_->activate();
   }
+}
+
+void Context::reserve(size_t bytes) {
+  if constexpr (kBuiltWithCuda) {
+    if (pool_) pool_->reserve(bytes);
+  }
+  (void)bytes;
 }
 
 MemoryUse Context::finish() {
@@ -77,9 +84,7 @@ void Context::write(const Tensor& to, const Tensor& from) {
   std::memcpy(to.raw(), from.raw(), to.bytes());
 }
 
-Tensor Context::keep(const Tensor& tensor) {
-  return tensor.clone(on_cuda() ? *memory_ : cpu_heap());
-}
+Tensor Context::keep(const Tensor& tensor) { return tensor.clone(lasting_memory()); }
 
 Tensor Context::table(const std::string& key, const std::function<Tensor()>& make) {
   constexpr size_t kMaxTables = 256;

@@ -7,6 +7,7 @@
 
 #include "native/base/cancel.h"
 #include "native/base/thread_pool.h"
+#include "native/ops/device_preferences.h"
 #include "videomolmo/call.h"
 #include "videomolmo/tensor.h"
 
@@ -47,6 +48,24 @@ class Context {
   ThreadPool& threads() { return threads_; }
   Allocator& memory() { return *memory_; }
   Device device() const { return device_; }
+
+  // What models ask instead of the device's kind.
+  const DevicePreferences& preferences() const { return preferences_; }
+  int64_t batch_objects() const { return preferences_.batch_objects; }
+  // Whether work that repeats is kept as a graph. Nobody can record inside of one.
+  bool keeps_graphs() const { return on_cuda() && !recording(); }
+  // Whether products round their operands to bf16 on this device.
+  bool rounds_products() const { return on_cuda() && products_ == Products::kTensorCores; }
+  // Whether a tensor's values can be looked at without waiting for the device.
+  bool at_hand(const Tensor& tensor) const { return tensor.device().kind == Device::Kind::kCpu; }
+  // For what outlives single calls by far: the CPU's pool is for what does not.
+  Allocator& lasting_memory() { return on_cuda() ? *memory_ : cpu_heap(); }
+  // Where weights go; null: they stay where they are, in mapped files for instance.
+  Allocator* weight_memory() { return on_cuda() ? memory_.get() : nullptr; }
+  // Takes so many bytes from a GPU at once, for the work to come.
+  void reserve(size_t bytes);
+
+  // What ops ask.
   bool on_cuda() const { return device_.kind == Device::Kind::kCuda; }
   // Of CUDA contexts only.
   cuda::Pool& pool() { return *pool_; }
@@ -101,6 +120,7 @@ class Context {
  private:
   ThreadPool threads_;
   Device device_;
+  DevicePreferences preferences_;
   std::shared_ptr<cuda::Pool> pool_;
   Products products_ = Products::kExact;
   bool library_sought_ = false;

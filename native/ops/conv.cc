@@ -5,6 +5,7 @@
 
 #include "native/kernels/cpu/gemm.h"
 #include "native/kernels/cuda/conv.h"
+#include "native/ops/activation.h"
 #include "native/ops/checks.h"
 #include "native/ops/conv_device.h"
 #include "native/ops/elementwise.h"
@@ -109,7 +110,7 @@ Tensor conv2d(Context& context, const Tensor& x, const Tensor& weight, const Ten
   call.ldx = call.ldw = call.k = shape.patch();
   call.n = call.ldy = shape.out;
   call.bias = data_or_null(b);
-  call.unary = static_cast<cpu::Unary>(activation);
+  call.activation = activation;
   for (int64_t first = 0; first < pixels; first += step) {
     call.m = std::min(step, pixels - first);
     call.y = y.data<float>() + first * shape.out;

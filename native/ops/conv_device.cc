@@ -8,6 +8,7 @@
 #include "native/kernels/cuda/conv_thin.h"
 #include "native/kernels/cuda/gemm_tensor.h"
 #include "native/kernels/cuda/round.h"
+#include "native/ops/activation.h"
 #include "native/ops/checks.h"
 #include "native/ops/elementwise.h"
 #include "native/ops/kernel_choice.h"

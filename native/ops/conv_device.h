@@ -1,9 +1,9 @@
 #pragma once
 
 #include "native/kernels/cuda/conv.h"
-#include "native/ops/activation.h"
 #include "native/ops/context.h"
 #include "native/ops/conv.h"
+#include "native/tensor/activation.h"
 
 namespace vmolmo::ops {
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "native/kernels/cpu/gemm.h"
-#include "native/ops/weight.h"
+#include "native/tensor/weight.h"
 
 namespace vmolmo::ops {
 

@@ -27,8 +27,7 @@ constexpr Feeds feeds_products(RowPath path) {
 }
 
 inline DType result_type(const Context& context, Feeds feeds) {
-  const bool rounded = context.on_cuda() && context.products() == Products::kTensorCores;
-  return rounded && feeds == Feeds::kProducts ? DType::kBF16 : DType::kF32;
+  return context.rounds_products() && feeds == Feeds::kProducts ? DType::kBF16 : DType::kF32;
 }
 
 }  // namespace vmolmo::ops

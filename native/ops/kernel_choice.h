@@ -4,7 +4,7 @@
 
 #include "native/ops/context.h"
 #include "native/ops/rows.h"
-#include "native/ops/weight.h"
+#include "native/tensor/weight.h"
 
 // Which CUDA kernel takes an op, by shape and type: the one place where that is decided.
 namespace vmolmo::ops {

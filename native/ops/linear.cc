@@ -1,6 +1,7 @@
 #include "native/ops/linear.h"
 
 #include "native/kernels/cuda/gemm_simple.h"
+#include "native/ops/activation.h"
 #include "native/ops/checks.h"
 #include "native/ops/cpu_weight.h"
 #include "native/ops/linear_device.h"
@@ -71,7 +72,7 @@ Tensor project(Context& context, const Tensor& x, const Weight& weight, const Te
   call.bias = data_or_null(b);
   call.residual = data_or_null(residual);
   call.ldr = call.n;
-  call.unary = static_cast<cpu::Unary>(activation);
+  call.activation = activation;
   call.path = gemm_path(path);
   cpu::gemm(cpu::kernels(), context.threads(), context.memory(), call);
   return y;

@@ -1,9 +1,9 @@
 #pragma once
 
-#include "native/ops/activation.h"
 #include "native/ops/context.h"
 #include "native/ops/rows.h"
-#include "native/ops/weight.h"
+#include "native/tensor/activation.h"
+#include "native/tensor/weight.h"
 
 namespace vmolmo::ops {
 

@@ -2,7 +2,7 @@
 
 #include "native/ops/context.h"
 #include "native/ops/rows.h"
-#include "native/ops/weight.h"
+#include "native/tensor/weight.h"
 
 namespace vmolmo::ops {
 

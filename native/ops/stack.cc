@@ -5,6 +5,7 @@
 
 #include "native/kernels/cuda/stack.h"
 #include "native/ops/checks.h"
+#include "native/ops/elementwise.h"
 #include "native/ops/on_cuda.h"
 
 namespace vmolmo::ops {
@@ -91,6 +92,10 @@ Tensor stacked(Context& context, std::span<const Tensor> parts) {
   Tensor out = context.empty(shape, parts[0].dtype());
   stack_into(context, parts, out);
   return out;
+}
+
+Tensor joined(Context& context, std::span<const Tensor> parts) {
+  return parts.size() == 1 ? parts[0] : concat(context, parts, 0);
 }
 
 void place_tokens(Context& context, std::span<const TokenBlock> blocks, const Tensor& values,

@@ -12,6 +12,9 @@ void stack_into(Context& context, std::span<const Tensor> parts, const Tensor& t
 // The same as a new tensor, [n, shape of a part].
 Tensor stacked(Context& context, std::span<const Tensor> parts);
 
+// Parts behind one another along their first axis; a part alone as it is.
+Tensor joined(Context& context, std::span<const Tensor> parts);
+
 // Consecutive tokens of a sequence.
 struct TokenBlock {
   Tensor values;     // f32 or bf16, contiguous, a multiple of the sequence's width

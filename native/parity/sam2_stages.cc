@@ -2,9 +2,10 @@
 
 #include <functional>
 
+#include "native/layers/nchw.h"
+#include "native/layers/sine_code.h"
 #include "native/ops/elementwise.h"
 #include "native/ops/resize.h"
-#include "native/sam2/position.h"
 
 namespace vmolmo::sam2 {
 namespace {

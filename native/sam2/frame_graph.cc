@@ -12,7 +12,7 @@ std::vector<Tensor> FrameGraph::like_results(Context& context) const {
 }
 
 std::vector<Tensor> FrameGraph::run(Context& context, const Work& work) {
-  if (!context.on_cuda() || context.recording()) return work();
+  if (!context.keeps_graphs()) return work();
   if (results_.empty()) {
     std::vector<Tensor> results = work();
     for (const Tensor& result : results)

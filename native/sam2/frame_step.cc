@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "native/layers/nchw.h"
 #include "native/ops/copy.h"
 #include "native/ops/elementwise.h"
 #include "native/ops/mask.h"
@@ -83,8 +84,7 @@ FrameStep::FrameStep(const Sam2Config& config, Context& context, const TrackerHe
 Tensor FrameStep::condition(Context& context, ImageFeatures& features, const MemoryBatch& memories,
                             const std::vector<std::string>& labels) const {
   const auto batch = static_cast<int64_t>(memories.objects.size());
-  // On the CPU only the keys are made object by object; the layers take all objects at once.
-  const int64_t at_once = context.on_cuda() ? objects_at_once(context) : batch;
+  const int64_t at_once = std::min(batch, context.preferences().token_objects);
   std::vector<Tensor> parts;
   for (int64_t begin = 0; begin < batch; begin += at_once) {
     const int64_t end = std::min(batch, begin + at_once);
@@ -98,7 +98,7 @@ Tensor FrameStep::condition(Context& context, ImageFeatures& features, const Mem
       context.tap(names[i] + "memattn.out", one.reshape({one.dim(0), 1, one.dim(1)}));
     }
   }
-  return joined(context, parts);
+  return ops::joined(context, parts);
 }
 
 StepResult FrameStep::finish(Context& context, const HeadResult& heads, int64_t fill_hole_area,
@@ -163,7 +163,7 @@ std::vector<const FrameGraph*> FrameStep::graphs() const {
 
 FrameStep::Slot* FrameStep::find_slot(Context& context, const MemoryBatch& memories,
                                       int64_t fill_hole_area) const {
-  if (!context.on_cuda() || context.recording()) return nullptr;
+  if (!context.keeps_graphs()) return nullptr;
   const std::string pattern = concat(memories.pattern(), "holes ", fill_hole_area);
   const auto found = slots_.find(pattern);
   if (found != slots_.end()) {

@@ -1,30 +1,20 @@
 #include "native/sam2/image_encoder.h"
 
-#include "native/ops/copy.h"
+#include "native/sam2/hiera_encoder.h"
+#include "native/tensor/float_bytes.h"
 
 namespace vmolmo::sam2 {
 
-ImageEncoder::ImageEncoder(const Sam2Config& config, WeightLoader& loader, Context& context)
-    : trunk_(config, loader, context), neck_(config, loader) {}
+std::unique_ptr<ImageEncoder> make_image_encoder(const Sam2Config& config, WeightLoader& loader,
+                                                 Context& context) {
+  return std::make_unique<HieraEncoder>(config, loader, context);
+}
 
-std::shared_ptr<ImageFeatures> ImageEncoder::forward(Context& context, const Tensor& pixels) const {
-  StageTimer timer(context, "imageEncoder");
-  const Tensor* input = &pixels;
-  if (context.on_cuda() && !context.recording()) {
-    if (!pixels_) pixels_ = context.empty(pixels.shape());
-    ops::copy_into(context, pixels, pixels_);
-    input = &pixels_;
-  }
-  const std::vector<Tensor> maps = graph_.run(context, [&] {
-    const NeckOutput neck = neck_.forward(context, trunk_.forward(context, *input));
-    return std::vector<Tensor>{neck.vision.reshape({-1, neck.vision.dim(-1)}), neck.high0,
-                               neck.high1};
-  });
-  auto features = std::make_shared<ImageFeatures>();
-  features->vision = maps[0];
-  features->high0 = maps[1];
-  features->high1 = maps[2];
-  return features;
+size_t image_encoder_bytes(const Sam2Config& config) {
+  // The first stage's blocks are the widest; its output and those of the other stages stay.
+  const int64_t pixels = config.mask_side() * config.mask_side();
+  return float_bytes({pixels, 14 * config.trunk.width}) +
+         float_bytes({6, config.image_size, config.image_size});
 }
 
 }  // namespace vmolmo::sam2

@@ -2,10 +2,9 @@
 
 #include <memory>
 
-#include "native/sam2/frame_graph.h"
-#include "native/sam2/neck.h"
-#include "native/sam2/preprocess.h"
-#include "native/sam2/trunk.h"
+#include "native/ops/context.h"
+#include "native/sam2/config.h"
+#include "native/weights/weight_source.h"
 
 namespace vmolmo::sam2 {
 
@@ -24,20 +23,20 @@ struct ImageFeatures {
   Tensor memory_pixels;  // the memory encoder's projection of F2, [1, g, g, C]
 };
 
+// What turns a frame into the maps that prompts and tracking start from: HieraEncoder, or what
+// takes its place.
 class ImageEncoder {
  public:
-  ImageEncoder(const Sam2Config& config, WeightLoader& loader, Context& context);
+  virtual ~ImageEncoder() = default;
 
-  // pixels [1, S, S, 3], preprocessed. One graph on a GPU.
-  std::shared_ptr<ImageFeatures> forward(Context& context, const Tensor& pixels) const;
-
-  const FrameGraph& graph() const { return graph_; }
-
- private:
-  Trunk trunk_;
-  Neck neck_;
-  mutable Tensor pixels_;  // of the frame in work, in place for the graph
-  mutable FrameGraph graph_;
+  // pixels [1, S, S, 3], preprocessed -> vision, high0 and high1, tensors of their own.
+  virtual std::shared_ptr<ImageFeatures> forward(Context& context, const Tensor& pixels) const = 0;
 };
+
+// The encoder of a configuration.
+std::unique_ptr<ImageEncoder> make_image_encoder(const Sam2Config& config, WeightLoader& loader,
+                                                 Context& context);
+// Its share of a memory plan: bytes of its activations on a frame.
+size_t image_encoder_bytes(const Sam2Config& config);
 
 }  // namespace vmolmo::sam2

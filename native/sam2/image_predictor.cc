@@ -5,10 +5,12 @@
 #include <map>
 #include <span>
 
+#include "native/layers/nchw.h"
 #include "native/ops/copy.h"
 #include "native/ops/elementwise.h"
 #include "native/ops/mask.h"
 #include "native/ops/resize.h"
+#include "native/ops/stack.h"
 #include "native/weights/finite.h"
 
 namespace vmolmo::sam2 {
@@ -107,7 +109,7 @@ void tap_batch(Context& context, const Model& model, const DecoderState& state, 
 std::vector<ImageMasks> decode(Context& context, const Model& model, const ImageFeatures& features,
                                const DecoderState& state, const SegmentOptions& options) {
   const MaskDecoder& decoder = model.decoder();
-  const int64_t batch = state.tokens.dim(0), at_once = objects_at_once(context);
+  const int64_t batch = state.tokens.dim(0), at_once = context.batch_objects();
   const Tensor ious = decoder.ious(context, state);
   std::vector<Tensor> logits, chosen_ious, masks;
   std::vector<float> stability;
@@ -122,8 +124,8 @@ std::vector<ImageMasks> decode(Context& context, const Model& model, const Image
     chosen_ious.push_back(found.ious);
     if (context.recording()) tap_masks(context, model, part, upscaled, masks, stability);
   }
-  const Tensor all = joined(context, logits);
-  const Tensor all_ious = context.to_host(joined(context, chosen_ious));
+  const Tensor all = ops::joined(context, logits);
+  const Tensor all_ious = context.to_host(ops::joined(context, chosen_ious));
   require_finite(all_ious, "the masks' scores");
   if (context.recording()) {
     tap_batch(context, model, state, ious, masks, stability);

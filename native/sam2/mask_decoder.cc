@@ -2,24 +2,21 @@
 
 #include <array>
 
-#include "native/ops/attention.h"
+#include "native/layers/nchw.h"
+#include "native/ops/activation.h"
 #include "native/ops/conv.h"
 #include "native/ops/copy.h"
 #include "native/ops/elementwise.h"
 #include "native/ops/linear.h"
 #include "native/ops/mask.h"
 #include "native/ops/select.h"
+#include "native/sam2/projection_names.h"
 
 namespace vmolmo::sam2 {
 namespace {
 
 constexpr char kPrefix[] = "sam_mask_decoder.";
 constexpr float kEps = 1e-5f;
-
-// [B, N, heads * D] -> [B, N, heads, D]
-Tensor split_heads(const Tensor& x, int64_t heads) {
-  return x.reshape({x.dim(0), x.dim(1), heads, x.dim(2) / heads});
-}
 
 // Token `index` of every batch entry: [B, C].
 Tensor token_rows(Context& context, const Tensor& tokens, int64_t index) {
@@ -30,13 +27,12 @@ Tensor token_rows(Context& context, const Tensor& tokens, int64_t index) {
 }  // namespace
 
 MaskDecoder::MaskDecoder(const Sam2Config& config, WeightLoader& loader)
-    : width_(config.hidden_size),
-      heads_(config.decoder.heads),
-      mask_side_(config.mask_side()),
-      options_(config.decoder) {
+    : width_(config.hidden_size), mask_side_(config.mask_side()), options_(config.decoder) {
   const std::string prefix = kPrefix;
   const int64_t c = width_;
-  const int64_t cross = c / config.decoder.attention_downsample;
+  const int64_t heads = config.decoder.heads;
+  const AttentionWidths self{heads, c, c, c};
+  const AttentionWidths cross{heads, c, c / config.decoder.attention_downsample, c};
   Tensor output_tokens = Tensor::empty(cpu_heap(), {2 + kMasks, c});
   const std::array<std::pair<const char*, int64_t>, 3> tokens{
       {{"obj_score_token", 1}, {"iou_token", 1}, {"mask_tokens", kMasks}}};
@@ -50,9 +46,11 @@ MaskDecoder::MaskDecoder(const Sam2Config& config, WeightLoader& loader)
   for (int64_t i = 0; i < config.decoder.layers; ++i) {
     const std::string at = concat(transformer, "layers.", i, ".");
     Layer layer;
-    layer.self = load_attention(loader, at + "self_attn.", c);
-    layer.token_to_image = load_attention(loader, at + "cross_attn_token_to_image.", cross);
-    layer.image_to_token = load_attention(loader, at + "cross_attn_image_to_token.", cross);
+    layer.self = load_attention(loader, at + "self_attn.", kProjections, self);
+    layer.token_to_image =
+        load_attention(loader, at + "cross_attn_token_to_image.", kProjections, cross);
+    layer.image_to_token =
+        load_attention(loader, at + "cross_attn_image_to_token.", kProjections, cross);
     layer.norm1 = load_norm(loader, at + "norm1.", c, kEps);
     layer.norm2 = load_norm(loader, at + "norm2.", c, kEps);
     layer.norm3 = load_norm(loader, at + "norm3.", c, kEps);
@@ -61,7 +59,8 @@ MaskDecoder::MaskDecoder(const Sam2Config& config, WeightLoader& loader)
     layer.mlp_out = load_linear(loader, at + "mlp.layers.1.", config.decoder.mlp_width, c);
     layers_.push_back(std::move(layer));
   }
-  final_attention_ = load_attention(loader, transformer + "final_attn_token_to_image.", cross);
+  final_attention_ =
+      load_attention(loader, transformer + "final_attn_token_to_image.", kProjections, cross);
   final_norm_ = load_norm(loader, transformer + "norm_final_attn.", c, kEps);
   upscale1_ = load_conv(loader, prefix + "output_upscaling.0.", {c, c / 4, 2, 2}, c / 4);
   upscale_norm_ = load_norm(loader, prefix + "output_upscaling.1.", c / 4, 1e-6f);
@@ -74,21 +73,9 @@ MaskDecoder::MaskDecoder(const Sam2Config& config, WeightLoader& loader)
   score_head_ = load_mlp(loader, prefix + "pred_obj_score_head.", {c, c, c, 1});
 }
 
-MaskDecoder::Attention MaskDecoder::load_attention(WeightLoader& loader, const std::string& prefix,
-                                                   int64_t width) const {
-  return {load_linear(loader, prefix + "q_proj.", width_, width),
-          load_linear(loader, prefix + "k_proj.", width_, width),
-          load_linear(loader, prefix + "v_proj.", width_, width),
-          load_linear(loader, prefix + "out_proj.", width, width_)};
-}
-
 Tensor MaskDecoder::attend(Context& context, const Attention& attention, const Tensor& query,
                            const Tensor& key, const Tensor& value, const Tensor& residual) const {
-  const Tensor q = split_heads(attention.query(context, query), heads_);
-  const Tensor k = split_heads(attention.key(context, key), heads_);
-  const Tensor v = split_heads(attention.value(context, value), heads_);
-  const Tensor mixed = ops::attention(context, q, k, v);
-  return residual ? attention.out.add_to(context, residual, mixed) : attention.out(context, mixed);
+  return attention.out.add_to(context, residual, attention.mix(context, query, key, value));
 }
 
 Tensor MaskDecoder::join_tokens(Context& context, const Tensor& sparse) const {
@@ -103,7 +90,7 @@ void MaskDecoder::run_layer(Context& context, const Layer& layer, bool first, co
                             const Tensor& positions, Tensor& queries, Tensor& keys) const {
   if (first) {
     // No position and no residual: the queries are the tokens themselves.
-    queries = attend(context, layer.self, queries, queries, queries, {});
+    queries = layer.self.out(context, layer.self.mix(context, queries, queries, queries));
   } else {
     const Tensor q = ops::add(context, queries, tokens);
     queries = attend(context, layer.self, q, q, queries, queries);
@@ -113,7 +100,7 @@ void MaskDecoder::run_layer(Context& context, const Layer& layer, bool first, co
   Tensor placed = ops::add(context, queries, tokens);
   queries = layer.norm2(context,
                         attend(context, layer.token_to_image, placed, placed_keys, keys, queries));
-  const Tensor hidden = layer.mlp_in(context, queries, ops::Activation::kRelu);
+  const Tensor hidden = layer.mlp_in(context, queries, Activation::kRelu);
   queries = layer.norm3(context, layer.mlp_out.add_to(context, queries, hidden));
   placed = ops::add(context, queries, tokens);
   keys = layer.norm4(context,
@@ -141,7 +128,7 @@ DecoderState MaskDecoder::transform(Context& context, const Tensor& source, cons
 
 Tensor MaskDecoder::ious(Context& context, const DecoderState& state) const {
   return ops::activate(context, iou_head_(context, token_rows(context, state.tokens, 1)),
-                       ops::Activation::kSigmoid);
+                       Activation::kSigmoid);
 }
 
 Tensor MaskDecoder::object_scores(Context& context, const DecoderState& state) const {
@@ -159,10 +146,10 @@ Tensor MaskDecoder::upscale(Context& context, const DecoderState& state,
   Tensor x =
       ops::conv_transpose_2x2(context, keys, upscale1_.weight, upscale1_.bias, features.high1);
   x = ops::channel_norm(context, x, {upscale_norm_.weight, upscale_norm_.bias, upscale_norm_.eps},
-                        ops::Activation::kGelu);
+                        Activation::kGelu);
   tap_entries_nchw(context, "dec.upscale.act1", x);
   x = ops::conv_transpose_2x2(context, x, upscale2_.weight, upscale2_.bias, features.high0,
-                              ops::Activation::kGelu);
+                              Activation::kGelu);
   tap_entries_nchw(context, "dec.upscale.out", x);
   return x.reshape({batch, -1, width_ / 8});
 }

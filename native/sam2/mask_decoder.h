@@ -3,6 +3,11 @@
 #include <memory>
 #include <vector>
 
+#include "native/layers/attention.h"
+#include "native/layers/conv.h"
+#include "native/layers/mlp.h"
+#include "native/layers/norm.h"
+#include "native/sam2/config.h"
 #include "native/sam2/image_encoder.h"
 
 namespace vmolmo::sam2 {
@@ -54,17 +59,13 @@ class MaskDecoder {
   Tensor mask_tokens(Context& context, const DecoderState& state) const;
 
  private:
-  struct Attention {
-    Linear query, key, value, out;
-  };
   struct Layer {
     Attention self, token_to_image, image_to_token;
-    Norm norm1, norm2, norm3, norm4;
+    LayerNorm norm1, norm2, norm3, norm4;
     Linear mlp_in, mlp_out;
   };
 
-  Attention load_attention(WeightLoader& loader, const std::string& prefix, int64_t width) const;
-  // residual + attention; residual may be empty.
+  // residual + attention.
   Tensor attend(Context& context, const Attention& attention, const Tensor& query,
                 const Tensor& key, const Tensor& value, const Tensor& residual) const;
   void run_layer(Context& context, const Layer& layer, bool first, const Tensor& tokens,
@@ -72,15 +73,14 @@ class MaskDecoder {
   Tensor join_tokens(Context& context, const Tensor& sparse) const;
 
   int64_t width_;
-  int64_t heads_;
   int64_t mask_side_;
   Sam2Config::Decoder options_;
   Tensor output_tokens_;  // [6, C]
   std::vector<Layer> layers_;
   Attention final_attention_;
-  Norm final_norm_;
+  LayerNorm final_norm_;
   Conv upscale1_, upscale2_;  // transposed 2x2
-  Norm upscale_norm_;
+  LayerNorm upscale_norm_;
   std::vector<Mlp> hypernetworks_;
   Mlp iou_head_, score_head_;
 };

@@ -1,8 +1,8 @@
 #include <algorithm>
 
+#include "native/layers/sine_code.h"
 #include "native/ops/stack.h"
 #include "native/sam2/memory_bank.h"
-#include "native/sam2/position.h"
 
 namespace vmolmo::sam2 {
 

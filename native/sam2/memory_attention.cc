@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <iterator>
 
+#include "native/layers/sine_code.h"
 #include "native/ops/attention.h"
 #include "native/ops/copy.h"
 #include "native/ops/elementwise.h"
 #include "native/ops/stack.h"
-#include "native/sam2/position.h"
+#include "native/sam2/projection_names.h"
 
 namespace vmolmo::sam2 {
 namespace {
@@ -38,17 +39,14 @@ MemoryAttention::MemoryAttention(const Sam2Config& config, WeightLoader& loader)
     Layer layer;
     layer.norm1 = load_norm(loader, at + "norm1.", c, kEps);
     layer.norm2 = load_norm(loader, at + "norm2.", c, kEps);
-    layer.norm3 = load_norm(loader, at + "norm3.", c, kEps);
-    layer.self_query = load_linear(loader, self + "q_proj.", c, c);
-    layer.self_key = load_linear(loader, self + "k_proj.", c, c);
-    layer.self_value = load_linear(loader, self + "v_proj.", c, c);
-    layer.self_out = load_linear(loader, self + "out_proj.", c, c);
+    layer.self = load_attention(loader, self, kProjections, {1, c, c, c});
     layer.query = load_linear(loader, cross + "q_proj.", c, c);
     layer.key = load_linear(loader, cross + "k_proj.", m, c);
     layer.value_out = fold(loader, load_linear(loader, cross + "v_proj.", m, c),
                            load_linear(loader, cross + "out_proj.", c, c));
-    layer.mlp_in = load_linear(loader, at + "linear1.", c, hidden);
-    layer.mlp_out = load_linear(loader, at + "linear2.", hidden, c);
+    layer.mlp = {load_norm(loader, at + "norm3.", c, kEps),
+                 load_linear(loader, at + "linear1.", c, hidden),
+                 load_linear(loader, at + "linear2.", hidden, c), Activation::kRelu};
     layers_.push_back(std::move(layer));
   }
   norm_ = load_norm(loader, "memory_attention.norm.", c, kEps);
@@ -69,8 +67,8 @@ Tensor MemoryAttention::forward(Context& context, ImageFeatures& features,
     if (i > 0) {
       const Tensor attended = self_attention(context, layer, x);
       if (context.recording())
-        tap_objects(context, labels, stage + ".self_attn", layer.self_out(context, attended));
-      x = layer.self_out.add_to(context, x, attended);
+        tap_objects(context, labels, stage + ".self_attn", layer.self.out(context, attended));
+      x = layer.self.out.add_to(context, x, attended);
     }
     Tensor query = layer.query.operand(context, layer.norm2(context, x, ops::Feeds::kProducts));
     ops::rope_axial(context, query, rope_);
@@ -78,8 +76,7 @@ Tensor MemoryAttention::forward(Context& context, ImageFeatures& features,
     if (context.recording())
       tap_objects(context, labels, stage + ".cross_attn", layer.value_out(context, average));
     x = layer.value_out.add_to(context, x, average);
-    x = feed_forward(context, std::move(x), layer.norm3, layer.mlp_in, layer.mlp_out,
-                     ops::Activation::kRelu);
+    x = layer.mlp.in_chunks(context, std::move(x));
     tap_objects(context, labels, stage, x);
   }
   return norm_(context, x);
@@ -88,11 +85,11 @@ Tensor MemoryAttention::forward(Context& context, ImageFeatures& features,
 Tensor MemoryAttention::self_attention(Context& context, const Layer& layer,
                                        const Tensor& x) const {
   const Tensor normed = layer.norm1(context, x, ops::Feeds::kProducts);
-  Tensor query = layer.self_query.operand(context, normed);
-  Tensor key = layer.self_key.operand(context, normed);
+  Tensor query = layer.self.query.operand(context, normed);
+  Tensor key = layer.self.key.operand(context, normed);
   ops::rope_axial(context, query, rope_);
   ops::rope_axial(context, key, rope_);
-  const Tensor value = layer.self_value.operand(context, normed);
+  const Tensor value = layer.self.value.operand(context, normed);
   ops::AttentionOptions options;
   options.feeds = ops::Feeds::kProducts;
   return ops::attention(context, one_head(query), one_head(key), one_head(value), options);
@@ -102,7 +99,7 @@ Tensor MemoryAttention::cross_attention(Context& context, const Layer& layer, co
                                         const MemorySequences& sequences) const {
   // Keys of a few objects at a time: they are the largest temporary (28,736 x 256 for one with a
   // full memory).
-  const int64_t batch = query.dim(0), at_once = objects_at_once(context);
+  const int64_t batch = query.dim(0), at_once = context.batch_objects();
   std::vector<Tensor> averages;
   for (int64_t begin = 0; begin < batch; begin += at_once) {
     context.check_cancelled();
@@ -146,8 +143,8 @@ const Tensor& MemoryAttention::first_self_attention(Context& context,
     const Layer& layer = layers_[0];
     const Tensor attended = self_attention(context, layer, x);
     if (context.recording())
-      context.tap("memattn.layer.0.self_attn", layer.self_out(context, attended));
-    features.memory_query = layer.self_out.add_to(context, x, attended)[0];
+      context.tap("memattn.layer.0.self_attn", layer.self.out(context, attended));
+    features.memory_query = layer.self.out.add_to(context, x, attended)[0];
   }
   return features.memory_query;
 }

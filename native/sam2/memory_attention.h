@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "native/layers/attention.h"
+#include "native/layers/feed_forward.h"
 #include "native/ops/rope.h"
 #include "native/sam2/image_encoder.h"
 
@@ -36,14 +38,14 @@ class MemoryAttention {
 
  private:
   struct Layer {
-    Norm norm1, norm2, norm3;
-    Linear self_query, self_key, self_value, self_out;
+    LayerNorm norm1, norm2;
+    Attention self;
     Linear query;  // C -> C
     Linear key;    // M -> C
     // softmax(..) (memory Wv' + bv) Wo' + bo = (softmax(..) memory) (Wo Wv)' + (Wo bv + bo),
     // because softmax rows sum to 1: the values stay M wide until after the average.
     Linear value_out;  // M -> C
-    Linear mlp_in, mlp_out;
+    FeedForward mlp;
   };
 
   Tensor self_attention(Context& context, const Layer& layer, const Tensor& x) const;
@@ -61,7 +63,7 @@ class MemoryAttention {
   ops::RopeTable rope_;
   Tensor scaled_positions_;  // 0.1 * sine code, [g^2, C]
   std::vector<Layer> layers_;
-  Norm norm_;
+  LayerNorm norm_;
 };
 
 }  // namespace vmolmo::sam2

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 
+#include "native/layers/nchw.h"
+#include "native/layers/sine_code.h"
+#include "native/ops/activation.h"
 #include "native/ops/conv.h"
 #include "native/ops/elementwise.h"
 #include "native/ops/resize.h"
 #include "native/ops/select.h"
-#include "native/sam2/position.h"
+#include "native/ops/stack.h"
 #include "native/sam2/tracker_heads.h"
 
 namespace vmolmo::sam2 {
@@ -66,7 +69,7 @@ MemoryEncoder::MemoryEncoder(const Sam2Config& config, WeightLoader& loader)
 Tensor MemoryEncoder::encode(Context& context, ImageFeatures& features, const Request& request,
                              bool round) const {
   StageTimer timer(context, "memoryEncoder");
-  const int64_t batch = request.logits.dim(0), at_once = objects_at_once(context);
+  const int64_t batch = request.logits.dim(0), at_once = context.batch_objects();
   std::vector<Tensor> parts;
   for (int64_t begin = 0; begin < batch; begin += at_once) {
     const int64_t end = std::min(batch, begin + at_once);
@@ -77,7 +80,7 @@ Tensor MemoryEncoder::encode(Context& context, ImageFeatures& features, const Re
     parts.push_back(encode_part(context, features, part));
     if (round) ops::round_to_bf16_inplace(context, parts.back());
   }
-  return joined(context, parts);
+  return ops::joined(context, parts);
 }
 
 Tensor MemoryEncoder::encode_part(Context& context, ImageFeatures& features,
@@ -98,8 +101,8 @@ Tensor MemoryEncoder::encode_part(Context& context, ImageFeatures& features,
 Tensor MemoryEncoder::mask_features(Context& context, const Request& request) const {
   // An absent object's mask is background everywhere, and so is every pixel of its reduction. A GPU
   // is not asked who is absent: that would mean to wait.
-  const bool absent = !context.on_cuda() && request.gated && !request.binarize &&
-                      request.scores.numel() == 1 && !(request.scores.data<float>()[0] > 0.0f);
+  const bool absent = request.gated && !request.binarize && request.scores.numel() == 1 &&
+                      context.at_hand(request.scores) && !(request.scores.data<float>()[0] > 0.0f);
   if (absent && empty_mask_ && !context.recording()) return empty_mask_;
   const Tensor& logits = request.logits;
   Tensor x = ops::resize_bilinear(context,
@@ -108,7 +111,7 @@ Tensor MemoryEncoder::mask_features(Context& context, const Request& request) co
   if (request.binarize) {
     x = ops::step(context, x, 0.0f);
   } else {
-    x = ops::activate(context, x, ops::Activation::kSigmoid);
+    x = ops::activate(context, x, Activation::kSigmoid);
   }
   Tensor reduced = downsample(context, ops::affine(context, x, sigmoid_scale_, sigmoid_bias_));
   if (absent) empty_mask_ = reduced;
@@ -138,7 +141,7 @@ const Tensor& MemoryEncoder::pixel_features(Context& context, ImageFeatures& fea
 Tensor MemoryEncoder::fuse(Context& context, const Fuser& fuser, const Tensor& x) const {
   Tensor y = ops::conv2d_depthwise(context, x, fuser.depthwise.weight, fuser.depthwise.bias, 3);
   constexpr ops::Feeds kFeeds = ops::Feeds::kProducts;
-  y = fuser.expand(context, fuser.norm(context, y, kFeeds), ops::Activation::kGelu, kFeeds);
+  y = fuser.expand(context, fuser.norm(context, y, kFeeds), Activation::kGelu, kFeeds);
   return fuser.shrink.add_to(context, x, y);
 }
 

@@ -2,6 +2,9 @@
 
 #include <vector>
 
+#include "native/layers/conv.h"
+#include "native/layers/linear.h"
+#include "native/sam2/config.h"
 #include "native/sam2/image_encoder.h"
 
 namespace vmolmo::sam2 {
@@ -29,7 +32,7 @@ class MemoryEncoder {
  private:
   struct Fuser {
     Conv depthwise;
-    Norm norm;
+    LayerNorm norm;
     Linear expand;
     Linear shrink;  // the layer scale is folded in
   };
@@ -45,7 +48,7 @@ class MemoryEncoder {
   float sigmoid_scale_;
   float sigmoid_bias_;
   std::vector<Conv> convs_;
-  std::vector<Norm> norms_;
+  std::vector<LayerNorm> norms_;
   Linear mask_proj_;
   Linear pixel_proj_;
   std::vector<Fuser> fusers_;

@@ -1,31 +1,23 @@
 #include "native/sam2/memory_needs.h"
 
 #include <algorithm>
-#include <initializer_list>
+
+#include "native/ops/device_preferences.h"
+#include "native/sam2/image_encoder.h"
+#include "native/tensor/float_bytes.h"
 
 namespace vmolmo::sam2 {
 namespace {
 
 constexpr int64_t kFrames = 8;
 constexpr int64_t kObjects = 8;
-// A library's workspace, and what is rounded for tensor cores.
-constexpr size_t kDeviceScratch = size_t{64} << 20;
-
-size_t floats(std::initializer_list<int64_t> extents) {
-  size_t count = sizeof(float);
-  for (const int64_t extent : extents) count *= static_cast<size_t>(extent);
-  return count;
-}
-
-// Graphs keep the memory of their work to themselves; plain work beside them takes its own.
-constexpr size_t kWithGraphs = 2;
 
 // Stored outputs of every frame that memory attention looks back to.
 size_t past_bytes(const Sam2Config& config) {
   const int64_t cells = config.grid() * config.grid();
   const int64_t pixels = config.mask_side() * config.mask_side();
   const int64_t frames = std::max(config.max_memory_frames, config.max_object_pointers);
-  return floats({frames, pixels + cells * config.memory_encoder.channels / 2});
+  return float_bytes({frames, pixels + cells * config.memory_encoder.channels / 2});
 }
 
 // One object's share of a batch: the sequence that memory attention reads, the rows in it, and the
@@ -34,9 +26,9 @@ size_t batch_bytes(const Sam2Config& config) {
   const int64_t cells = config.grid() * config.grid();
   const int64_t pixels = config.mask_side() * config.mask_side();
   const int64_t c = config.hidden_size, m = config.memory_encoder.channels;
-  return floats({2 * config.max_memory_frames, cells, m}) +
-         floats({cells, 6 * c + config.memory_attention.mlp_width}) + floats({pixels, c / 2}) +
-         floats({pixels, 2 * config.mask_input_channels});
+  return float_bytes({2 * config.max_memory_frames, cells, m}) +
+         float_bytes({cells, 6 * c + config.memory_attention.mlp_width}) +
+         float_bytes({pixels, c / 2}) + float_bytes({pixels, 2 * config.mask_input_channels});
 }
 
 }  // namespace
@@ -45,15 +37,13 @@ MemoryNeeds memory_needs(const Sam2Config& config, Device::Kind kind) {
   const int64_t cells = config.grid() * config.grid();
   const int64_t pixels = config.mask_side() * config.mask_side();
   const int64_t c = config.hidden_size;
-  const size_t times = kind == Device::Kind::kCpu ? 1 : kWithGraphs;
+  const DevicePreferences device = device_preferences(kind);
   MemoryNeeds needs;
-  needs.frame = floats({pixels, c / 8 + c / 16}) + floats({2 * cells, c});
-  needs.object = past_bytes(config) + times * batch_bytes(config);
-  // The first stage's blocks are the widest; its output and those of the other stages stay.
-  needs.work = times * (floats({pixels, 14 * config.trunk.width}) +
-                        floats({6, config.image_size, config.image_size}) +
-                        floats({2 * config.max_memory_frames, cells, c}));
-  if (kind != Device::Kind::kCpu) needs.work += kDeviceScratch;
+  needs.frame = float_bytes({pixels, c / 8 + c / 16}) + float_bytes({2 * cells, c});
+  needs.object = past_bytes(config) + device.copies_of_work * batch_bytes(config);
+  needs.work = device.scratch_bytes +
+               device.copies_of_work * (image_encoder_bytes(config) +
+                                        float_bytes({2 * config.max_memory_frames, cells, c}));
   return needs;
 }
 

@@ -3,9 +3,11 @@
 #include <atomic>
 #include <cmath>
 
+#include "native/layers/nchw.h"
+#include "native/layers/sine_code.h"
 #include "native/ops/elementwise.h"
 #include "native/sam2/checks.h"
-#include "native/sam2/position.h"
+#include "native/sam2/preprocess.h"
 
 namespace vmolmo::sam2 {
 namespace {
@@ -25,7 +27,7 @@ const Sam2Config& validated(const Sam2Config& config) {
 Model::Model(const Sam2Config& config, WeightLoader& loader, Context& context)
     : config_(validated(config)),
       id_(next_id()),
-      encoder_(config, loader, context),
+      encoder_(make_image_encoder(config, loader, context)),
       prompts_(config, loader),
       decoder_(config, loader),
       heads_(config, loader, prompts_, decoder_),
@@ -50,7 +52,11 @@ std::shared_ptr<ImageFeatures> Model::encode(Context& context, const ops::ImageV
 
 std::shared_ptr<ImageFeatures> Model::encode(Context& context, const Tensor& pixels, int64_t width,
                                              int64_t height) const {
-  auto features = encoder_.forward(context, context.to_device(pixels));
+  std::shared_ptr<ImageFeatures> features;
+  {
+    StageTimer timer(context, "imageEncoder");
+    features = encoder_->forward(context, context.to_device(pixels));
+  }
   features->model = id_;
   features->width = width;
   features->height = height;

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "native/ops/resize.h"
 #include "native/sam2/frame_step.h"
 #include "native/sam2/memory_bank.h"
 #include "native/sam2/tracker_heads.h"
@@ -34,7 +35,7 @@ class Model {
   std::vector<ModelPoint> place_prompt(const PointPrompt& prompt, int64_t width,
                                        int64_t height) const;
 
-  const ImageEncoder& encoder() const { return encoder_; }
+  const ImageEncoder& encoder() const { return *encoder_; }
   const PromptEncoder& prompts() const { return prompts_; }
   const MaskDecoder& decoder() const { return decoder_; }
   const TrackerHeads& heads() const { return heads_; }
@@ -46,7 +47,7 @@ class Model {
  private:
   Sam2Config config_;
   uint64_t id_;
-  ImageEncoder encoder_;
+  std::unique_ptr<ImageEncoder> encoder_;
   PromptEncoder prompts_;
   MaskDecoder decoder_;
   TrackerHeads heads_;

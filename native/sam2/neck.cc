@@ -1,6 +1,6 @@
 #include "native/sam2/neck.h"
 
-#include "native/ops/elementwise.h"
+#include "native/layers/nchw.h"
 #include "native/ops/resize.h"
 
 namespace vmolmo::sam2 {

@@ -2,8 +2,8 @@
 
 #include <array>
 
+#include "native/layers/linear.h"
 #include "native/sam2/config.h"
-#include "native/sam2/layers.h"
 
 namespace vmolmo::sam2 {
 

@@ -2,8 +2,8 @@
 
 #include <array>
 
+#include "native/layers/nchw.h"
 #include "native/ops/preprocess.h"
-#include "native/sam2/layers.h"
 
 namespace vmolmo::sam2 {
 namespace {

@@ -4,10 +4,6 @@
 #include <cmath>
 #include <numbers>
 
-#include "native/ops/activation.h"
-#include "native/ops/conv.h"
-#include "native/ops/norm.h"
-
 namespace vmolmo::sam2 {
 namespace {
 

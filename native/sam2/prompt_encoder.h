@@ -2,8 +2,9 @@
 
 #include <span>
 
+#include "native/layers/conv.h"
+#include "native/layers/linear.h"
 #include "native/sam2/config.h"
-#include "native/sam2/layers.h"
 
 namespace vmolmo::sam2 {
 
@@ -41,7 +42,7 @@ class PromptEncoder {
   Tensor padding_point_;     // [C]
   Tensor no_mask_;           // [C]
   Conv conv1_, conv2_;
-  Norm norm1_, norm2_;
+  LayerNorm norm1_, norm2_;
   Linear conv3_;
   Tensor image_positions_;
 };

@@ -2,7 +2,6 @@
 
 #include "native/ops/call_scope.h"
 #include "native/ops/memory_left.h"
-#include "native/ops/on_cuda.h"
 #include "native/sam2/image_predictor.h"
 #include "native/sam2/memory_needs.h"
 #include "native/sam2/video_predictor.h"
@@ -62,9 +61,7 @@ void Segmenter::Impl::plan(const SegmenterLoadOptions& options) {
   const sam2::MemoryNeeds needs = sam2::memory_needs(options.config, context.device().kind);
   info.objects = sam2::planned_objects(needs, left.available);
   left.require_for("segmenter", needs.bytes(info.objects));
-  if constexpr (kBuiltWithCuda) {
-    if (context.on_cuda()) context.pool().reserve(needs.bytes(info.objects));
-  }
+  context.reserve(needs.bytes(info.objects));
   info.work_bytes = static_cast<int64_t>(needs.bytes(info.objects));
 }
 
@@ -87,9 +84,9 @@ std::unique_ptr<Segmenter> Segmenter::load(const SegmenterLoadOptions& options,
   if (options.dtype == WeightDType::kBF16) impl->context.set_products(Products::kTensorCores);
   loader.widen(options.dtype == WeightDType::kF32);
   loader.narrow(options.dtype == WeightDType::kBF16);
-  loader.narrow_matrices(impl->context.on_cuda() && options.dtype == WeightDType::kBF16);
+  loader.narrow_matrices(impl->context.rounds_products());
   loader.set_cancel(options.cancel);
-  if (impl->context.on_cuda()) loader.set_memory(&impl->context.memory());
+  loader.set_memory(impl->context.weight_memory());
   impl->model = std::make_shared<const sam2::Model>(options.config, loader, impl->context);
   impl->info.parameters = counted->parameters;
   impl->info.weight_bytes = loader.bytes();

@@ -8,6 +8,7 @@
 #include "native/ops/mask.h"
 #include "native/ops/resize.h"
 #include "native/ops/select.h"
+#include "native/ops/stack.h"
 
 namespace vmolmo::sam2 {
 namespace {
@@ -18,7 +19,7 @@ constexpr float kMaskBias = -10.0f;
 
 // Whether an object alone in its batch needs no mask. A GPU is not asked: that would mean to wait.
 bool known_absent(Context& context, const Tensor& scores) {
-  return !context.on_cuda() && scores.numel() == 1 && !(scores.data<float>()[0] > 0.0f);
+  return context.at_hand(scores) && scores.numel() == 1 && !(scores.data<float>()[0] > 0.0f);
 }
 
 }  // namespace
@@ -55,7 +56,7 @@ TrackerHeads::TrackerHeads(const Sam2Config& config, WeightLoader& loader,
 HeadResult TrackerHeads::run(Context& context, const HeadRequest& request,
                              const ImageFeatures& features) const {
   StageTimer timer(context, "maskDecoder");
-  const int64_t batch = request.sparse.dim(0), at_once = objects_at_once(context);
+  const int64_t batch = request.sparse.dim(0), at_once = context.batch_objects();
   const Tensor source = decoder_source(context, prompts_, request.image, request.dense, batch);
   const DecoderState state =
       decoder_.transform(context, source, prompts_.image_positions(), request.sparse);
@@ -71,7 +72,7 @@ HeadResult TrackerHeads::run(Context& context, const HeadRequest& request,
   const auto join = [&](Tensor HeadResult::* member) {
     std::vector<Tensor> tensors;
     for (const HeadResult& part : parts) tensors.push_back(part.*member);
-    return joined(context, tensors);
+    return ops::joined(context, tensors);
   };
   HeadResult all;
   for (Tensor HeadResult::* member : {&HeadResult::low_res, &HeadResult::pointers,

@@ -1,5 +1,6 @@
 #include "native/sam2/trunk.h"
 
+#include "native/layers/nchw.h"
 #include "native/ops/attention.h"
 #include "native/ops/conv.h"
 #include "native/ops/elementwise.h"
@@ -33,11 +34,6 @@ Tensor make_positions(const Sam2Config& config, WeightLoader& loader, Context& c
   return loader.place(positions);
 }
 
-// Rows [begin, end) of a layer's outputs as a layer of their own (views).
-Linear rows_of(const Linear& layer, int64_t begin, int64_t end) {
-  return {layer.weight.data.slice(0, begin, end), layer.bias.slice(0, begin, end)};
-}
-
 // [B, N, parts * heads * D] -> part `index` as [B, N, heads, D], a view.
 Tensor part_of(const Tensor& fused, int64_t parts, int64_t index, int64_t heads) {
   const int64_t width = fused.dim(2) / parts;
@@ -62,15 +58,16 @@ Trunk::Block Trunk::load_block(WeightLoader& loader, size_t index, const BlockPl
       static_cast<int64_t>(static_cast<double>(plan.dim_out) * config_.trunk.mlp_ratio);
   Block block;
   block.plan = plan;
-  block.norm1 = load_norm(loader, prefix + "norm1.", plan.dim, eps);
+  block.norm = load_norm(loader, prefix + "norm1.", plan.dim, eps);
   block.qkv = load_linear(loader, prefix + "attn.qkv.", plan.dim, 3 * plan.dim_out);
   block.proj = load_linear(loader, prefix + "attn.proj.", plan.dim_out, plan.dim_out);
-  block.norm2 = load_norm(loader, prefix + "norm2.", plan.dim_out, eps);
-  block.mlp_in = load_linear(loader, prefix + "mlp.layers.0.", plan.dim_out, hidden);
-  block.mlp_out = load_linear(loader, prefix + "mlp.layers.1.", hidden, plan.dim_out);
+  block.mlp = {load_norm(loader, prefix + "norm2.", plan.dim_out, eps),
+               load_linear(loader, prefix + "mlp.layers.0.", plan.dim_out, hidden),
+               load_linear(loader, prefix + "mlp.layers.1.", hidden, plan.dim_out),
+               Activation::kGelu};
   if (plan.pool) {
-    block.query = rows_of(block.qkv, 0, plan.dim_out);
-    block.key_value = rows_of(block.qkv, plan.dim_out, 3 * plan.dim_out);
+    block.query = block.qkv.outputs(0, plan.dim_out);
+    block.key_value = block.qkv.outputs(plan.dim_out, 3 * plan.dim_out);
   }
   if (plan.dim != plan.dim_out)
     block.shortcut = load_linear(loader, prefix + "proj.", plan.dim, plan.dim_out);
@@ -100,7 +97,7 @@ std::array<Tensor, 4> Trunk::forward(Context& context, const Tensor& pixels) con
 
 Tensor Trunk::run_block(Context& context, const Block& block, const Tensor& x, size_t index) const {
   const BlockPlan& plan = block.plan;
-  const Tensor normed = block.norm1(context, x, ops::Feeds::kProducts);
+  const Tensor normed = block.norm(context, x, ops::Feeds::kProducts);
   Tensor residual = x;
   if (block.shortcut.weight) {
     // The shortcut starts from the normalised input.
@@ -120,9 +117,7 @@ Tensor Trunk::run_block(Context& context, const Block& block, const Tensor& x, s
     attended = ops::window_unpartition(context, windows, side, height, width);
   }
   // The projection works token by token, so the padding need not go through it.
-  Tensor sum = block.proj.add_to(context, residual, attended);
-  return feed_forward(context, std::move(sum), block.norm2, block.mlp_in, block.mlp_out,
-                      ops::Activation::kGelu);
+  return block.mlp.in_chunks(context, block.proj.add_to(context, residual, attended));
 }
 
 Tensor Trunk::attend(Context& context, const Block& block, const Tensor& windows) const {

@@ -3,8 +3,9 @@
 #include <array>
 #include <vector>
 
+#include "native/layers/conv.h"
+#include "native/layers/feed_forward.h"
 #include "native/sam2/config.h"
-#include "native/sam2/layers.h"
 
 namespace vmolmo::sam2 {
 
@@ -20,11 +21,11 @@ class Trunk {
  private:
   struct Block {
     BlockPlan plan;
-    Norm norm1, norm2;
+    LayerNorm norm;
     Linear query, key_value;  // pooled blocks: the fused projection's rows, apart
     Linear qkv;               // all other blocks
     Linear proj;
-    Linear mlp_in, mlp_out;
+    FeedForward mlp;
     Linear shortcut;  // pooled blocks
   };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "native/ops/stack.h"
 #include "native/sam2/checks.h"
 #include "native/sam2/video_predictor.h"
 
@@ -72,8 +73,8 @@ void VideoPredictor::commit(Context& context, int64_t frame, ImageFeatures& feat
     labels.push_back("preflight." + label_of(frame, entry.object->id));
   }
   MemoryEncoder::Request request;
-  request.logits = joined(context, masks);
-  request.scores = joined(context, scores);
+  request.logits = ops::joined(context, masks);
+  request.scores = ops::joined(context, scores);
   request.binarize = options_.binarize_mask_from_points;
   const Tensor memory = model_->step().encode_memory(context, features, request, labels);
   std::lock_guard lock(mutex_);
@@ -142,12 +143,10 @@ bool VideoPredictor::needs_features(int64_t frame) const {
 }
 
 void VideoPredictor::move_far_outputs(Context& context, int64_t frame) {
-  if (!context.on_cuda()) return;
   const int64_t near = kReachesOnDevice * limits().reach();
   for (const ObjectPtr& object : objects_) {
     for (auto& [at, output] : object->bank.tracked) {
-      if (std::abs(at - frame) <= near || output->low_res.device().kind == Device::Kind::kCpu)
-        continue;
+      if (std::abs(at - frame) <= near || context.at_hand(output->low_res)) continue;
       auto moved = std::make_shared<FrameOutput>(*output);
       moved->low_res = context.to_host(output->low_res);
       if (output->memory) moved->memory = context.to_host(output->memory);

@@ -1,8 +1,6 @@
 #include "native/temporal/temporal_module.h"
 
 #include "native/ops/elementwise.h"
-#include "native/ops/linear.h"
-#include "native/ops/window_attention.h"
 
 namespace vmolmo {
 
@@ -20,24 +18,16 @@ Tensor previous_mean(Context& context, const Tensor& black, int64_t black_frames
 
 TemporalModule::TemporalModule(const TemporalConfig& config, WeightLoader& weights,
                                const std::string& prefix)
-    : heads_(config.heads) {
-  const int64_t inner = config.heads * config.head_dim;
-  const auto linear = [&](const char* name, int64_t out, int64_t in) {
-    return weights.linear(prefix + name, {out, in}, weights.formats().vision);
-  };
-  wq_ = linear("wq.weight", inner, config.feature_width);
-  wk_ = linear("wk.weight", inner, config.feature_width);
-  wv_ = linear("wv.weight", inner, config.feature_width);
-  wo_ = linear("wo.weight", config.feature_width, inner);
-}
+    : attention_(load_attention(weights, prefix, {"wq.", "wk.", "wv.", "wo."},
+                                {config.heads, config.feature_width, config.heads * config.head_dim,
+                                 config.feature_width},
+                                {.format = weights.formats().vision, .bias = false})) {}
 
 Tensor TemporalModule::attend(Context& context, const Tensor& current,
                               const Tensor& previous) const {
-  const Tensor mixed = ops::window_attention(context, ops::linear(context, current, wq_),
-                                             ops::linear(context, previous, wk_),
-                                             ops::linear(context, previous, wv_), heads_);
-  if (!context.recording()) return ops::linear_add(context, mixed, wo_, {}, current);
-  const Tensor out = ops::linear(context, mixed, wo_);
+  const Tensor mixed = attention_.mix_windows(context, current, previous);
+  if (!context.recording()) return attention_.out.add_to(context, current, mixed);
+  const Tensor out = attention_.out(context, mixed);
   context.tap("adapter.out", out);
   const Tensor sum = ops::add(context, current, out);
   context.tap("adapter.sum", sum);

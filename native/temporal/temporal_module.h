@@ -3,9 +3,7 @@
 #include <span>
 #include <string>
 
-#include "native/ops/context.h"
-#include "native/ops/weight.h"
-#include "native/weights/weight_source.h"
+#include "native/layers/attention.h"
 
 namespace vmolmo {
 
@@ -31,8 +29,7 @@ class TemporalModule {
   Tensor attend(Context& context, const Tensor& current, const Tensor& previous) const;
 
  private:
-  int64_t heads_;
-  Weight wq_, wk_, wv_, wo_;
+  Attention attention_;
 };
 
 }  // namespace vmolmo

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "native/base/thread_pool.h"
-#include "native/ops/weight.h"
+#include "native/tensor/weight.h"
 
 namespace vmolmo {
 

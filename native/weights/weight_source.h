@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "native/ops/weight.h"
+#include "native/tensor/weight.h"
 #include "videomolmo/call.h"
 #include "videomolmo/cancel.h"
 #include "videomolmo/tensor.h"

@@ -25,9 +25,8 @@ TEST_CASE("conv2d: kernels, strides, paddings, bf16 weights, activation") {
     check_close(ops::conv2d(context, x, w, b, s.stride, s.padding).to_vector(), expected, 2e-6,
                 "conv2d ", s.k, "x", s.k, " stride ", s.stride);
     for (float& v : expected) v = std::max(v, 0.0f);
-    check_close(
-        ops::conv2d(context, x, w, b, s.stride, s.padding, ops::Activation::kRelu).to_vector(),
-        expected, 2e-6, "conv2d relu");
+    check_close(ops::conv2d(context, x, w, b, s.stride, s.padding, Activation::kRelu).to_vector(),
+                expected, 2e-6, "conv2d relu");
   }
   const Tensor x = Tensor::zeros(cpu_heap(), {1, 4, 4, 3});
   const Tensor w = Tensor::zeros(cpu_heap(), {2, 4, 3, 3});

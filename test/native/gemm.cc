@@ -17,7 +17,7 @@ struct Problem {
 struct GemmData {
   std::vector<float> x, w, bias, residual, expected;
 
-  GemmData(Random& random, const Problem& p, ops::Activation activation, bool bf16)
+  GemmData(Random& random, const Problem& p, Activation activation, bool bf16)
       : x(random.normal(p.m * p.k)),
         w(random.normal(p.n * p.k)),
         bias(random.normal(p.n)),
@@ -36,7 +36,7 @@ struct GemmData {
 void run_problem(const cpu::Kernels& kernels, ThreadPool& threads, Random& random, const Problem& p,
                  cpu::Gemm::WeightLayout layout) {
   const bool bf16 = layout == cpu::Gemm::WeightLayout::kBF16;
-  const GemmData data(random, p, ops::Activation::kGelu, bf16);
+  const GemmData data(random, p, Activation::kGelu, bf16);
   std::vector<uint16_t> half;
   std::vector<float> transposed;
   std::vector<float> y(size_t(p.m * p.n), NAN);
@@ -51,7 +51,7 @@ void run_problem(const cpu::Kernels& kernels, ThreadPool& threads, Random& rando
   call.layout = layout;
   call.bias = data.bias.data();
   call.residual = data.residual.data();
-  call.unary = cpu::Unary::kGelu;
+  call.activation = Activation::kGelu;
   if (bf16) {
     for (float v : data.w) half.push_back(BFloat16(v).bits);
     call.w = half.data();

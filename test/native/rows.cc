@@ -36,12 +36,11 @@ TEST_CASE("activations and exp: relative error, every instruction set") {
   for (float x = -12.0f; x <= 12.0f; x += 0.00137f) grid.push_back(x);
   for (float x : {0.0f, -0.0f, 1e-20f, -1e-20f, 30.0f, 80.0f}) grid.push_back(x);
   for (const cpu::Kernels* kernels : cpu::supported_kernels()) {
-    for (auto activation :
-         {ops::Activation::kNone, ops::Activation::kRelu, ops::Activation::kGelu,
-          ops::Activation::kQuickGelu, ops::Activation::kSilu, ops::Activation::kSigmoid}) {
+    for (auto activation : {Activation::kNone, Activation::kRelu, Activation::kGelu,
+                            Activation::kQuickGelu, Activation::kSilu, Activation::kSigmoid}) {
       std::vector<float> y(grid.size());
-      kernels->unary(grid.data(), y.data(), int64_t(grid.size()),
-                     static_cast<cpu::Unary>(activation));
+      kernels->activate(grid.data(), y.data(), int64_t(grid.size()),
+                        static_cast<Activation>(activation));
       double worst = 0.0;
       for (size_t i = 0; i < grid.size(); ++i) {
         const double expected = reference::activate(grid[i], activation);
@@ -76,7 +75,7 @@ TEST_CASE("swiglu on strided halves of one projection") {
   const auto u = up.clone(cpu_heap()).to_vector(), g = gate.clone(cpu_heap()).to_vector();
   std::vector<float> expected(u.size());
   for (size_t i = 0; i < u.size(); ++i) {
-    expected[i] = u[i] * reference::activate(g[i], ops::Activation::kSilu);
+    expected[i] = u[i] * reference::activate(g[i], Activation::kSilu);
   }
   check_close(ops::swiglu(context, up, gate).to_vector(), expected, 1e-6, "swiglu");
 }

@@ -131,7 +131,7 @@ Case norm(int64_t pixels, int64_t n, const Sizes& sizes) {
     cuda::ChannelNorm call;
     call.x = x, call.weight = weight->get(), call.y = y;
     call.pixels = pixels, call.n = n, call.eps = 1e-6f;
-    call.activation = ops::Activation::kGelu;
+    call.activation = Activation::kGelu;
     cuda::channel_norm(stream, call);
   };
   m.expected = [n, x = m.input, w = weight->read()](size_t at) {

@@ -53,9 +53,9 @@ void run_skinny(const Kernels& kernels, ThreadPool& threads, const Gemm& g) {
   const int64_t grain = std::max<int64_t>(16, kSerialWork / (g.k * g.m + 1));
   threads.parallel_for(g.n, grain, [&](int64_t begin, int64_t end) {
     stream_columns(kernels, g, begin, end);
-    if (!g.bias && !g.residual && g.unary == Unary::kNone) return;
+    if (!g.bias && !g.residual && g.activation == Activation::kNone) return;
     kernels.epilogue(g.y + begin, g.ldy, g.m, end - begin, g.bias ? g.bias + begin : nullptr,
-                     g.residual ? g.residual + begin : nullptr, g.ldr, g.unary);
+                     g.residual ? g.residual + begin : nullptr, g.ldr, g.activation);
   });
 }
 
@@ -113,9 +113,9 @@ void run_task(const Kernels& kernels, const Gemm& g, const Tiling& t, int64_t ta
       float* c = g.y + m * g.ldy + n0;
       kernels.gemm(a + m * depth + k0 * kernels.mr, depth * kernels.mr, b, rows, columns, k, c,
                    g.ldy, !first);
-      if (!last || (!g.bias && !g.residual && g.unary == Unary::kNone)) continue;
+      if (!last || (!g.bias && !g.residual && g.activation == Activation::kNone)) continue;
       kernels.epilogue(c, g.ldy, rows, columns, g.bias ? g.bias + n0 : nullptr,
-                       g.residual ? g.residual + m * g.ldr + n0 : nullptr, g.ldr, g.unary);
+                       g.residual ? g.residual + m * g.ldr + n0 : nullptr, g.ldr, g.activation);
     }
   }
 }
@@ -152,7 +152,7 @@ void gemm(const Kernels& kernels, ThreadPool& threads, Allocator& memory, const 
   if (g.m == 0 || g.n == 0) return;
   if (g.k == 0) {
     for (int64_t i = 0; i < g.m; ++i) std::fill_n(g.y + i * g.ldy, g.n, 0.0f);
-    kernels.epilogue(g.y, g.ldy, g.m, g.n, g.bias, g.residual, g.ldr, g.unary);
+    kernels.epilogue(g.y, g.ldy, g.m, g.n, g.bias, g.residual, g.ldr, g.activation);
     return;
   }
   const bool stream =

@@ -38,7 +38,7 @@ struct Gemm {
   const float* bias = nullptr;
   const float* residual = nullptr;
   int64_t ldr = 0;
-  Unary unary = Unary::kNone;
+  Activation activation = Activation::kNone;
 };
 
 void gemm(const Kernels& kernels, ThreadPool& threads, Allocator& memory, const Gemm& call);

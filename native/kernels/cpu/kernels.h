@@ -4,13 +4,12 @@
 #include <span>
 #include <string_view>
 
+#include "native/tensor/activation.h"
+
 // The fast CPU kernels, one table per instruction set. Every function is single-threaded, allocates
 // nothing and trusts its caller: shapes, strides and buffer sizes are checked by the ops. The table
 // is chosen once, at first use.
 namespace vmolmo::cpu {
-
-// Numbers equal those of ops::Activation; kernels include no header of the ops.
-enum class Unary : int32_t { kNone, kRelu, kGelu, kQuickGelu, kSilu, kSigmoid };
 
 // One query block of flash attention on packed operands. Queries lie in vector lanes: scores are
 // computed transposed, [keys][query lanes], so softmax needs no horizontal reductions and the
@@ -37,7 +36,7 @@ struct AttendBlock {
   float* scratch = nullptr;  // attend_scratch(d, dv) floats, 64-byte aligned
 };
 
-// Consecutive rows of a quantised weight, in the layout that native/ops/weight.h specifies.
+// Consecutive rows of a quantised weight, in the layout that native/tensor/weight.h specifies.
 struct QuantRows {
   const uint8_t* codes = nullptr;  // two's complement bytes (int8) or nibbles
   int64_t row_bytes = 0;
@@ -69,7 +68,7 @@ struct Kernels {
                float* c, int64_t ldc, bool accumulate);
   // c = act(c + bias) + residual on an [m, n] block; bias and residual may be null.
   void (*epilogue)(float* c, int64_t ldc, int64_t m, int64_t n, const float* bias,
-                   const float* residual, int64_t ldr, Unary unary);
+                   const float* residual, int64_t ldr, Activation activation);
   // y[i, j] = x[i] . w[j] for i < m, j < rows, straight from row-major weights; made for a handful
   // of rows m. The bits of y[i, j] do not depend on m and rows.
   void (*dot_rows)(const float* x, int64_t ldx, int64_t m, const float* w, int64_t ldw,
@@ -99,7 +98,7 @@ struct Kernels {
                      int64_t n, float eps);
   void (*rms_norm)(const float* x, const float* weight, float* y, int64_t rows, int64_t n,
                    float eps);
-  void (*unary)(const float* x, float* y, int64_t n, Unary unary);
+  void (*activate)(const float* x, float* y, int64_t n, Activation activation);
   void (*swiglu)(const float* up, const float* gate, float* y, int64_t n);
   void (*exponential)(const float* x, float* y, int64_t n);
 

@@ -82,20 +82,20 @@ void rms_norm(const float* x, const float* weight, float* y, int64_t rows, int64
   }
 }
 
-float activate(float x, ops::Activation activation) {
+float activate(float x, Activation activation) {
   const double t = x;
   switch (activation) {
-    case ops::Activation::kNone:
+    case Activation::kNone:
       return x;
-    case ops::Activation::kRelu:
+    case Activation::kRelu:
       return x > 0.0f ? x : 0.0f;
-    case ops::Activation::kGelu:
+    case Activation::kGelu:
       return static_cast<float>(0.5 * t * std::erfc(-t * 0.7071067811865476));
-    case ops::Activation::kQuickGelu:
+    case Activation::kQuickGelu:
       return static_cast<float>(t / (1.0 + std::exp(-1.702 * t)));
-    case ops::Activation::kSilu:
+    case Activation::kSilu:
       return static_cast<float>(t / (1.0 + std::exp(-t)));
-    case ops::Activation::kSigmoid:
+    case Activation::kSigmoid:
       return static_cast<float>(1.0 / (1.0 + std::exp(-t)));
   }
   return x;

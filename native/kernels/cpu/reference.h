@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "native/kernels/cpu/boundary.h"
-#include "native/ops/activation.h"
+#include "native/tensor/activation.h"
 
 // The simplest correct version of every kernel: single-threaded, contiguous, sums in double. The
 // fast kernels are tested against these; nothing else calls them.
@@ -29,7 +29,7 @@ void softmax(const float* x, float* y, int64_t rows, int64_t n);
 void layer_norm(const float* x, const float* weight, const float* bias, float* y, int64_t rows,
                 int64_t n, float eps);
 void rms_norm(const float* x, const float* weight, float* y, int64_t rows, int64_t n, float eps);
-float activate(float x, ops::Activation activation);
+float activate(float x, Activation activation);
 
 struct ConvShape {
   int64_t batch, height, width, in, out, kernel_h, kernel_w, stride, padding;

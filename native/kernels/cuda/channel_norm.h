@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "native/kernels/cuda/stream.h"
-#include "native/ops/activation.h"
+#include "native/tensor/activation.h"
 
 namespace vmolmo::cuda {
 
@@ -16,7 +16,7 @@ struct ChannelNorm {
   float* y = nullptr;
   int64_t pixels = 0, n = 0;
   float eps = 0.0f;
-  ops::Activation activation = ops::Activation::kNone;
+  Activation activation = Activation::kNone;
 };
 
 // Up to 512 channels, in fours, and arrays that start at multiples of 16 bytes.

@@ -19,7 +19,7 @@ struct Pixel {
 };
 
 __global__ void conv2d_kernel(const float* x, const float* weight, const float* bias, float* y,
-                              ConvShape s, ops::Activation activation, int64_t count) {
+                              ConvShape s, Activation activation, int64_t count) {
   for (int64_t i = first_item(); i < count; i += item_step()) {
     const Pixel at(i, s.out, s.out_width, s.out_height);
     const int64_t top = at.y * s.stride - s.padding, left = at.x * s.stride - s.padding;
@@ -87,7 +87,7 @@ __global__ void max_pool_kernel(const T* x, T* y, int64_t h, int64_t w, int64_t 
 }  // namespace
 
 void conv2d(Stream stream, const float* x, const float* weight, const float* bias, float* y,
-            const ConvShape& shape, ops::Activation activation) {
+            const ConvShape& shape, Activation activation) {
   const int64_t count = shape.batch * shape.out_height * shape.out_width * shape.out;
   launch(conv2d_kernel, {grid_for(count, kThreads), kThreads, 0, stream}, x, weight, bias, y, shape,
          activation, count);

@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "native/kernels/cuda/stream.h"
-#include "native/ops/activation.h"
+#include "native/tensor/activation.h"
 
 // NHWC, f32, straight from the definition: every thread makes output elements of its own. bias may
 // be null.
@@ -17,7 +17,7 @@ struct ConvShape {
 
 // weight [out, in, kh, kw].
 void conv2d(Stream stream, const float* x, const float* weight, const float* bias, float* y,
-            const ConvShape& shape, ops::Activation activation);
+            const ConvShape& shape, Activation activation);
 // weight [c, 1, kh, kw].
 void conv2d_depthwise(Stream stream, const float* x, const float* weight, const float* bias,
                       float* y, const ConvShape& shape);

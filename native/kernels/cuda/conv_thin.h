@@ -16,7 +16,7 @@ struct ThinConv {
   const float* norm_weight = nullptr;
   const float* norm_bias = nullptr;
   float eps = 0.0f;
-  ops::Activation activation = ops::Activation::kNone;
+  Activation activation = Activation::kNone;
 };
 
 // Up to 16 output channels, and a kernel whose weights fit into 16 KiB for as many.

@@ -3,11 +3,11 @@
 #include <cstdint>
 
 #include "native/kernels/cuda/stream.h"
-#include "native/ops/weight.h"
+#include "native/tensor/weight.h"
 
 namespace vmolmo::cuda {
 
-// Rows of a quantised weight (ops/weight.h).
+// Rows of a quantised weight (tensor/weight.h).
 struct QuantizedRows {
   const void* data = nullptr;
   const float* scales = nullptr;

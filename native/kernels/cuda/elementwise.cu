@@ -38,7 +38,7 @@ struct Affine {
 };
 struct Activate {
   const float* x;
-  ops::Activation activation;
+  Activation activation;
   __device__ float operator()(int64_t i) const { return cuda::activate(x[i], activation); }
 };
 struct Swiglu {
@@ -130,8 +130,7 @@ void multiply(Stream stream, const float* a, const float* b, float* out, int64_t
 void affine(Stream stream, const float* x, float scale, float shift, float* out, int64_t count) {
   map(stream, out, count, Affine{x, scale, shift});
 }
-void activate(Stream stream, const float* x, float* out, int64_t count,
-              ops::Activation activation) {
+void activate(Stream stream, const float* x, float* out, int64_t count, Activation activation) {
   map(stream, out, count, Activate{x, activation});
 }
 void swiglu(Stream stream, const float* up, int64_t up_stride, const float* gate,

@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "native/kernels/cuda/stream.h"
-#include "native/ops/activation.h"
+#include "native/tensor/activation.h"
 
 // f32 throughout unless a comment says otherwise; contiguous; out may be an input.
 namespace vmolmo::cuda {
@@ -16,7 +16,7 @@ void multiply(Stream stream, const float* a, const float* b, float* out, int64_t
               int64_t period);
 // out = x * scale + shift.
 void affine(Stream stream, const float* x, float scale, float shift, float* out, int64_t count);
-void activate(Stream stream, const float* x, float* out, int64_t count, ops::Activation activation);
+void activate(Stream stream, const float* x, float* out, int64_t count, Activation activation);
 // out [rows, n] = up * silu(gate), rows of the inputs `stride` elements apart.
 void swiglu(Stream stream, const float* up, int64_t up_stride, const float* gate,
             int64_t gate_stride, float* out, int64_t rows, int64_t n);

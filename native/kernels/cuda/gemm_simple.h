@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "native/kernels/cuda/stream.h"
-#include "native/ops/activation.h"
+#include "native/tensor/activation.h"
 
 namespace vmolmo::cuda {
 
@@ -15,7 +15,7 @@ struct SimpleGemm {
     kF32,        // w [n, k]
     kBF16,       // the same, bf16 words
     kF32KMajor,  // w [k, n]
-    kInt8,       // native/ops/weight.h, w being the codes and ldw the bytes of a row
+    kInt8,       // native/tensor/weight.h, w being the codes and ldw the bytes of a row
     kInt4,
     kFp4,
   };
@@ -30,7 +30,7 @@ struct SimpleGemm {
   const float* scales = nullptr;  // of the quantised kinds
   int64_t scale_stride = 0;       // from one row's scales to the next
   int64_t group = 0;
-  ops::Activation activation = ops::Activation::kNone;
+  Activation activation = Activation::kNone;
   int64_t batch = 1, batch_x = 0, batch_w = 0, batch_y = 0;
 };
 

@@ -5,7 +5,7 @@
 
 #include "native/kernels/cuda/row_map.h"
 #include "native/kernels/cuda/stream.h"
-#include "native/ops/activation.h"
+#include "native/tensor/activation.h"
 
 // Matrix products on tensor cores: bf16 operands, f32 sums.
 namespace vmolmo::cuda {
@@ -22,7 +22,7 @@ struct TensorGemm {
   const float* residual = nullptr;
   int64_t m = 0, n = 0, k = 0;
   int64_t ldx = 0, ldw = 0, ldy = 0, ldr = 0;
-  ops::Activation activation = ops::Activation::kNone;
+  Activation activation = Activation::kNone;
   // y = act(x w^T + bias + residual) instead.
   bool activate_last = false;
   // Rows of x, or of y and the residual, that lie otherwise than ld* apart: at most one of the two,

@@ -188,7 +188,7 @@ __device__ __forceinline__ void finish(const Gemv& p, const float* shared, const
     if (p.swiglu) {
       float gate = gather<TILES>(shared, in_tile + 8, row) * inverse;
       if (Format::kRowScale) gate *= p.scales[p.n + column];
-      v *= activate(gate, ops::Activation::kSilu);
+      v *= activate(gate, Activation::kSilu);
     } else {
       if (p.bias) v += p.bias[column];
       v = activate(v, p.activation);

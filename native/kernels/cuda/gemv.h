@@ -3,8 +3,8 @@
 #include <cstdint>
 
 #include "native/kernels/cuda/stream.h"
-#include "native/ops/activation.h"
-#include "native/ops/weight.h"
+#include "native/tensor/activation.h"
+#include "native/tensor/weight.h"
 
 // Products of a few rows with a weight matrix: what decoding a token costs. Bound by reading the
 // weights once.
@@ -16,7 +16,7 @@ constexpr int64_t kGemvRows = 8;
 // ld* elements apart; bias and residual may be null, residual may be y.
 struct Gemv {
   const float* x = nullptr;
-  const void* w = nullptr;        // ops/weight.h; plain: bf16
+  const void* w = nullptr;        // tensor/weight.h; plain: bf16
   const float* scales = nullptr;  // of the quantised formats
   float* y = nullptr;
   const float* bias = nullptr;
@@ -26,7 +26,7 @@ struct Gemv {
   int64_t row_bytes = 0;  // from one row of w to the next
   int64_t group = 0;      // of the 4-bit formats
   Weight::Format format = Weight::Format::kPlain;
-  ops::Activation activation = ops::Activation::kNone;
+  Activation activation = Activation::kNone;
   // RMSNorm of every row of x first: norm [k], or null.
   const float* norm = nullptr;
   float norm_eps = 0.0f;

@@ -2,8 +2,8 @@
 
 #include "native/kernels/cuda/tile.cuh"
 
-// The weight formats of ops/weight.h as gemv reads them. Four lanes share a row of w: in a step of
-// kStep columns each loads one Piece and unpacks it into kWords pairs of bf16, kLane = 2 kWords
+// The weight formats of tensor/weight.h as gemv reads them. Four lanes share a row of w: in a step
+// of kStep columns each loads one Piece and unpacks it into kWords pairs of bf16, kLane = 2 kWords
 // values. source_of() names the column that the place-th value of a row of x in shared memory comes
 // from, so that it meets its weight. Integer codes are exact in bf16; scales are applied to sums.
 namespace vmolmo::cuda {

@@ -2,8 +2,8 @@
 
 #include <cstdint>
 
-#include "native/fusion/decision.h"
 #include "native/kernels/cuda/stream.h"
+#include "native/kernels/fusion_rule.h"
 
 // Masks are bytes, zero or not. counts [objects, 3] in device memory, zero before the call: the
 // pixels of the first mask, of the second, and of both.

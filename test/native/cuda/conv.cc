@@ -13,7 +13,7 @@
 namespace vmolmo::test {
 namespace {
 
-using ops::Activation;
+using Activation;
 
 struct Pair {
   Context cpu{1};

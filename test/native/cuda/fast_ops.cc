@@ -70,8 +70,8 @@ TEST_CASE("cuda fast ops: linear layers of many rows in every format") {
     const Weight moved = p.moved(w);
     for (const RowPath path : {RowPath::kAuto, RowPath::kBlock}) {
       p.close(ops::linear(p.gpu, p.gpu.to_device(x), moved, p.gpu.to_device(b),
-                          ops::Activation::kQuickGelu, path),
-              ops::linear(p.cpu, x, w, b, ops::Activation::kQuickGelu), tolerance,
+                          Activation::kQuickGelu, path),
+              ops::linear(p.cpu, x, w, b, Activation::kQuickGelu), tolerance,
               format_name(w.format));
       p.close(ops::linear_add(p.gpu, p.gpu.to_device(x), moved, p.gpu.to_device(b),
                               p.gpu.to_device(r), path),
@@ -86,8 +86,7 @@ TEST_CASE("cuda fast ops: streamed rows are the same to the bit one by one; SwiG
   for (const Weight& w : every_format(p.normal({66, 128}))) {
     const Weight moved = p.moved(w);
     const auto run = [&](const Tensor& rows) {
-      return p.gpu
-          .to_host(ops::linear(p.gpu, rows, moved, {}, ops::Activation::kNone, RowPath::kStream))
+      return p.gpu.to_host(ops::linear(p.gpu, rows, moved, {}, Activation::kNone, RowPath::kStream))
           .to_vector();
     };
     const std::vector<float> all = run(x);
@@ -113,7 +112,7 @@ TEST_CASE("cuda fast ops: rows of a weight give streamed rows the same bits on b
         const Weight whole = context->on_cuda() ? p.moved(w) : w;
         const auto run = [&](const Weight& part) {
           return context->to_host(ops::linear(*context, context->to_device(x), part, {},
-                                              ops::Activation::kNone, RowPath::kStream));
+                                              Activation::kNone, RowPath::kStream));
         };
         const Tensor all = run(whole), tail = run(whole.rows(19, 71));
         check(all.slice(1, 19, 71).clone(cpu_heap()).to_vector() == tail.to_vector(),
@@ -168,13 +167,12 @@ TEST_CASE("cuda fast ops: linear layers between bf16 tensors, in every format") 
       const Tensor narrow = ops::narrowed(p.gpu, p.gpu.to_device(x)).slice(0, 0, rows);
       const Tensor y =
           ops::linear(p.gpu, narrow.slice(1, first, first + 128), moved, p.gpu.to_device(b),
-                      ops::Activation::kGelu, RowPath::kAuto, ops::Feeds::kProducts);
+                      Activation::kGelu, RowPath::kAuto, ops::Feeds::kProducts);
       check(y.dtype() == DType::kBF16, "the result is ", y.dtype());
-      p.close(y, ops::linear(p.cpu, part, w, b, ops::Activation::kGelu), 4e-3,
-              format_name(w.format));
+      p.close(y, ops::linear(p.cpu, part, w, b, Activation::kGelu), 4e-3, format_name(w.format));
     }
   }
-  check_throws(Code::kInternal, [&] { ops::activate(p.gpu, to_bf16(x), ops::Activation::kRelu); });
+  check_throws(Code::kInternal, [&] { ops::activate(p.gpu, to_bf16(x), Activation::kRelu); });
   check_throws(Code::kInternal, [&] { ops::linear(p.cpu, to_bf16(x), p.normal({3, 136})); });
 }
 

@@ -14,7 +14,7 @@ struct Problem {
   int64_t m, n, k;
   int64_t x_gap = 0, w_gap = 0, y_gap = 0;  // elements between rows
   int64_t skip = 0;                         // elements before the first rows of x and w
-  ops::Activation activation = ops::Activation::kNone;
+  Activation activation = Activation::kNone;
   bool bias = false, residual = false;
   bool bf16 = false;    // y
   bool swiglu = false;  // w has 2 n rows
@@ -56,7 +56,7 @@ std::vector<float> expected(const Problem& p, const Rows& x, const Rows& w,
     for (int64_t c = 0; c < p.n; ++c) {
       const float* row = sums.data() + r * columns;
       float value = reference::activate(row[c], p.activation);
-      if (p.swiglu) value = row[c] * reference::activate(row[p.n + c], ops::Activation::kSilu);
+      if (p.swiglu) value = row[c] * reference::activate(row[p.n + c], Activation::kSilu);
       y.push_back(p.residual ? value + residual[static_cast<size_t>(r * p.n + c)] : value);
     }
   }
@@ -129,7 +129,7 @@ TEST_CASE("cuda tensor-core gemm: blocks take their tiles in groups") {
 }
 
 TEST_CASE("cuda tensor-core gemm: activation, bias and residual in one pass") {
-  using ops::Activation;
+  using Activation;
   for (const Activation activation : {Activation::kRelu, Activation::kGelu, Activation::kQuickGelu,
                                       Activation::kSilu, Activation::kSigmoid}) {
     run({.m = 9, .n = 20, .k = 33, .activation = activation, .bias = true, .residual = true},
@@ -147,7 +147,7 @@ TEST_CASE("cuda tensor-core gemm: rows apart, rows that do not start at 16 bytes
 TEST_CASE("cuda tensor-core gemm: parts of k add up, the last ones empty too") {
   for_each_order([] {
     run({.m = 3, .n = 50, .k = 200, .bias = true, .residual = true}, {Tile::k16x128, 3});
-    run({.m = 20, .n = 30, .k = 70, .activation = ops::Activation::kGelu}, {Tile::k64x64, 5});
+    run({.m = 20, .n = 30, .k = 70, .activation = Activation::kGelu}, {Tile::k64x64, 5});
   });
 }
 
@@ -169,7 +169,7 @@ TEST_CASE("cuda tensor-core gemm: bf16 results, in one pass and out of parts") {
          .n = 21,
          .k = 33,
          .y_gap = 2,
-         .activation = ops::Activation::kQuickGelu,
+         .activation = Activation::kQuickGelu,
          .bias = true,
          .bf16 = true},
         {Tile::k64x64, 1});

@@ -16,7 +16,7 @@ struct Problem {
   int64_t m, n, k;
   Format format = Format::kPlain;
   int64_t group = 64;
-  ops::Activation activation = ops::Activation::kNone;
+  Activation activation = Activation::kNone;
   bool bias = false, residual = false, norm = false, swiglu = false;
 };
 
@@ -50,7 +50,7 @@ std::vector<float> expected(const Problem& p, std::vector<float> x, const Weight
     for (int64_t c = 0; c < p.n; ++c) {
       float v = reference::activate(y[size_t(r * rows + c)], p.activation);
       if (p.residual) v += residual[size_t(r * p.n + c)];
-      if (p.swiglu) v *= reference::activate(y[size_t(r * rows + p.n + c)], ops::Activation::kSilu);
+      if (p.swiglu) v *= reference::activate(y[size_t(r * rows + p.n + c)], Activation::kSilu);
       out.push_back(v);
     }
   }
@@ -120,7 +120,7 @@ TEST_CASE("cuda gemv: norm, bias, activation and residual in one pass") {
          .n = 18,
          .k = 128,
          .format = format,
-         .activation = ops::Activation::kGelu,
+         .activation = Activation::kGelu,
          .bias = true,
          .residual = true,
          .norm = true});

@@ -26,8 +26,6 @@
 namespace vmolmo::test {
 namespace {
 
-using ops::Activation;
-
 TEST_CASE("cuda ops: elementwise, copies, types") {
   Pair p;
   const Tensor a = p.normal({3, 5, 37}), b = p.normal({5, 37}), c = p.normal({3, 5, 37});

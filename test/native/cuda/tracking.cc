@@ -5,6 +5,7 @@
 
 #include "native/kernels/cuda/pool.h"
 #include "native/ops/context.h"
+#include "native/sam2/hiera_encoder.h"
 #include "native/sam2/model.h"
 #include "test/native/cuda/support.h"
 #include "test/native/tiny_models.h"
@@ -198,14 +199,18 @@ TEST_CASE("cuda tracking: windows in which the memory fills share their graphs")
           graph->use().launched, ", ", graph->failure());
 }
 
+const sam2::FrameGraph& encoder_graph(const Fixture& fixture) {
+  const sam2::ImageEncoder& encoder = fixture.model->model()->encoder();
+  return dynamic_cast<const sam2::HieraEncoder&>(encoder).graph();
+}
+
 TEST_CASE("cuda tracking: a picture's features are one graph, and the same to the bit") {
   const Fixture clip(kGpu, 5, 0.0);
-  const GraphCache::Use& use = clip.model->model()->encoder().graph().use();
+  const GraphCache::Use& use = encoder_graph(clip).use();
   check(use.captured == 1 && use.launched == 3 && use.failed == 0, "captured ", use.captured,
-        ", launched ", use.launched, ", failed ", use.failed, ": ",
-        clip.model->model()->encoder().graph().failure());
+        ", launched ", use.launched, ", failed ", use.failed, ": ", encoder_graph(clip).failure());
   const Fixture two(kGpu, 2, 0.0);
-  check(two.model->model()->encoder().graph().use().launched == 0, "launched too early");
+  check(encoder_graph(two).use().launched == 0, "launched too early");
   Random random(5);
   std::vector<uint8_t> bytes(3 * kWidth * kHeight);
   for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random.integer(0, 255));

@@ -1,10 +1,10 @@
-#include "native/sam2/position.h"
+#include "native/layers/sine_code.h"
 
 #include <cmath>
 #include <numbers>
 #include <vector>
 
-namespace vmolmo::sam2 {
+namespace vmolmo {
 namespace {
 
 // 10000^(2 floor(i / 2) / count) for i = 0 .. count - 1.
@@ -54,4 +54,4 @@ Tensor sine_code_1d(std::span<const float> positions, int64_t width) {
   return code;
 }
 
-}  // namespace vmolmo::sam2
+}  // namespace vmolmo

@@ -4,7 +4,7 @@
 
 #include "videomolmo/tensor.h"
 
-namespace vmolmo::sam2 {
+namespace vmolmo {
 
 // Sine code of a side x side grid, [side^2, channels]: the first half of the channels encodes the
 // row, the second the column, both counted from 1 and scaled to 2 pi; sines on even, cosines on odd
@@ -15,4 +15,4 @@ Tensor sine_code(int64_t side, int64_t channels);
 // (width / 2)).
 Tensor sine_code_1d(std::span<const float> positions, int64_t width);
 
-}  // namespace vmolmo::sam2
+}  // namespace vmolmo
