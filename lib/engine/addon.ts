@@ -53,7 +53,7 @@ export interface AddonWeights {
 
 export type AddonFloatDtype = 'fp32' | 'bf16' | 'stored'
 
-/** Pointers can be quantised on load; native/ops/weight.h has the formats. */
+/** Pointers can be quantised on load; native/tensor/weight.h has the formats. */
 export type AddonWeightDtype = AddonFloatDtype | 'int8' | 'int4' | 'fp4'
 
 export interface AddonLoadOptions<Config, Dtype extends AddonWeightDtype = AddonFloatDtype> {

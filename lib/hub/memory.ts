@@ -7,7 +7,7 @@ import type { Checkpoint, TensorRow } from './checkpoint.js'
 
 const BYTES: Record<string, number> = { F32: 4, BF16: 2, F16: 2, I64: 8, I32: 4, U8: 1, BOOL: 1 }
 
-/** Bytes of a linear layer [out, in] in a format of native/ops/weight.h. */
+/** Bytes of a linear layer [out, in] in a format of native/tensor/weight.h. */
 const FORMATS = {
   int8: (out: number, inner: number) => out * (16 * Math.ceil(inner / 16) + 4),
   int4: (out: number, inner: number) =>

@@ -1,9 +1,10 @@
 #include "native/ops/conv.h"
 
 #include <algorithm>
-#include <cstring>
 
+#include "native/kernels/cpu/conv.h"
 #include "native/kernels/cpu/gemm.h"
+#include "native/kernels/cpu/loops.h"
 #include "native/kernels/cuda/conv.h"
 #include "native/ops/activation.h"
 #include "native/ops/checks.h"
@@ -19,12 +20,7 @@ namespace {
 
 constexpr int64_t kPatchFloats = int64_t{1} << 20;
 
-struct ConvShape {
-  int64_t batch, height, width, in, out, kernel_h, kernel_w, stride, padding;
-  int64_t out_height() const { return (height + 2 * padding - kernel_h) / stride + 1; }
-  int64_t out_width() const { return (width + 2 * padding - kernel_w) / stride + 1; }
-  int64_t patch() const { return kernel_h * kernel_w * in; }
-};
+using cpu::ConvShape;
 
 ConvShape conv_shape(const Tensor& x, const Tensor& weight, int64_t stride, int64_t padding,
                      bool depthwise, const char* op) {
@@ -53,34 +49,11 @@ DeviceConv for_device(Context& context, const Tensor& x, const Tensor& weight, c
           activation};
 }
 
-// The patch under one output pixel, [kernel_h, kernel_w, in], zero outside the image.
-void gather_patch(const float* image, const ConvShape& s, int64_t oy, int64_t ox, float* patch) {
-  const int64_t top = oy * s.stride - s.padding, left = ox * s.stride - s.padding;
-  const int64_t x0 = std::max<int64_t>(0, -left), x1 = std::min(s.kernel_w, s.width - left);
-  const int64_t row = s.kernel_w * s.in;
-  for (int64_t ky = 0; ky < s.kernel_h; ++ky, patch += row) {
-    const int64_t y = top + ky;
-    if (y < 0 || y >= s.height || x0 >= x1) {
-      std::fill_n(patch, row, 0.0f);
-      continue;
-    }
-    std::fill_n(patch, x0 * s.in, 0.0f);
-    std::memcpy(patch + x0 * s.in, image + (y * s.width + left + x0) * s.in,
-                sizeof(float) * static_cast<size_t>((x1 - x0) * s.in));
-    std::fill_n(patch + x1 * s.in, (s.kernel_w - x1) * s.in, 0.0f);
-  }
-}
-
-// Patches of the output pixels [first, first + count), pixels counted over the whole batch.
+// Patches of the output pixels [first, first + count).
 void gather_patches(Context& context, const float* x, const ConvShape& s, int64_t first,
                     int64_t count, float* patches) {
-  const int64_t width = s.out_width(), pixels = s.out_height() * width;
   context.threads().parallel_for(count, 1 + 16384 / s.patch(), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t image = (first + i) / pixels, pixel = (first + i) % pixels;
-      gather_patch(x + image * s.height * s.width * s.in, s, pixel / width, pixel % width,
-                   patches + i * s.patch());
-    }
+    cpu::gather_patches(x, s, first + begin, first + end, patches + begin * s.patch());
   });
 }
 
@@ -236,13 +209,7 @@ Tensor conv_transpose_2x2(Context& context, const Tensor& x, const Tensor& weigh
   const int64_t run = 2 * out;
   context.threads().parallel_for(
       2 * rows, 1 + 16384 / (run * width + 1), [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) {
-          float* target = y.data<float>() + i * width * run;
-          const float* source = blocks.data<float>() + (i / 2 * width * 2 + i % 2) * run;
-          for (int64_t p = 0; p < width; ++p, target += run, source += 2 * run) {
-            std::copy_n(source, run, target);
-          }
-        }
+        cpu::join_blocks(blocks.data<float>(), width, run, begin, end, y.data<float>());
       });
   if (skip) add_inplace(context, y, skip.dim(0) == 1 ? skip[0] : skip);
   return activation == Activation::kNone ? y : activate(context, y, activation);
@@ -268,13 +235,7 @@ Tensor max_pool_2x2(Context& context, const Tensor& x) {
   context.threads().parallel_for(rows, grain, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       const float* top = in + row * 2 * w * c;
-      const float* bottom = top + w * c;
-      float* target = out + row * (w / 2) * c;
-      for (int64_t p = 0; p < w / 2; ++p, top += 2 * c, bottom += 2 * c, target += c) {
-        for (int64_t i = 0; i < c; ++i) {
-          target[i] = std::max(std::max(top[i], top[c + i]), std::max(bottom[i], bottom[c + i]));
-        }
-      }
+      cpu::loops().max_pool_row(top, top + w * c, w / 2, c, out + row * (w / 2) * c);
     }
   });
   return y;

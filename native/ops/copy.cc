@@ -1,7 +1,7 @@
 #include "native/ops/copy.h"
 
-#include <cstring>
-
+#include "native/kernels/cpu/copy.h"
+#include "native/kernels/cpu/loops.h"
 #include "native/kernels/cuda/copy.h"
 #include "native/kernels/cuda/elementwise.h"
 #include "native/ops/on_cuda.h"
@@ -47,41 +47,23 @@ struct Walk {
   }
 };
 
-template <typename Word>
-void gather(const std::byte* source, std::byte* target, int64_t count, int64_t stride) {
-  const Word* from = reinterpret_cast<const Word*>(source);
-  Word* to = reinterpret_cast<Word*>(target);
-  for (int64_t i = 0; i < count; ++i) to[i] = from[i * stride];
-}
-
-void copy_row(const std::byte* source, std::byte* target, int64_t count, int64_t stride,
-              size_t element) {
-  if (stride == 1) {
-    std::memcpy(target, source, static_cast<size_t>(count) * element);
-    return;
-  }
-  switch (element) {
-    case 1:
-      return gather<uint8_t>(source, target, count, stride);
-    case 2:
-      return gather<uint16_t>(source, target, count, stride);
-    case 4:
-      return gather<uint32_t>(source, target, count, stride);
-    default:
-      return gather<uint64_t>(source, target, count, stride);
-  }
-}
-
 constexpr int64_t kGrainElements = 32768;
 
-void copy_on_device(Context& context, const Tensor& source, const Tensor& target) {
-  cuda::CopyShape shape;
+// The target's extents and the steps of both; none along an axis that the source repeats.
+template <typename Copy>
+Copy strides_of(const Tensor& source, const Tensor& target) {
+  Copy shape;
   shape.rank = target.rank();
   for (int axis = 0; axis < shape.rank; ++axis) {
     shape.dims[axis] = target.dim(axis);
     shape.from[axis] = source.dim(axis) == 1 ? 0 : source.stride(axis);
     shape.to[axis] = target.stride(axis);
   }
+  return shape;
+}
+
+void copy_on_device(Context& context, const Tensor& source, const Tensor& target) {
+  const auto shape = strides_of<cuda::CopyShape>(source, target);
   // The two ends must lie on the device, whatever their type.
   for (const Tensor* x : {&source, &target}) {
     require(x->device() == context.device(), Code::kInternal, "copy: shape ", x->shape(), " is on ",
@@ -105,45 +87,20 @@ Tensor dense_copy(Context& context, const Tensor& view) {
   const int64_t length = walk.dims.back(), stride = walk.strides.back(), rows = walk.rows();
   if (rows == 1) {
     context.threads().parallel_for(length, kGrainElements, [&](int64_t begin, int64_t end) {
-      copy_row(view.raw() + begin * stride * int64_t(element),
-               copy.raw() + begin * int64_t(element), end - begin, stride, element);
+      cpu::copy_row(view.raw() + begin * stride * int64_t(element),
+                    copy.raw() + begin * int64_t(element), end - begin, stride, element);
     });
     return copy;
   }
   context.threads().parallel_for(
       rows, 1 + kGrainElements / length, [&](int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; ++row) {
-          copy_row(view.raw() + walk.row_offset(row) * int64_t(element),
-                   copy.raw() + row * length * int64_t(element), length, stride, element);
+          cpu::copy_row(view.raw() + walk.row_offset(row) * int64_t(element),
+                        copy.raw() + row * length * int64_t(element), length, stride, element);
         }
       });
   return copy;
 }
-
-namespace {
-
-void copy_axis(const std::byte* from, std::byte* to, const Tensor& source, const Tensor& target,
-               int axis, int64_t element) {
-  const int64_t count = target.dim(axis), to_step = target.stride(axis);
-  const int64_t from_step = source.dim(axis) == 1 ? 0 : source.stride(axis);
-  if (axis + 1 == target.rank()) {
-    if (from_step == 1 && to_step == 1) {
-      std::memcpy(to, from, static_cast<size_t>(count * element));
-      return;
-    }
-    for (int64_t i = 0; i < count; ++i) {
-      std::memcpy(to + i * to_step * element, from + i * from_step * element,
-                  static_cast<size_t>(element));
-    }
-    return;
-  }
-  for (int64_t i = 0; i < count; ++i) {
-    copy_axis(from + i * from_step * element, to + i * to_step * element, source, target, axis + 1,
-              element);
-  }
-}
-
-}  // namespace
 
 void copy_into(Context& context, const Tensor& source, const Tensor& target) {
   bool fits =
@@ -155,8 +112,8 @@ void copy_into(Context& context, const Tensor& source, const Tensor& target) {
           " does not fill ", target.dtype(), " ", target.shape(), ".");
   if (target.numel() == 0) return;
   ON_CUDA(context) return copy_on_device(context, source, target);
-  copy_axis(source.raw(), target.raw(), source, target, 0,
-            static_cast<int64_t>(dtype_size(target.dtype())));
+  cpu::copy_strided(source.raw(), target.raw(), strides_of<cpu::StridedCopy>(source, target),
+                    dtype_size(target.dtype()));
 }
 
 Tensor widened(Context& context, const Tensor& x) {
@@ -183,7 +140,7 @@ Tensor narrowed(Context& context, const Tensor& x) {
   const float* in = dense.data<float>();
   BFloat16* out = narrow.data<BFloat16>();
   context.threads().parallel_for(x.numel(), kGrainElements, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) out[i] = BFloat16(in[i]);
+    cpu::loops().narrow(in + begin, &out[begin].bits, end - begin);
   });
   return narrow;
 }

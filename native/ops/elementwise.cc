@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "native/kernels/cpu/loops.h"
 #include "native/kernels/cuda/elementwise.h"
 #include "native/ops/checks.h"
 #include "native/ops/on_cuda.h"
@@ -48,7 +49,7 @@ void add_into(Context& context, const Tensor& left, const Tensor& b, float scale
   float* out = result.data<float>();
   const float* add = b.data<float>();
   for_repeated(context, count, b.numel(), [&](int64_t at, int64_t phase, int64_t length) {
-    for (int64_t i = 0; i < length; ++i) out[at + i] = a[at + i] + scale * add[phase + i];
+    cpu::loops().add(a + at, add + phase, scale, out + at, length);
   });
 }
 
@@ -83,7 +84,7 @@ Tensor multiply(Context& context, const Tensor& a, const Tensor& b) {
   float* out = result.data<float>();
   for_repeated(context, result.numel(), right.numel(),
                [&](int64_t at, int64_t phase, int64_t length) {
-                 for (int64_t i = 0; i < length; ++i) out[at + i] = x[at + i] * y[phase + i];
+                 cpu::loops().multiply(x + at, y + phase, out + at, length);
                });
   return result;
 }
@@ -99,7 +100,7 @@ Tensor affine(Context& context, const Tensor& a, float scale, float shift) {
   const float* x = input.data<float>();
   float* out = result.data<float>();
   context.threads().parallel_for(result.numel(), kGrain, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) out[i] = x[i] * scale + shift;
+    cpu::loops().affine(x + begin, scale, shift, out + begin, end - begin);
   });
   return result;
 }
@@ -191,10 +192,9 @@ Tensor mean(Context& context, const Tensor& x, int axis) {
   const float scale = 1.0f / static_cast<float>(count);
   for (int64_t o = 0; o < outer; ++o) {
     for (int64_t c = 0; c < count; ++c) {
-      const float* row = in + (o * count + c) * inner;
-      for (int64_t i = 0; i < inner; ++i) y[o * inner + i] += row[i];
+      cpu::loops().add(y + o * inner, in + (o * count + c) * inner, 1.0f, y + o * inner, inner);
     }
-    for (int64_t i = 0; i < inner; ++i) y[o * inner + i] *= scale;
+    cpu::loops().scale(y + o * inner, scale, y + o * inner, inner);
   }
   return out;
 }
@@ -211,7 +211,7 @@ void lerp_inplace(Context& context, Tensor& mean, const Tensor& x, float weight)
   float* m = mean.data<float>();
   const float* in = input.data<float>();
   context.threads().parallel_for(mean.numel(), kGrain, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) m[i] += (in[i] - m[i]) * weight;
+    cpu::loops().lerp(m + begin, in + begin, weight, m + begin, end - begin);
   });
 }
 
@@ -222,7 +222,7 @@ void round_to_bf16_inplace(Context& context, Tensor& x) {
   ON_CUDA(context) return cuda::round_values(stream(context), on_device<float>(x), x.numel());
   float* values = x.data<float>();
   context.threads().parallel_for(x.numel(), kGrain, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) values[i] = static_cast<float>(BFloat16(values[i]));
+    cpu::loops().round_to_bf16(values + begin, values + begin, end - begin);
   });
 }
 
@@ -244,7 +244,7 @@ Tensor clamp(Context& context, const Tensor& x, float low, float high) {
   const float* in = input.data<float>();
   float* out = result.data<float>();
   context.threads().parallel_for(x.numel(), kGrain, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) out[i] = std::clamp(in[i], low, high);
+    cpu::loops().clamp(in + begin, low, high, out + begin, end - begin);
   });
   return result;
 }
@@ -260,9 +260,7 @@ Tensor step(Context& context, const Tensor& x, float threshold, bool inclusive) 
   const float* in = input.data<float>();
   float* out = result.data<float>();
   context.threads().parallel_for(x.numel(), kGrain, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      out[i] = (inclusive ? in[i] >= threshold : in[i] > threshold) ? 1.0f : 0.0f;
-    }
+    cpu::loops().step(in + begin, threshold, inclusive, out + begin, end - begin);
   });
   return result;
 }

@@ -1,8 +1,7 @@
 #include "native/ops/gather.h"
 
-#include <algorithm>
-
 #include "native/kernels/cpu/kernels.h"
+#include "native/kernels/cpu/rows.h"
 #include "native/kernels/cuda/rows.h"
 #include "native/ops/checks.h"
 #include "native/ops/on_cuda.h"
@@ -46,12 +45,7 @@ void scatter_add_rows(Context& context, Tensor& x, const Tensor& rows,
                                   on_device<int32_t>(ids_on_device(context, index)), rows.dim(0),
                                   width);
   }
-  for (size_t i = 0; i < index.size(); ++i) {
-    if (index[i] < 0) continue;
-    float* out = x.data<float>() + index[i] * width;
-    const float* in = rows.data<float>() + static_cast<int64_t>(i) * width;
-    for (int64_t c = 0; c < width; ++c) out[c] += in[c];
-  }
+  cpu::scatter_add_rows(x.data<float>(), rows.data<float>(), index.data(), rows.dim(0), width);
 }
 
 Tensor softmax(Context& context, const Tensor& x) {

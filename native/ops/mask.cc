@@ -4,6 +4,7 @@
 
 #include "native/kernels/cpu/components.h"
 #include "native/kernels/cpu/distance.h"
+#include "native/kernels/cpu/loops.h"
 #include "native/kernels/cuda/components.h"
 #include "native/kernels/cuda/elementwise.h"
 #include "native/kernels/cuda/mask.h"
@@ -49,7 +50,7 @@ Tensor threshold(Context& context, const Tensor& logits, float threshold) {
   const float* in = input.data<float>();
   uint8_t* out = mask.data<uint8_t>();
   context.threads().parallel_for(mask.numel(), 65536, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) out[i] = in[i] > threshold;
+    cpu::loops().above(in + begin, threshold, out + begin, end - begin);
   });
   return mask;
 }
@@ -82,11 +83,8 @@ void replace_small_inplace(Context& context, Tensor& target, const Tensor& mask,
   ON_CUDA(context) return replace_small_on_device(context, target, input, 0.0f, max_area, value);
   for (int64_t row = 0; row < count / w; row += h) {
     const Components components = connected_components(context, input.slice(0, row, row + h), 8);
-    const int32_t* label = components.labels.data<int32_t>();
-    float* data = target.data<float>() + row * w;
-    for (int64_t i = 0; i < h * w; ++i) {
-      if (label[i] > 0 && components.areas[size_t(label[i]) - 1] <= max_area) data[i] = value;
-    }
+    cpu::replace_small(components.labels.data<int32_t>(), components.areas, max_area, value,
+                       target.data<float>() + row * w, h * w);
   }
 }
 
@@ -98,9 +96,7 @@ void fill_holes_inplace(Context& context, Tensor& logits, int64_t max_area, floa
   if (logits.numel() == 0) return;
   ON_CUDA(context) return replace_small_on_device(context, logits, {}, threshold, max_area, value);
   Tensor holes = context.empty(logits.shape(), DType::kU8);
-  const float* data = logits.data<float>();
-  uint8_t* hole = holes.data<uint8_t>();
-  for (int64_t i = 0; i < logits.numel(); ++i) hole[i] = data[i] <= threshold;
+  cpu::loops().at_most(logits.data<float>(), threshold, holes.data<uint8_t>(), logits.numel());
   replace_small_inplace(context, logits, holes, max_area, value);
 }
 
@@ -112,8 +108,7 @@ int64_t count_above(Context& context, const Tensor& x, float threshold) {
                       reinterpret_cast<unsigned long long*>(on_device<int64_t>(counter)));
     return context.to_host(counter).data<int64_t>()[0];
   }
-  const float* data = input.data<float>();
-  return std::count_if(data, data + x.numel(), [&](float value) { return value > threshold; });
+  return cpu::loops().count_above(input.data<float>(), threshold, x.numel());
 }
 
 Tensor mask_to_f32(Context& context, const Tensor& mask) {
@@ -124,9 +119,7 @@ Tensor mask_to_f32(Context& context, const Tensor& mask) {
                          mask.numel());
     return values;
   }
-  const uint8_t* in = input.data<uint8_t>();
-  float* out = values.data<float>();
-  for (int64_t i = 0; i < mask.numel(); ++i) out[i] = in[i] != 0 ? 1.0f : 0.0f;
+  cpu::loops().mask_to_float(input.data<uint8_t>(), values.data<float>(), mask.numel());
   return values;
 }
 
@@ -144,13 +137,7 @@ void suppress_overlap_inplace(Context& context, Tensor& logits, float limit) {
   }
   float* data = logits.data<float>();
   context.threads().parallel_for(pixels, 4096, [&](int64_t begin, int64_t end) {
-    for (int64_t p = begin; p < end; ++p) {
-      int64_t best = 0;
-      for (int64_t o = 1; o < objects; ++o)
-        if (data[o * pixels + p] > data[best * pixels + p]) best = o;
-      for (int64_t o = 0; o < objects; ++o)
-        if (o != best) data[o * pixels + p] = std::min(data[o * pixels + p], limit);
-    }
+    cpu::loops().suppress_overlap(data + begin, objects, pixels, end - begin, limit);
   });
 }
 

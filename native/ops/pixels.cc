@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "native/kernels/cpu/loops.h"
+#include "native/kernels/cpu/pixels.h"
 #include "native/kernels/cuda/pixels.h"
 #include "native/ops/checks.h"
 #include "native/ops/on_cuda.h"
@@ -10,45 +12,6 @@ namespace vmolmo::ops {
 namespace {
 
 constexpr int64_t kChannels = 3;
-
-// Reads the lines of patches from the picture or its padding.
-class CropCutter {
- public:
-  CropCutter(const CropCut& cut, const Tensor& picture)
-      : cut_(cut),
-        height_(picture.dim(0)),
-        width_(picture.dim(1)),
-        pixels_(picture.data<float>()) {}
-
-  // Writes patch row `row` (grid patches) of the crop whose corner is (top, left) on the canvas.
-  void write_patch_row(int64_t top, int64_t left, int64_t row, float* out) const {
-    for (int64_t column = 0; column < cut_.grid; ++column) {
-      for (int64_t dy = 0; dy < cut_.patch; ++dy) {
-        write_line(top + row * cut_.patch + dy, left + column * cut_.patch, out);
-        out += cut_.patch * kChannels;
-      }
-    }
-  }
-
- private:
-  // `patch` pixels of one canvas line, starting at canvas column `x`.
-  void write_line(int64_t y, int64_t x, float* out) const {
-    const int64_t source_y = y - cut_.top;
-    for (int64_t dx = 0; dx < cut_.patch; ++dx) {
-      const int64_t source_x = x + dx - cut_.left;
-      const bool inside = source_y >= 0 && source_y < height_ && source_x >= 0 && source_x < width_;
-      const float* pixel = pixels_ + (source_y * width_ + source_x) * kChannels;
-      for (size_t c = 0; c < kChannels; ++c) {
-        const float value = inside ? std::clamp(pixel[c], 0.0f, 1.0f) : 0.0f;
-        *out++ = (value - cut_.mean[c]) / cut_.std[c];
-      }
-    }
-  }
-
-  const CropCut& cut_;
-  int64_t height_, width_;
-  const float* pixels_;
-};
 
 cuda::CropCut for_device(const CropCut& cut, const Tensor& picture) {
   cuda::CropCut out{picture.dim(0), picture.dim(1), cut.top,  cut.left, cut.rows,
@@ -79,19 +42,13 @@ Tensor normalize(Context& context, const Tensor& x, const std::array<float, 3>& 
     }
     return result;
   }
-  std::array<std::array<float, kChannels>, 256> table;
-  for (size_t value = 0; bytes && value < table.size(); ++value)
-    for (size_t c = 0; c < kChannels; ++c)
-      table[value][c] = (static_cast<float>(static_cast<double>(value) / 255.0) - mean[c]) / std[c];
-  float* out = result.data<float>();
+  const cpu::NormalizedBytes table =
+      bytes ? cpu::normalized_bytes(mean, std) : cpu::NormalizedBytes{};
   context.threads().parallel_for(pixels, 4096, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      for (size_t c = 0; c < kChannels; ++c) {
-        const auto at = i * kChannels + static_cast<int64_t>(c);
-        out[at] =
-            bytes ? table[x.data<uint8_t>()[at]][c] : (x.data<float>()[at] - mean[c]) / std[c];
-      }
-    }
+    float* out = result.data<float>() + begin * kChannels;
+    const int64_t first = begin * kChannels, count = end - begin;
+    if (bytes) return cpu::normalize_bytes(x.data<uint8_t>() + first, table, count, out);
+    cpu::loops().normalize(x.data<float>() + first, mean.data(), std.data(), count, out);
   });
   return result;
 }
@@ -107,15 +64,20 @@ void cut_crops(Context& context, const Tensor& picture, const CropCut& cut, cons
     return cuda::cut_crops(stream(context), on_device<float>(picture), on_device<float>(crops),
                            for_device(cut, picture));
   }
-  const CropCutter cutter(cut, picture);
-  const int64_t row_values = cut.grid * shape[2];
+  const cpu::CropCut call{picture.data<float>(),
+                          picture.dim(0),
+                          picture.dim(1),
+                          cut.top,
+                          cut.left,
+                          cut.columns,
+                          cut.step,
+                          cut.grid,
+                          cut.patch,
+                          cut.mean,
+                          cut.std};
   float* out = crops.data<float>();
   context.threads().parallel_for(shape[0] * cut.grid, 4, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t tile = i / cut.grid;
-      cutter.write_patch_row(tile / cut.columns * cut.step, tile % cut.columns * cut.step,
-                             i % cut.grid, out + i * row_values);
-    }
+    cpu::cut_patch_rows(call, begin, end, out + begin * cut.grid * shape[2]);
   });
 }
 

@@ -1,8 +1,8 @@
 #include "native/ops/resize.h"
 
 #include <algorithm>
-#include <cmath>
 
+#include "native/kernels/cpu/loops.h"
 #include "native/kernels/cuda/resize.h"
 #include "native/ops/checks.h"
 #include "native/ops/on_cuda.h"
@@ -18,24 +18,21 @@ void check_size(int64_t out_h, int64_t out_w, const char* op) {
           " is empty.");
 }
 
-float as_float(float value) { return value; }
-float as_float(uint8_t value) { return static_cast<float>(value) / 255.0f; }
-
-// One row of `out` pixels from one row of input pixels.
-template <typename Sample>
-void resize_row(const Sample* in, float* out, int64_t pixels, int64_t channels,
-                const AxisTaps<float>& taps) {
-  for (int64_t i = 0; i < pixels; ++i, out += channels) {
-    const float* weight = taps.weights.data() + taps.offset[i];
-    const Sample* source = in + taps.first[i] * channels;
-    for (int64_t c = 0; c < channels; ++c) {
-      float sum = 0.0f;
-      for (int64_t t = 0; t < taps.count[i]; ++t)
-        sum += weight[t] * as_float(source[t * channels + c]);
-      out[c] = sum;
-    }
-  }
+template <typename Value>
+cpu::Taps<Value> view(const AxisTaps<Value>& taps) {
+  return {taps.first.data(), taps.count.data(), taps.offset.data(), taps.weights.data()};
 }
+
+void resample(const float* row, const AxisTaps<float>& taps, int64_t pixels, int64_t c,
+              float* out) {
+  cpu::loops().resample(row, view(taps), pixels, c, out);
+}
+void resample(const uint8_t* row, const AxisTaps<float>& taps, int64_t pixels, int64_t c,
+              float* out) {
+  cpu::loops().resample_bytes(row, view(taps), pixels, c, out);
+}
+void widen(const float* row, int64_t n, float* out) { std::copy_n(row, n, out); }
+void widen(const uint8_t* row, int64_t n, float* out) { cpu::loops().bytes_to_unit(row, out, n); }
 
 // Width first, then height, as the reference does; the intermediate is f32 [in_h, out_w, C].
 template <typename Sample>
@@ -49,9 +46,9 @@ Tensor resize_triangle(Context& context, const Sample* data, int64_t in_h, int64
       const Sample* source = data + y * row_stride;
       float* target = wide.data<float>() + y * row;
       if (in_w == out_w) {
-        std::transform(source, source + row, target, [](Sample s) { return as_float(s); });
+        widen(source, row, target);
       } else {
-        resize_row(source, target, out_w, channels, across);
+        resample(source, across, out_w, channels, target);
       }
     }
   });
@@ -65,7 +62,7 @@ Tensor resize_triangle(Context& context, const Sample* data, int64_t in_h, int64
       for (int64_t t = 0; t < down.count[y]; ++t) {
         const float weight = down.weights[size_t(down.offset[y] + t)];
         const float* source = wide.data<float>() + (down.first[y] + t) * row;
-        for (int64_t i = 0; i < row; ++i) target[i] += weight * source[i];
+        cpu::loops().add(target, source, weight, target, row);
       }
     }
   });
@@ -77,57 +74,6 @@ void check_image(const ImageView& image, const char* op) {
               image.stride >= image.width * image.channels,
           Code::kInvalidArgument, op, ": the image ", image.width, "x", image.height, "x",
           image.channels, " with rows of ", image.stride, " bytes is not valid.");
-}
-
-// The two source samples and the weight of the second, for every output of an axis.
-struct LinearTap {
-  int64_t low, high;
-  float weight;
-};
-
-std::vector<LinearTap> linear_taps(int64_t in, int64_t out) {
-  std::vector<LinearTap> taps(static_cast<size_t>(out));
-  const float scale = static_cast<float>(in) / static_cast<float>(out);
-  for (int64_t i = 0; i < out; ++i) {
-    const float source = std::max(scale * (static_cast<float>(i) + 0.5f) - 0.5f, 0.0f);
-    const int64_t low = std::min<int64_t>(static_cast<int64_t>(source), in - 1);
-    taps[size_t(i)] = {low, std::min(low + 1, in - 1), source - static_cast<float>(low)};
-  }
-  return taps;
-}
-
-struct CubicTap {
-  int64_t index[4];
-  float weight[4];
-};
-
-std::vector<CubicTap> cubic_taps(int64_t in, int64_t out) {
-  constexpr float a = -0.75f;
-  const auto near = [](float x) { return ((a + 2.0f) * x - (a + 3.0f)) * x * x + 1.0f; };
-  const auto far = [](float x) { return ((a * x - 5.0f * a) * x + 8.0f * a) * x - 4.0f * a; };
-  std::vector<CubicTap> taps(static_cast<size_t>(out));
-  const float scale = static_cast<float>(in) / static_cast<float>(out);
-  for (int64_t i = 0; i < out; ++i) {
-    const float source = scale * (static_cast<float>(i) + 0.5f) - 0.5f;
-    const float base = std::floor(source);
-    const float t = source - base;
-    CubicTap& tap = taps[size_t(i)];
-    for (int64_t j = 0; j < 4; ++j) {
-      tap.index[j] = std::clamp<int64_t>(static_cast<int64_t>(base) - 1 + j, 0, in - 1);
-    }
-    tap.weight[0] = far(t + 1.0f);
-    tap.weight[1] = near(t);
-    tap.weight[2] = near(1.0f - t);
-    tap.weight[3] = far(2.0f - t);
-  }
-  return taps;
-}
-
-// Weighted sum of bytes `step` apart, in Pillow's fixed point.
-uint8_t pillow_sample(const uint8_t* in, int64_t step, const int32_t* weight, int64_t count) {
-  int32_t sum = 1 << (kPillowBits - 1);
-  for (int64_t t = 0; t < count; ++t) sum += weight[t] * in[t * step];
-  return static_cast<uint8_t>(std::clamp(sum >> kPillowBits, 0, 255));
 }
 
 }  // namespace
@@ -162,25 +108,17 @@ Tensor resize_bilinear(Context& context, const Tensor& x, int64_t out_h, int64_t
                           x.dim(0), h, w, c, out_h, out_w);
     return resized;
   }
-  const auto rows = linear_taps(h, out_h);
-  const auto columns = linear_taps(w, out_w);
+  const LinearAxis rows = linear_taps(h, out_h), columns = linear_taps(w, out_w);
+  const cpu::LinearTaps across{columns.low.data(), columns.high.data(), columns.weight.data()};
   Tensor result = context.empty({x.dim(0), out_h, out_w, c});
   context.threads().parallel_for(
       x.dim(0) * out_h, 1 + 8192 / (out_w * c), [&](int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; ++row) {
-          const LinearTap& ty = rows[size_t(row % out_h)];
-          const float* top = input.data<float>() + (row / out_h * h + ty.low) * w * c;
-          const float* bottom = input.data<float>() + (row / out_h * h + ty.high) * w * c;
-          float* out = result.data<float>() + row * out_w * c;
-          const float y1 = ty.weight, y0 = 1.0f - y1;
-          for (const LinearTap& tx : columns) {
-            const float x1 = tx.weight, x0 = 1.0f - x1;
-            const int64_t left = tx.low * c, right = tx.high * c;
-            for (int64_t i = 0; i < c; ++i) {
-              *out++ = y0 * (x0 * top[left + i] + x1 * top[right + i]) +
-                       y1 * (x0 * bottom[left + i] + x1 * bottom[right + i]);
-            }
-          }
+          const auto y = static_cast<size_t>(row % out_h);
+          const float* image = input.data<float>() + row / out_h * h * w * c;
+          cpu::loops().bilinear(image + rows.low[y] * w * c, image + rows.high[y] * w * c,
+                                rows.weight[y], across, out_w, c,
+                                result.data<float>() + row * out_w * c);
         }
       });
   return result;
@@ -228,20 +166,11 @@ Tensor resize_bicubic(Context& context, const Tensor& x, int64_t out_h, int64_t 
   Tensor result = context.empty({out_h, out_w, c});
   context.threads().parallel_for(out_h, 1 + 2048 / (out_w * c), [&](int64_t begin, int64_t end) {
     for (int64_t y = begin; y < end; ++y) {
-      const CubicTap& ty = rows[size_t(y)];
-      float* out = result.data<float>() + y * out_w * c;
-      for (const CubicTap& tx : columns) {
-        for (int64_t i = 0; i < c; ++i) {
-          float sum = 0.0f;
-          for (int j = 0; j < 4; ++j) {
-            const float* line = input.data<float>() + ty.index[j] * w * c + i;
-            float across = 0.0f;
-            for (int k = 0; k < 4; ++k) across += tx.weight[k] * line[tx.index[k] * c];
-            sum += ty.weight[j] * across;
-          }
-          *out++ = sum;
-        }
-      }
+      const cpu::CubicTap& tap = rows[size_t(y)];
+      const float* lines[4];
+      for (int j = 0; j < 4; ++j) lines[j] = input.data<float>() + tap.index[j] * w * c;
+      cpu::loops().bicubic(lines, tap.weight, columns.data(), out_w, c,
+                           result.data<float>() + y * out_w * c);
     }
   });
   return result;
@@ -264,12 +193,7 @@ Tensor resize_pillow_bicubic(Context& context, const ImageView& image, int64_t o
         std::copy_n(in, row, out);
         continue;
       }
-      for (int64_t i = 0; i < out_w; ++i) {
-        for (int64_t channel = 0; channel < c; ++channel) {
-          *out++ = pillow_sample(in + across.first[i] * c + channel, c,
-                                 across.weights.data() + across.offset[i], across.count[i]);
-        }
-      }
+      cpu::loops().resample_fixed(in, view(across), kPillowBits, out_w, c, out);
     }
   });
   if (image.height == out_h) return wide;
@@ -282,12 +206,9 @@ Tensor resize_pillow_bicubic(Context& context, const ImageView& image, int64_t o
       for (int64_t t = 0; t < down.count[y]; ++t) {
         const int32_t weight = down.weights[size_t(down.offset[y] + t)];
         const uint8_t* in = wide.data<uint8_t>() + (down.first[y] + t) * row;
-        for (int64_t i = 0; i < row; ++i) sums[size_t(i)] += weight * in[i];
+        cpu::loops().add_bytes(in, weight, sums.data(), row);
       }
-      uint8_t* out = result.data<uint8_t>() + y * row;
-      for (int64_t i = 0; i < row; ++i) {
-        out[i] = static_cast<uint8_t>(std::clamp(sums[size_t(i)] >> kPillowBits, 0, 255));
-      }
+      cpu::loops().round_fixed(sums.data(), kPillowBits, result.data<uint8_t>() + y * row, row);
     }
   });
   return result;

@@ -71,4 +71,39 @@ AxisTaps<int32_t> pillow_taps(int64_t in, int64_t out) {
   return taps;
 }
 
+LinearAxis linear_taps(int64_t in, int64_t out) {
+  LinearAxis taps;
+  const float scale = static_cast<float>(in) / static_cast<float>(out);
+  for (int64_t i = 0; i < out; ++i) {
+    const float source = std::max(scale * (static_cast<float>(i) + 0.5f) - 0.5f, 0.0f);
+    const int64_t low = std::min<int64_t>(static_cast<int64_t>(source), in - 1);
+    taps.low.push_back(static_cast<int32_t>(low));
+    taps.high.push_back(static_cast<int32_t>(std::min(low + 1, in - 1)));
+    taps.weight.push_back(source - static_cast<float>(low));
+  }
+  return taps;
+}
+
+std::vector<cpu::CubicTap> cubic_taps(int64_t in, int64_t out) {
+  constexpr float a = -0.75f;
+  const auto near = [](float x) { return ((a + 2.0f) * x - (a + 3.0f)) * x * x + 1.0f; };
+  const auto far = [](float x) { return ((a * x - 5.0f * a) * x + 8.0f * a) * x - 4.0f * a; };
+  std::vector<cpu::CubicTap> taps(static_cast<size_t>(out));
+  const float scale = static_cast<float>(in) / static_cast<float>(out);
+  for (int64_t i = 0; i < out; ++i) {
+    const float source = scale * (static_cast<float>(i) + 0.5f) - 0.5f;
+    const float base = std::floor(source);
+    const float t = source - base;
+    cpu::CubicTap& tap = taps[size_t(i)];
+    for (int64_t j = 0; j < 4; ++j) {
+      tap.index[j] = std::clamp<int64_t>(static_cast<int64_t>(base) - 1 + j, 0, in - 1);
+    }
+    tap.weight[0] = far(t + 1.0f);
+    tap.weight[1] = near(t);
+    tap.weight[2] = near(1.0f - t);
+    tap.weight[3] = far(2.0f - t);
+  }
+  return taps;
+}
+
 }  // namespace vmolmo::ops

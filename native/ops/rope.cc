@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "native/kernels/cpu/loops.h"
 #include "native/kernels/cuda/rope_append.h"
 #include "native/kernels/cuda/rows.h"
 #include "native/ops/checks.h"
@@ -55,15 +56,8 @@ void rope_rotate_half(Context& context, Tensor& x, const RopeTable& table, int64
     for (int64_t n = begin; n < end; ++n) {
       const float* c = cosines + (table_offset + n) * half;
       const float* s = sines + (table_offset + n) * half;
-      for (int64_t h = 0; h < heads; ++h) {
-        float* low = data + n * row_stride + h * head_stride;
-        float* high = low + half;
-        for (int64_t i = 0; i < half; ++i) {
-          const float a = low[i], b = high[i];
-          low[i] = a * c[i] - b * s[i];
-          high[i] = b * c[i] + a * s[i];
-        }
-      }
+      for (int64_t h = 0; h < heads; ++h)
+        cpu::loops().rotate_halves(data + n * row_stride + h * head_stride, c, s, half);
     }
   });
 }
@@ -146,13 +140,8 @@ void rope_axial(Context& context, Tensor& x, const RopeTable& table) {
                                    for (int64_t at = begin; at < end; ++at) {
                                      const int64_t n = at % rows;
                                      float* pair = data + at / rows * batch_stride + n * row_stride;
-                                     const float* c = cosines + n % period * half;
-                                     const float* s = sines + n % period * half;
-                                     for (int64_t i = 0; i < half; ++i) {
-                                       const float a = pair[2 * i], b = pair[2 * i + 1];
-                                       pair[2 * i] = a * c[i] - b * s[i];
-                                       pair[2 * i + 1] = a * s[i] + b * c[i];
-                                     }
+                                     cpu::loops().rotate_pairs(pair, cosines + n % period * half,
+                                                               sines + n % period * half, half);
                                    }
                                  });
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "native/kernels/cpu/loops.h"
+#include "native/kernels/cpu/select.h"
 #include "native/kernels/cuda/select.h"
 #include "native/ops/checks.h"
 #include "native/ops/on_cuda.h"
@@ -34,13 +36,20 @@ void apply_gate(Context& context, Tensor& x, const Tensor& gate, const Closed& c
                             inner, on_device_or_null(closed.row), closed.value, period,
                             closed.action);
   }
-  const float* row = closed.row ? closed.row.data<float>() : &closed.value;
   for (int64_t b = 0; b < x.dim(0); ++b) {
     if (open.data<float>()[b] > 0.0f) continue;
     float* out = x.data<float>() + b * inner;
-    for (int64_t i = 0; i < inner; ++i) {
-      const float value = row[i % period];
-      out[i] = closed.action == cuda::GateAction::kAdd ? out[i] + value : value;
+    if (!closed.row) {
+      std::fill_n(out, inner, closed.value);
+      continue;
+    }
+    const float* row = closed.row.data<float>();
+    for (int64_t at = 0; at < inner; at += period) {
+      if (closed.action == cuda::GateAction::kAdd) {
+        cpu::loops().add(out + at, row, 1.0f, out + at, period);
+      } else {
+        std::copy_n(row, period, out + at);
+      }
     }
   }
 }
@@ -67,11 +76,7 @@ Tensor best_column(Context& context, const Tensor& x, int64_t begin) {
                       on_device<int32_t>(best));
     return best;
   }
-  for (int64_t r = 0; r < rows; ++r) {
-    const float* row = input.data<float>() + r * columns;
-    best.data<int32_t>()[r] =
-        static_cast<int32_t>(std::max_element(row + begin, row + columns) - row);
-  }
+  cpu::best_column(input.data<float>(), rows, columns, begin, best.data<int32_t>());
   return best;
 }
 
@@ -116,15 +121,8 @@ Tensor zero_if_stable(Context& context, const Tensor& logits, float delta, float
                          on_device<int32_t>(choice));
     return choice;
   }
-  for (int64_t b = 0; b < batch; ++b) {
-    const float* data = input.data<float>() + b * pixels;
-    const auto above = [&](float limit) {
-      return std::count_if(data, data + pixels, [&](float value) { return value > limit; });
-    };
-    const int64_t inner = above(delta), outer = above(-delta);
-    const float share = outer == 0 ? 1.0f : static_cast<float>(inner) / static_cast<float>(outer);
-    choice.data<int32_t>()[b] = share < threshold ? fallback.data<int32_t>()[b] : 0;
-  }
+  cpu::zero_if_stable(input.data<float>(), batch, pixels, delta, threshold,
+                      fallback.data<int32_t>(), choice.data<int32_t>());
   return choice;
 }
 

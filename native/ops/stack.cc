@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "native/kernels/cpu/loops.h"
 #include "native/kernels/cuda/stack.h"
 #include "native/ops/checks.h"
 #include "native/ops/elementwise.h"
@@ -47,18 +48,22 @@ cuda::PlacedBlock device_block(const TokenBlock& block, int64_t width) {
   return out;
 }
 
-float as_float(float value) { return value; }
-float as_float(BFloat16 value) { return static_cast<float>(value); }
-
-template <typename Value>
 void place_block(Context& context, const TokenBlock& block, float* values, float* placed) {
-  const Value* own = block.values.data<Value>();
+  const bool narrow = block.values.dtype() == DType::kBF16;
   const float* positions = data_or_null(block.positions);
-  const int64_t period = block.positions ? block.positions.numel() : 1;
+  const int64_t period = block.positions ? block.positions.numel() : block.values.numel();
+  const cpu::Loops& loops = cpu::loops();
   context.threads().parallel_for(block.values.numel(), kGrain, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      values[i] = as_float(own[i]);
-      placed[i] = values[i] + (positions ? positions[i % period] : 0.0f);
+    if (narrow) {
+      loops.widen(&block.values.data<BFloat16>()[begin].bits, values + begin, end - begin);
+    } else {
+      std::copy_n(block.values.data<float>() + begin, end - begin, values + begin);
+    }
+    if (!positions) return loops.affine(values + begin, 1.0f, 0.0f, placed + begin, end - begin);
+    for (int64_t at = begin; at < end;) {
+      const int64_t phase = at % period, length = std::min(end - at, period - phase);
+      loops.add(values + at, positions + phase, 1.0f, placed + at, length);
+      at += length;
     }
   });
 }
@@ -115,13 +120,8 @@ void place_tokens(Context& context, std::span<const TokenBlock> blocks, const Te
                               on_device<float>(placed));
   }
   for (const TokenBlock& block : blocks) {
-    float* value = values.data<float>() + block.row * width;
-    float* sum = placed.data<float>() + block.row * width;
-    if (block.values.dtype() == DType::kBF16) {
-      place_block<BFloat16>(context, block, value, sum);
-    } else {
-      place_block<float>(context, block, value, sum);
-    }
+    place_block(context, block, values.data<float>() + block.row * width,
+                placed.data<float>() + block.row * width);
   }
 }
 

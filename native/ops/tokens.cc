@@ -1,8 +1,9 @@
 #include "native/ops/tokens.h"
 
-#include <algorithm>
 #include <cstring>
 
+#include "native/kernels/cpu/loops.h"
+#include "native/kernels/cpu/select.h"
 #include "native/kernels/cuda/tokens.h"
 #include "native/ops/checks.h"
 #include "native/ops/on_cuda.h"
@@ -16,8 +17,7 @@ void copy_row(const Tensor& table, int64_t row, float* out) {
     std::memcpy(out, table.data<float>() + row * width, sizeof(float) * size_t(width));
     return;
   }
-  const BFloat16* from = table.data<BFloat16>() + row * width;
-  for (int64_t c = 0; c < width; ++c) out[c] = static_cast<float>(from[c]);
+  cpu::loops().widen(&table.data<BFloat16>()[row * width].bits, out, width);
 }
 
 cuda::EmbeddingTables describe(const Tensor& table, const Tensor& extra) {
@@ -73,10 +73,7 @@ Tensor argmax_ids(Context& context, const Tensor& x) {
     cuda::argmax(stream(context), on_device<float>(input), on_device<int32_t>(best), rows, n);
     return best;
   }
-  for (int64_t r = 0; r < rows; ++r) {
-    const float* row = input.data<float>() + r * n;
-    best.data<int32_t>()[r] = static_cast<int32_t>(std::max_element(row, row + n) - row);
-  }
+  cpu::best_column(input.data<float>(), rows, n, 0, best.data<int32_t>());
   return best;
 }
 

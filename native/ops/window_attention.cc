@@ -1,15 +1,16 @@
 #include "native/ops/window_attention.h"
 
-#include <algorithm>
 #include <cmath>
 
 #include "native/kernels/cpu/kernels.h"
+#include "native/kernels/cpu/window.h"
 #include "native/kernels/cuda/window.h"
 #include "native/kernels/cuda/window_wide.h"
 #include "native/ops/checks.h"
 #include "native/ops/on_cuda.h"
 
 namespace vmolmo::ops {
+
 Tensor window_attention(Context& context, const Tensor& q, const Tensor& k, const Tensor& v,
                         int64_t heads) {
   for (const Tensor* x : {&q, &k, &v}) require_rank(*x, 3, "window_attention");
@@ -63,18 +64,7 @@ Tensor cut_windows(Context& context, const Tensor& patches) {
   }
   context.threads().parallel_for(
       frames * m * m, 1 + 8192 / (c + 1), [&](int64_t begin, int64_t end) {
-        for (int64_t w = begin; w < end; ++w) {
-          const int64_t frame = w / (m * m), row = w / m % m * 2, column = w % m * 2;
-          for (int64_t entry = 0; entry < 4; ++entry) {
-            const int64_t y = row + entry / 2, x = column + entry % 2;
-            float* target = windows.data<float>() + (w * 4 + entry) * c;
-            if (y < n && x < n) {
-              std::copy_n(input.data<float>() + ((frame * n + y) * n + x) * c, c, target);
-            } else {
-              std::fill_n(target, c, 0.0f);
-            }
-          }
-        }
+        cpu::cut_windows(input.data<float>(), n, c, begin, end, windows.data<float>());
       });
   return windows;
 }

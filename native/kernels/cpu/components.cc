@@ -122,4 +122,11 @@ void count_overlap(const uint8_t* a, const uint8_t* b, int64_t count, int64_t& b
   }
 }
 
+void replace_small(const int32_t* labels, const std::vector<int64_t>& areas, int64_t max_area,
+                   float value, float* target, int64_t pixels) {
+  for (int64_t i = 0; i < pixels; ++i) {
+    if (labels[i] > 0 && areas[static_cast<size_t>(labels[i]) - 1] <= max_area) target[i] = value;
+  }
+}
+
 }  // namespace vmolmo::cpu
