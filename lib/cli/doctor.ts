@@ -1,6 +1,7 @@
-import { access } from 'node:fs/promises'
+import { access, stat } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { addon } from '../engine/loader.js'
+import { hubEnvironment } from '../hub/environment.js'
 import { EMBEDDED, packageVersion } from '../load/settings.js'
 import { libav } from '../video/libav.js'
 import { type CommandContext, EXIT } from './context.js'
@@ -44,6 +45,19 @@ function describeCublasLt(): string {
   return `not used: our own matrix products take its place. ${cublasLt.reason}`
 }
 
+/** Where downloaded models lie, and how their weights are read there. */
+async function describeCache(): Promise<string> {
+  const { cache, offline, endpoint, freeBytes } = await hubEnvironment()
+  const from = offline ? 'offline' : endpoint
+  const there = await stat(cache).catch(() => undefined)
+  if (!there) return `${cache}, not there yet; ${from}`
+  const room = `${((await freeBytes(cache)) / 2 ** 30).toFixed(0)} GiB free`
+  const access = addon().isRemoteFile(cache)
+    ? 'on a remote file system: weights are read into memory, not mapped'
+    : 'weights are mapped'
+  return `${cache}, ${room}, ${access}; ${from}`
+}
+
 async function findings(): Promise<Finding[]> {
   return [
     await attempt('package', async () => `videomolmo ${await packageVersion()}`),
@@ -62,6 +76,7 @@ async function findings(): Promise<Finding[]> {
       'pictures',
       async () => `sharp ${(await import('sharp')).default.versions.sharp}`,
     ),
+    await attempt('model cache', describeCache),
     await attempt('embedded models', async () => {
       await Promise.all(Object.values(EMBEDDED).map(path => access(path)))
       return Object.values(EMBEDDED).join(', ')
@@ -72,8 +87,8 @@ async function findings(): Promise<Finding[]> {
 const ADVICE = `
 The embedded models are there for trying and testing the library: they know drawn shapes on plain
 backgrounds and nothing else. For real videos bring checkpoints:
-  videomolmo ground clip.mp4 "..." --pointer <VideoMolmo folder> --segmenter <SAM 2.1 folder>
-docs/checkpoints.md says which files these folders hold.`
+  videomolmo ground clip.mp4 "..." --pointer ghazishazan/VideoMolmo --segmenter facebook/sam2.1-hiera-large
+They are fetched from the Hugging Face hub; docs/checkpoints.md says how, and what folders may hold.`
 
 async function doctor(flags: { json?: boolean }, { print }: CommandContext): Promise<void> {
   const found = await findings()

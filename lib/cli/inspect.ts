@@ -3,6 +3,7 @@ import { type Checkpoint, readCheckpoint } from '../hub/checkpoint.js'
 import { memoryByDtype, parameterCount, workMemory } from '../hub/memory.js'
 import { type DeviceName, DTYPES, loadSettings } from '../load/settings.js'
 import type { CommandContext } from './context.js'
+import { showDownloads } from './download-bar.js'
 import { withJson } from './options.js'
 
 export function addInspectCommand(program: Command, context: CommandContext): void {
@@ -10,7 +11,7 @@ export function addInspectCommand(program: Command, context: CommandContext): vo
     program
       .command('inspect')
       .description('what a checkpoint is: architecture, sizes, tensors, memory')
-      .argument('<checkpoint>', 'checkpoint folder')
+      .argument('<checkpoint>', 'checkpoint folder, file of weights or Hugging Face id')
       .option('--device <name>', 'where it is to run: cpu (default) or cuda')
       .option('--memory-budget <size>', 'say what goes side by side with so much memory'),
   ).action((path: string, flags: InspectFlags) => inspect(path, flags, context))
@@ -63,9 +64,9 @@ function describeWork(work: Work): string[] {
 async function inspect(
   path: string,
   flags: InspectFlags,
-  { print }: CommandContext,
+  { print, signal }: CommandContext,
 ): Promise<void> {
-  const checkpoint = await readCheckpoint(path)
+  const checkpoint = await readCheckpoint(path, { signal, onProgress: showDownloads() })
   const { kind, config, tensors } = checkpoint
   const parameters = parameterCount(checkpoint)
   const bytes = memoryByDtype(checkpoint)

@@ -4,8 +4,10 @@ import { Command, CommanderError } from 'commander'
 import { addAnnotateCommand } from './annotate.js'
 import { addBenchCommand } from './bench.js'
 import { type CommandContext, describeError, EXIT, exitCodeOf } from './context.js'
+import { addConvertCommand } from './convert.js'
 import { addCountCommand } from './count.js'
 import { addDoctorCommand } from './doctor.js'
+import { addDownloadCommand } from './download.js'
 import { addEvalCommand } from './eval.js'
 import { addGroundCommand } from './ground.js'
 import { addInspectCommand } from './inspect.js'
@@ -31,6 +33,8 @@ function program(context: CommandContext): Command {
     addEvalCommand,
     addSweepCommand,
     addInspectCommand,
+    addDownloadCommand,
+    addConvertCommand,
     addDoctorCommand,
     addBenchCommand,
   ]) {

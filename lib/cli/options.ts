@@ -8,6 +8,7 @@ import {
   type LoadOptions,
 } from '../load/settings.js'
 import type { PointerLoadOptions } from '../point/pointer.js'
+import { showDownloads } from './download-bar.js'
 
 export interface ModelFlags {
   pointer?: string
@@ -18,6 +19,7 @@ export interface ModelFlags {
   groupSize?: number
   threads?: number
   memoryBudget?: string
+  mmap?: boolean
 }
 
 export function parseInteger(text: string): number {
@@ -68,12 +70,18 @@ export const withFormats = (command: Command): Command =>
 export function withModelOptions(command: Command, models: ('pointer' | 'segmenter')[]): Command {
   if (models.includes('pointer')) {
     command
-      .option('--pointer <folder>', 'VideoMolmo or Molmo checkpoint (default: the embedded one)')
-      .option('--tokenizer <folder>', 'folder with tokenizer.json, if the checkpoint has none')
+      .option(
+        '--pointer <model>',
+        'VideoMolmo or Molmo: folder or Hugging Face id (default: the embedded one)',
+      )
+      .option('--tokenizer <model>', 'folder or id with tokenizer.json, if the checkpoint has none')
       .option('--group-size <count>', 'weights that share a scale with --dtype int4', parseInteger)
   }
   if (models.includes('segmenter')) {
-    command.option('--segmenter <path>', 'SAM 2 checkpoint (default: the embedded one)')
+    command.option(
+      '--segmenter <model>',
+      'SAM 2: folder, .pt file or id (default: the embedded one)',
+    )
   }
   const dtypes = models.includes('pointer') ? DTYPES : FLOAT_DTYPES
   return command
@@ -81,6 +89,7 @@ export function withModelOptions(command: Command, models: ('pointer' | 'segment
     .addOption(new Option('--dtype <type>', 'how matrices are held').choices(dtypes))
     .option('--threads <count>', 'threads per model (default: one per core)', parseInteger)
     .option('--memory-budget <size>', 'memory that the models may take, such as 8GiB')
+    .option('--no-mmap', 'read weights into memory instead of mapping their files')
 }
 
 export const withJson = (command: Command): Command =>
@@ -91,9 +100,11 @@ export function loadOptions<D extends Dtype = Dtype>(
   flags: ModelFlags,
   signal: AbortSignal,
 ): Omit<PointerLoadOptions, 'dtype'> & LoadOptions<D> {
-  const { device, dtype, groupSize, threads, tokenizer, memoryBudget } = flags
+  const { device, dtype, groupSize, threads, tokenizer, memoryBudget, mmap } = flags
   return {
     signal,
+    onProgress: showDownloads(),
+    ...(mmap === false ? { mmap } : {}),
     ...(device === undefined ? {} : { device: device as DeviceName }),
     ...(dtype === undefined ? {} : { dtype: dtype as D }),
     ...(groupSize === undefined ? {} : { groupSize: groupSize as 64 | 128 }),

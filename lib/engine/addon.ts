@@ -44,6 +44,8 @@ export type AddonTimes = Record<string, number>
 /** Where weights come from: a file, a folder of shards, or generated values (golden sets, benchmarks). */
 export interface AddonWeights {
   path?: string
+  /** Files are mapped (true) or read (false). Default: mapped on local file systems. */
+  mmap?: boolean
   hash?: boolean
   /** Generated weights only: name -> value * mul + add, applied after generation (golden sets). */
   adjust?: Record<string, { mul?: number; add?: number }>
@@ -483,10 +485,21 @@ export interface Addon {
   /** What a pointer would do with so much memory. */
   pointerMemory(options: AddonMemoryOptions<AddonMolmoConfig>): AddonPointerMemory
   segmenterMemory(options: AddonMemoryOptions<AddonSam2Config>): AddonSegmenterMemory
-  /** Names, dtypes and shapes of a safetensors file or sharded folder. */
+  /** Names, dtypes and shapes of a file of weights (safetensors, PyTorch) or a folder with them. */
   listTensors(path: string): { name: string; dtype: string; shape: number[]; file: string }[]
-  /** Reads tensors of a safetensors file (golden sets). */
+  /** Reads tensors of a file of weights (golden sets). */
   readTensors(path: string, names?: string[]): AddonTensors
+  /**
+   * Writes the tensors of a file or folder as safetensors: to a file of that name, or into a folder. Gives
+   * the paths written.
+   */
+  saveWeights(
+    from: string,
+    to: string,
+    options: { dtype: AddonFloatDtype; shardBytes?: number; cancel?: AddonCancel },
+  ): Promise<string[]>
+  /** True where a file or folder lies on a network or FUSE file system; its weights are not mapped. */
+  isRemoteFile(path: string): boolean
   fuseMasks(
     forward: AddonMask | null,
     backward: AddonMask | null,

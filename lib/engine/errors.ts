@@ -9,6 +9,7 @@ export type ErrorCode =
   | 'INVALID_ARGUMENT'
   | 'DECODE_FAILED'
   | 'DATASET_INVALID'
+  | 'DOWNLOAD_FAILED'
   | 'ABORTED'
   | 'DISPOSED'
   | 'INTERNAL'
@@ -75,6 +76,13 @@ export class InvalidArgumentError extends VideoMolmoError {
 export class DecodeError extends VideoMolmoError {
   constructor(message: string, options?: { cause?: unknown }) {
     super('DECODE_FAILED', message, options)
+  }
+}
+
+/** A checkpoint could not be fetched: the network, the hub, the disk or a checksum. */
+export class DownloadError extends VideoMolmoError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('DOWNLOAD_FAILED', message, options)
   }
 }
 

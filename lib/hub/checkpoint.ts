@@ -1,17 +1,13 @@
-import { stat } from 'node:fs/promises'
-import { dirname, extname, join } from 'node:path'
+import { readdir, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import type { AddonMolmoConfig, AddonNameScheme, AddonSam2Config } from '../engine/addon.js'
-import {
-  CheckpointError,
-  ModelNotFoundError,
-  typed,
-  UnsupportedModelError,
-} from '../engine/errors.js'
+import { CheckpointError, typed, UnsupportedModelError } from '../engine/errors.js'
 import { addon } from '../engine/loader.js'
 import { checkpointFault } from '../json/faults.js'
 import { readJson } from '../json/read.js'
 import { Fields } from './fields.js'
 import { molmoConfig } from './molmo-config.js'
+import { type ResolveOptions, resolveModel } from './resolve.js'
 import { sam2Config } from './sam2-config.js'
 import { sam2Size } from './sam2-sizes.js'
 
@@ -24,6 +20,8 @@ export type Checkpoint = {
   /** What the engine opens: the folder, or the one file that was named. */
   weights: string
   tensors: TensorRow[]
+  /** Folder with tokenizer.json, where the checkpoint has none and its base model's was fetched. */
+  tokenizer?: string
 } & (
   | { kind: 'pointer'; config: AddonMolmoConfig }
   | { kind: 'segmenter'; config: AddonSam2Config; names: AddonNameScheme }
@@ -37,23 +35,24 @@ interface Files {
 }
 
 /**
- * Reads what a checkpoint is: its config.json and the names of its tensors. `path` is a folder as on Hugging
- * Face, or one .safetensors file with its config.json beside it. SAM 2 checkpoints with the original names
- * need no config.json: their size shows in the tensors.
+ * Reads what a checkpoint is: its config.json and the names of its tensors. It is a folder as on Hugging
+ * Face, one file of weights with its config.json beside it, or an id there (see `resolveModel`). SAM 2
+ * checkpoints with the original names need no config.json: their size shows in the tensors.
  *
  * @throws MODEL_NOT_FOUND when nothing is there, CHECKPOINT_INVALID for files that are no checkpoint or are
- * broken, UNSUPPORTED_MODEL for another architecture or container.
+ * broken, UNSUPPORTED_MODEL for another architecture, DOWNLOAD_FAILED.
  */
-export async function readCheckpoint(path: string): Promise<Checkpoint> {
-  const found = await stat(path).catch(() => undefined)
-  if (!found) throw new ModelNotFoundError(`${path}: there is no such checkpoint file or folder`)
+export async function readCheckpoint(
+  pathOrId: string,
+  options: ResolveOptions = {},
+): Promise<Checkpoint> {
+  const { path, tokenizer } = await resolveModel(pathOrId, options)
+  return { ...(await readLocal(path)), ...(tokenizer === undefined ? {} : { tokenizer }) }
+}
+
+async function readLocal(path: string): Promise<Checkpoint> {
+  const found = await stat(path)
   const folder = found.isDirectory() ? path : dirname(path)
-  if (!found.isDirectory() && extname(path) !== '.safetensors') {
-    throw new UnsupportedModelError(
-      `${path}: a checkpoint must be a folder or a .safetensors file; ` +
-        'other containers, such as .pt, are not read',
-    )
-  }
   const config = await readFields(folder, 'config.json')
   const type = config?.text('model_type', '')
   if (type === 'molmo') return readPointer(listFiles(folder, path), config!)
@@ -66,9 +65,7 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
     )
   }
   if (found.isDirectory() && !(await hasWeights(folder))) {
-    throw new CheckpointError(
-      `${folder}: not a checkpoint: it has neither config.json nor model.safetensors`,
-    )
+    throw new CheckpointError(`${folder}: not a checkpoint: it has neither config.json nor weights`)
   }
   const files = listFiles(folder, path)
   if (namesOf(files) === 'original') return readSegmenter(files, undefined)
@@ -76,11 +73,8 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
 }
 
 async function hasWeights(folder: string): Promise<boolean> {
-  const names = ['model.safetensors', 'model.safetensors.index.json']
-  const found = await Promise.all(
-    names.map(name => stat(join(folder, name)).catch(() => undefined)),
-  )
-  return found.some(entry => entry?.isFile())
+  const names = await readdir(folder)
+  return names.some(name => /\.(safetensors|bin|pt|pth)(\.index\.json)?$/.test(name))
 }
 
 /** A JSON file as fields; undefined when it does not exist. */

@@ -21,12 +21,12 @@ const UNITS: { [unit: string]: number } = {
  *
  * @throws INVALID_ARGUMENT for anything that is no size of at least a byte.
  */
-export function memoryBytes(size: MemorySize): number {
+export function memoryBytes(size: MemorySize, option = 'memoryBudget'): number {
   const [, digits = '', unit = ''] = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(String(size)) ?? []
   const bytes = Math.floor(Number(digits || Number.NaN) * (UNITS[unit.toLowerCase()] ?? Number.NaN))
   if (Number.isSafeInteger(bytes) && bytes >= 1) return bytes
   throw new InvalidArgumentError(
-    `memoryBudget must be a number of bytes or a size such as '8GiB', got ${JSON.stringify(size)}`,
+    `${option} must be a number of bytes or a size such as '8GiB', got ${JSON.stringify(size)}`,
   )
 }
 

@@ -32,7 +32,10 @@ export async function divideMemory(
   if (budget === undefined || typeof pointer !== 'string' || typeof segmenter !== 'string') {
     return undefined
   }
-  const [points, masks] = await Promise.all([readCheckpoint(pointer), readCheckpoint(segmenter)])
+  const [points, masks] = [
+    await readCheckpoint(pointer, options),
+    await readCheckpoint(segmenter, options),
+  ]
   const shares = divideBudget(
     budget,
     memoryNeed(points, dtype, device),

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { InvalidArgumentError } from '../engine/errors.js'
+import type { DownloadProgress } from '../hub/snapshot.js'
 import type { OptionNames } from '../options/check.js'
 import { type MemorySize, memoryBytes } from './budget.js'
 
@@ -46,6 +47,14 @@ export interface LoadOptions<D extends Dtype = FloatDtype> {
    * the pointer's batches and the keys and values that are kept.
    */
   memoryBudget?: MemorySize
+  /**
+   * Whether weight files are mapped (nothing is copied, processes share the pages) or read into memory of
+   * the model's own. Default: mapped where they lie on a local file system. A mapped file that is cut
+   * while it is in use makes calls fail with CHECKPOINT_INVALID.
+   */
+  mmap?: boolean
+  /** Called while a checkpoint that is named by its id on the Hugging Face hub is fetched. */
+  onProgress?: (progress: DownloadProgress) => void
   signal?: AbortSignal
 }
 
@@ -54,8 +63,16 @@ export const LOAD_OPTIONS: OptionNames<LoadOptions> = {
   dtype: true,
   threads: true,
   memoryBudget: true,
+  mmap: true,
+  onProgress: true,
   signal: true,
 }
+
+/** Where the weights are and how they are read, as the engine takes it. */
+export const weightFiles = (
+  path: string,
+  { mmap }: Pick<LoadOptions, 'mmap'>,
+): { path: string; mmap?: boolean } => ({ path, ...(mmap === undefined ? {} : { mmap }) })
 
 /**
  * The models that come with the package. They know drawn shapes only; see docs/embedded-models.md.

@@ -15,6 +15,7 @@ import { POINT_OPTIONS, type PointOptions, pointSettings } from '../ground/optio
 import { type PointResult, pointClip } from '../ground/point.js'
 import { readCheckpoint } from '../hub/checkpoint.js'
 import { checkLimit } from '../hub/memory.js'
+import { resolveTokenizer } from '../hub/resolve.js'
 import { LoadedModel } from '../load/loaded-model.js'
 import {
   DTYPES,
@@ -23,6 +24,7 @@ import {
   LOAD_OPTIONS,
   type LoadOptions,
   loadSettings,
+  weightFiles,
 } from '../load/settings.js'
 import { checkOptions, type OptionNames } from '../options/check.js'
 import { answerTemplate, parseAnswer } from '../text/answer.js'
@@ -55,7 +57,10 @@ export interface PointerParts {
 export interface PointerLoadOptions extends LoadOptions<Dtype> {
   /** Weights that share a scale with dtype 'int4': 64 (default) or 128. */
   groupSize?: 64 | 128
-  /** Folder with tokenizer.json, for a checkpoint that has none of its own. */
+  /**
+   * Folder with tokenizer.json, or the id of a repository that has it, for a checkpoint that has none of
+   * its own. A VideoMolmo that is named by its id takes that of the model it was made from by itself.
+   */
   tokenizer?: string
 }
 
@@ -85,11 +90,12 @@ export class Pointer extends LoadedModel<PointerInfo> {
   }
 
   /**
-   * Loads a pointer from a checkpoint folder as it is on Hugging Face (config.json, safetensors,
-   * tokenizer.json); without a path, the embedded one.
+   * Loads a pointer from a checkpoint folder as it is on Hugging Face (config.json, weights,
+   * tokenizer.json), or from there by its id ("owner/name" or "owner/name@revision", where nothing lies
+   * at that path); without a path, the embedded one.
    *
    * @throws MODEL_NOT_FOUND, CHECKPOINT_INVALID (naming the file or tensor), UNSUPPORTED_MODEL,
-   * OUT_OF_MEMORY, DEVICE_UNAVAILABLE, INVALID_ARGUMENT, ABORTED.
+   * OUT_OF_MEMORY, DEVICE_UNAVAILABLE, DOWNLOAD_FAILED, INVALID_ARGUMENT, ABORTED.
    */
   static async load(
     path: string = EMBEDDED.pointer,
@@ -97,16 +103,21 @@ export class Pointer extends LoadedModel<PointerInfo> {
   ): Promise<Pointer> {
     checkOptions(POINTER_LOAD_OPTIONS, options, 'Pointer.load')
     const settings = { ...loadSettings(options, DTYPES), groupSize: groupSize(options) }
-    const checkpoint = await readCheckpoint(path)
+    const checkpoint = await readCheckpoint(path, options)
     if (checkpoint.kind !== 'pointer') {
       throw new UnsupportedModelError(`${path}: expected a Molmo or VideoMolmo checkpoint`)
     }
     const { config, folder } = checkpoint
     checkLimit(checkpoint, settings)
-    const tokenizer = await loadTokenizer(folder, options.tokenizer, config)
+    const other =
+      options.tokenizer === undefined
+        ? checkpoint.tokenizer
+        : await resolveTokenizer(options.tokenizer, options)
+    const tokenizer = await loadTokenizer(folder, other, config)
+    const weights = weightFiles(checkpoint.weights, options)
     const native = addon()
     const handle = await withCancel(options.signal, call =>
-      native.loadPointer({ ...settings, ...call, config, weights: { path: checkpoint.weights } }),
+      native.loadPointer({ ...settings, ...call, config, weights }),
     )
     return Pointer.of({
       handle,

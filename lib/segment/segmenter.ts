@@ -15,6 +15,7 @@ import {
   LOAD_OPTIONS,
   type LoadOptions,
   loadSettings,
+  weightFiles,
 } from '../load/settings.js'
 import { checkOptions, type OptionNames } from '../options/check.js'
 import { CLIP_OPTIONS, type ClipOptions, type ClipSource } from '../video/frame.js'
@@ -109,11 +110,12 @@ export class Segmenter extends LoadedModel<SegmenterInfo> {
   }
 
   /**
-   * Loads SAM 2 or 2.1 from a checkpoint folder (config.json and safetensors, in the original names
-   * or those of transformers); without a path, the embedded one.
+   * Loads SAM 2 or 2.1 from a checkpoint folder (config.json and weights, in the original names or those
+   * of transformers), from one file such as the authors' .pt, or from Hugging Face by its id
+   * ("owner/name" or "owner/name@revision"); without a path, the embedded one.
    *
    * @throws MODEL_NOT_FOUND, CHECKPOINT_INVALID (naming the file or tensor), UNSUPPORTED_MODEL,
-   * OUT_OF_MEMORY, DEVICE_UNAVAILABLE, INVALID_ARGUMENT, ABORTED.
+   * OUT_OF_MEMORY, DEVICE_UNAVAILABLE, DOWNLOAD_FAILED, INVALID_ARGUMENT, ABORTED.
    */
   static async load(
     path: string = EMBEDDED.segmenter,
@@ -121,14 +123,14 @@ export class Segmenter extends LoadedModel<SegmenterInfo> {
   ): Promise<Segmenter> {
     checkOptions(LOAD_OPTIONS, options, 'Segmenter.load')
     const settings = loadSettings(options, FLOAT_DTYPES)
-    const checkpoint = await readCheckpoint(path)
+    const checkpoint = await readCheckpoint(path, options)
     if (checkpoint.kind !== 'segmenter') {
       throw new UnsupportedModelError(`${path}: expected a SAM 2 checkpoint`)
     }
     checkLimit(checkpoint, settings)
     const { config, names } = checkpoint
     const native = addon()
-    const weights = { path: checkpoint.weights }
+    const weights = weightFiles(checkpoint.weights, options)
     const handle = await withCancel(options.signal, call =>
       native.loadSegmenter({ ...settings, ...call, config, names, weights }),
     )

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import * as evaluate from '../../lib/evaluate/index.js'
-import { fuseMasks, Mask, Pointer, Segmenter, VideoMolmo } from '../../lib/index.js'
+import { downloadModel, fuseMasks, Mask, Pointer, Segmenter, VideoMolmo } from '../../lib/index.js'
 import {
   annotateClip,
   choosePoints,
@@ -38,7 +38,7 @@ const labels: LabelledClip = {
   frames: [{ frameIndex: 0, masks: [{ objectId: 1, rle: mask.toRLE() }] }],
 }
 const map = { data: mask.data, width, height }
-const load = ['device', 'dtype', 'threads', 'memoryBudget', 'signal']
+const load = ['device', 'dtype', 'threads', 'memoryBudget', 'mmap', 'onProgress', 'signal']
 const pointerLoad = [...load, 'groupSize', 'tokenizer']
 const encode = ['exifOrientation', 'signal']
 const point = [
@@ -53,6 +53,16 @@ const point = [
   'onProgress',
 ]
 const ground = [...point, 'tau', 'fusion']
+
+/** Puts a model into a cache under the folder and gives its id; nothing is asked of a network for it. */
+function cachedModel(folder: string): string {
+  const commit = 'c0de'.repeat(10)
+  const snapshot = join(folder, 'cache/models--owner--name/snapshots', commit)
+  mkdirSync(snapshot, { recursive: true })
+  writeFileSync(join(snapshot, 'model.safetensors'), '')
+  process.env.HF_HUB_CACHE = join(folder, 'cache')
+  return `owner/name@${commit}`
+}
 
 /** Makes the call and waits for its end. */
 async function done(result: unknown): Promise<void> {
@@ -85,6 +95,11 @@ t.test('every public call refuses an option that it does not know', async t => {
     },
     { name: 'Pointer.load', options: pointerLoad, call: o => Pointer.load(undefined, o) },
     { name: 'Segmenter.load', options: load, call: o => Segmenter.load(undefined, o) },
+    {
+      name: 'downloadModel',
+      options: ['onProgress', 'signal'],
+      call: o => downloadModel(cachedModel(folder), o),
+    },
     { name: 'ground', options: ground, call: o => vm.ground(clip, 'the red box', o) },
     { name: 'point', options: point, call: o => vm.point(clip, 'the red box', o) },
     { name: 'point', options: point, call: o => pointer.point(clip, 'the red box', o) },
