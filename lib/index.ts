@@ -56,7 +56,7 @@ export type { PointResult } from './ground/point.js'
 export type { GroundedObject, GroundResult, MaskSource } from './ground/result.js'
 export { GroundSession, type SessionMode, type SessionOptions } from './ground/session.js'
 export { VideoMolmo, type VideoMolmoLoadOptions } from './ground/videomolmo.js'
-export { downloadModel, type ResolveOptions } from './hub/resolve.js'
+export { type DownloadOptions, downloadModel } from './hub/resolve.js'
 export type { DownloadProgress } from './hub/snapshot.js'
 export type { MemorySize } from './load/budget.js'
 export {

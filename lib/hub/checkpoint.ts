@@ -7,7 +7,7 @@ import { checkpointFault } from '../json/faults.js'
 import { readJson } from '../json/read.js'
 import { Fields } from './fields.js'
 import { molmoConfig } from './molmo-config.js'
-import { type ResolveOptions, resolveModel } from './resolve.js'
+import { type DownloadOptions, resolveModel } from './resolve.js'
 import { sam2Config } from './sam2-config.js'
 import { sam2Size } from './sam2-sizes.js'
 
@@ -44,7 +44,7 @@ interface Files {
  */
 export async function readCheckpoint(
   pathOrId: string,
-  options: ResolveOptions = {},
+  options: DownloadOptions = {},
 ): Promise<Checkpoint> {
   const { path, tokenizer } = await resolveModel(pathOrId, options)
   return { ...(await readLocal(path)), ...(tokenizer === undefined ? {} : { tokenizer }) }

@@ -38,7 +38,11 @@ export async function convertCheckpoint(
     throw new InvalidArgumentError(`${to}: the weights would be written over those that are read`)
   }
   const shards = shardSize === undefined ? {} : { shardBytes: memoryBytes(shardSize, 'shardSize') }
-  await mkdir(target, { recursive: true })
+  await mkdir(target, { recursive: true }).catch(cause => {
+    throw new InvalidArgumentError(`${target}: cannot be made: ${(cause as Error).message}`, {
+      cause,
+    })
+  })
   const written = await withCancel(signal, call =>
     addon().saveWeights(from, to, { dtype, ...shards, ...call }),
   )

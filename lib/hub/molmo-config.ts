@@ -57,7 +57,7 @@ function readDecoder(config: Fields): AddonMolmoConfig['decoder'] {
     heads,
     kvHeads: config.integer('num_key_value_heads', heads, 1),
     // config.json counts both halves of ff_proj.
-    mlpWidth: config.integer('intermediate_size', undefined, 2) / 2,
+    mlpWidth: config.even('intermediate_size') / 2,
     vocabSize: config.integer('embedding_size', vocab, 1),
     extraVocabSize: config.integer('additional_vocab_size', 128),
     maxPositions: config.integer('max_position_embeddings', 4096, 1),
@@ -126,7 +126,7 @@ export function molmoConfig(config: Fields, facts: MolmoFacts = {}): AddonMolmoC
     tokens: readTokens(preprocess, config.integer('vocab_size')),
     bos: preprocess.integer('bos_token_id', eos),
     eos,
-    vitLayers: config.numbers('vit_layers', [-2, -9]),
+    vitLayers: config.integers('vit_layers', [-2, -9]),
     padEmbed,
     temporalAdapter,
     previousFrames: temporalAdapter ? config.integer('num_prev_frames', 4, 1) : 0,

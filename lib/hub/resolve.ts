@@ -7,7 +7,7 @@ import { type HubEnvironment, hubEnvironment } from './environment.js'
 import { parseRepository, type Repository } from './repository.js'
 import { type DownloadProgress, fetchSnapshot, type SnapshotOptions } from './snapshot.js'
 
-export interface ResolveOptions {
+export interface DownloadOptions {
   /** Called while files are fetched from the hub. */
   onProgress?: (progress: DownloadProgress) => void
   signal?: AbortSignal
@@ -35,7 +35,7 @@ const exists = async (path: string) => (await stat(path).catch(() => undefined))
  */
 export async function resolveModel(
   pathOrId: string,
-  options: ResolveOptions = {},
+  options: DownloadOptions = {},
   environment?: HubEnvironment,
 ): Promise<ResolvedModel> {
   if (await exists(pathOrId)) return { path: pathOrId }
@@ -64,7 +64,7 @@ async function fetchModel(
   return { path, tokenizer }
 }
 
-const DOWNLOAD_OPTIONS: OptionNames<ResolveOptions> = { onProgress: true, signal: true }
+const DOWNLOAD_OPTIONS: OptionNames<DownloadOptions> = { onProgress: true, signal: true }
 
 /**
  * Fetches what a model needs from the Hugging Face hub into the cache that Python's library shares, and
@@ -74,7 +74,7 @@ const DOWNLOAD_OPTIONS: OptionNames<ResolveOptions> = { onProgress: true, signal
  * @throws INVALID_ARGUMENT for what is no id, MODEL_NOT_FOUND for a repository that is missing, private or
  * gated, CHECKPOINT_INVALID for one without weights that are read, DOWNLOAD_FAILED, ABORTED.
  */
-export async function downloadModel(id: string, options: ResolveOptions = {}): Promise<string> {
+export async function downloadModel(id: string, options: DownloadOptions = {}): Promise<string> {
   checkOptions(DOWNLOAD_OPTIONS, options, 'downloadModel')
   const repository = parseRepository(id)
   if (!repository) {
@@ -88,7 +88,7 @@ export async function downloadModel(id: string, options: ResolveOptions = {}): P
 /** A folder with tokenizer.json as it is, else that of a repository, without the rest of it. */
 export async function resolveTokenizer(
   pathOrId: string,
-  options: ResolveOptions = {},
+  options: DownloadOptions = {},
   environment?: HubEnvironment,
 ): Promise<string> {
   if (await exists(pathOrId)) return pathOrId

@@ -177,6 +177,9 @@ function checkTokenizerJson(json: unknown, origin: string): TokenizerJson {
   if (typeof vocab !== 'object' || vocab === null || Array.isArray(vocab)) {
     throw new CheckpointError(`${origin}: tokenizer.json has no model.vocab object.`)
   }
+  if (Object.keys(vocab).length === 0) {
+    throw new CheckpointError(`${origin}: tokenizer.json has no tokens in model.vocab.`)
+  }
   const added = (json as TokenizerJson).added_tokens ?? []
   const fits =
     Array.isArray(added) &&

@@ -27,6 +27,8 @@ Tensor to_bf16(const Tensor& tensor, ThreadPool* threads) {
   return narrow;
 }
 
+constexpr int64_t kFreelyChecked = int64_t{1} << 30;
+
 bool is_floating(DType dtype) {
   return dtype == DType::kF32 || dtype == DType::kBF16 || dtype == DType::kF16;
 }
@@ -68,7 +70,6 @@ Tensor WeightLoader::take(const std::string& name, const Shape& shape) {
   return tensor;
 }
 
-// Asked where the values pass by anyway; a mapped matrix that stays as it is is not read for it.
 void WeightLoader::check_finite(const Tensor& tensor) const {
   if (all_finite(tensor, threads_)) return;
   fail(Code::kCheckpointInvalid, "The tensor ", taken_.back(),
@@ -84,7 +85,11 @@ Tensor WeightLoader::matrix(const std::string& name, Shape shape) {
   }
   const bool narrow = narrow_ || narrow_matrices_;
   if (narrow && tensor.dtype() == DType::kF32) tensor = to_bf16(tensor, threads_);
-  if (tensor.dtype() != stored) check_finite(tensor);
+  // A matrix that is converted or sent to a GPU passes by anyway. Mapped ones would be read for
+  // this alone: that costs little up to kFreelyChecked bytes, which all segmenters keep to.
+  const bool passes_by = tensor.dtype() != stored || memory_ != nullptr;
+  if (!passes_by) freely_checked_ += static_cast<int64_t>(tensor.bytes());
+  if (passes_by || freely_checked_ <= kFreelyChecked) check_finite(tensor);
   bytes_ += static_cast<int64_t>(tensor.bytes());
   return place(tensor);
 }

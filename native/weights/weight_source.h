@@ -112,6 +112,7 @@ class WeightLoader {
   Allocator* memory_ = nullptr;
   int64_t bytes_ = 0;
   int64_t parameters_ = 0;
+  int64_t freely_checked_ = 0;
 };
 
 // One file of weights (safetensors, or PyTorch's .pt, .pth and .bin), or a folder with

@@ -71,6 +71,14 @@ t.test('a configuration that the engine cannot follow is refused by field', t =>
   t.throws(read({ layer_norm_type: 'default' }), invalid(/"layer_norm_type" must be "rms"/))
   t.throws(read({ vision_config: [] }), invalid(/"vision_config" must be an object/))
   t.throws(read({ vit_layers: ['a'] }), invalid(/"vit_layers" must be a list of numbers/))
+  t.throws(
+    read({ vit_layers: [-1.5] }),
+    invalid(/config\.json: "vit_layers" must be a list of int/),
+  )
+  t.throws(
+    read({ intermediate_size: 769 }),
+    invalid(/config\.json: "intermediate_size" must be an even/),
+  )
   t.throws(() => molmoConfig(new Fields(MOLMO_7B_D, 'config.json')), invalid(/no end-of-text id/))
   t.end()
 })

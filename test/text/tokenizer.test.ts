@@ -79,6 +79,7 @@ t.test('broken tokenizer files', async t => {
   const files: Record<string, string> = {
     'no JSON': '{"model": ',
     'no vocabulary': '{"model": {"type": "BPE"}}',
+    'an empty vocabulary': '{"model": {"type": "BPE", "vocab": {}, "merges": []}}',
     'ids that are no integers': '{"model": {"type": "BPE", "vocab": {"a": "b"}, "merges": []}}',
     'an unknown model': '{"model": {"type": "Nonsense", "vocab": [], "merges": []}}',
   }

@@ -1,4 +1,7 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import type { AddonTensors } from '../../../lib/engine/addon.js'
+import { addon } from '../../../lib/engine/loader.js'
 import { parityAddon } from '../addon.js'
 import type { EngineOptions } from './engine-options.js'
 import type { GoldenSet } from './golden.js'
@@ -10,7 +13,7 @@ import { f32, floats, image, integers } from './tensors.js'
 /** The same weights in several containers: each must give the set's results. */
 export async function runContainers(set: GoldenSet, engine: EngineOptions): Promise<Report> {
   const report = new Report(set, 'segmenter containers')
-  for (const file of ['model.safetensors', 'model_hf.safetensors']) {
+  for (const file of ['model.safetensors', 'model_hf.safetensors', 'model.pt']) {
     if (!set.has(file)) continue
     const actual = await results(set, engine, file)
     for (const [name, expected] of Object.entries(set.expected)) {
@@ -22,12 +25,39 @@ export async function runContainers(set: GoldenSet, engine: EngineOptions): Prom
       else report.fail(label, tolerance, 'not recorded by the engine')
     }
   }
+  compareOdd(set, report)
+  refuse(set, report)
   for (const name of Object.keys(set.expected)) {
-    if (name.startsWith('odd.')) report.skip(name, '.pt files are not read yet')
-    else report.skip(name, 'compared per container')
+    if (!name.startsWith('odd.')) report.skip(name, 'compared per container')
   }
-  if (set.has('model.pt')) report.skip('model.pt', '.pt files are not read yet')
   return report.finish()
+}
+
+/** What is legal but unusual in a PyTorch file. */
+function compareOdd(set: GoldenSet, report: Report): void {
+  const actual = addon().readTensors(set.file('odd.pt'))
+  for (const [name, expected] of Object.entries(set.expected)) {
+    if (!name.startsWith('odd.')) continue
+    const found = actual[name.slice('odd.'.length)]
+    const tolerance = set.tolerance(name)
+    if (found) report.values(name, found.data, expected.data, tolerance)
+    else report.fail(name, tolerance, 'not in odd.pt')
+  }
+}
+
+/** Files that must end in a clean error. */
+function refuse(set: GoldenSet, report: Report): void {
+  const folder = join(set.folder, 'reject')
+  for (const file of existsSync(folder) ? readdirSync(folder) : []) {
+    let code: unknown
+    try {
+      addon().readTensors(join(folder, file))
+    } catch (error) {
+      code = (error as { code?: unknown }).code
+    }
+    if (code === 'CHECKPOINT_INVALID') report.values(`reject/${file}`, [], [], 0)
+    else report.fail(`reject/${file}`, 0, `expected CHECKPOINT_INVALID, got ${code ?? 'tensors'}`)
+  }
 }
 
 async function results(set: GoldenSet, engine: EngineOptions, file: string): Promise<AddonTensors> {
