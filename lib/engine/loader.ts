@@ -1,19 +1,19 @@
 import { createRequire } from 'node:module'
-import { fileURLToPath } from 'node:url'
 import type { Addon } from './addon.js'
 import { NotInstalledError } from './errors.js'
-
-// This file runs from dist/lib/engine.
-const root = fileURLToPath(new URL('../../..', import.meta.url))
+import { packageRoot } from './package-root.js'
 
 let loaded: Addon | undefined
 
 function libc(): string {
   if (process.platform !== 'linux') return ''
-  const report = process.report?.getReport() as
-    | { header?: { glibcVersionRuntime?: string } }
-    | undefined
-  return report?.header?.glibcVersionRuntime ? ', glibc' : ', musl'
+  // A report with the network looks up the names of all connections, which can take minutes.
+  const report = process.report as typeof process.report & { excludeNetwork?: boolean }
+  const { excludeNetwork = false } = report
+  report.excludeNetwork = true
+  const { header } = report.getReport() as { header?: { glibcVersionRuntime?: string } }
+  report.excludeNetwork = excludeNetwork
+  return header?.glibcVersionRuntime ? ', glibc' : ', musl'
 }
 
 /**
@@ -24,6 +24,7 @@ function libc(): string {
  */
 export function addon(): Addon {
   if (loaded) return loaded
+  const root = packageRoot()
   const require = createRequire(import.meta.url)
   try {
     const load = require('node-gyp-build') as (folder: string) => Addon

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import { InvalidArgumentError } from '../engine/errors.js'
+import { packageRoot } from '../engine/package-root.js'
 import type { DownloadProgress } from '../hub/snapshot.js'
 import type { OptionNames } from '../options/check.js'
 import { type MemorySize, memoryBytes } from './budget.js'
@@ -78,12 +79,16 @@ export const weightFiles = (
  * The models that come with the package. They know drawn shapes only; see docs/embedded-models.md.
  */
 export const EMBEDDED = {
-  pointer: fileURLToPath(new URL('../../../assets/pointer', import.meta.url)),
-  segmenter: fileURLToPath(new URL('../../../assets/segmenter', import.meta.url)),
-} as const
+  get pointer(): string {
+    return join(packageRoot(), 'assets', 'pointer')
+  },
+  get segmenter(): string {
+    return join(packageRoot(), 'assets', 'segmenter')
+  },
+}
 
 export async function packageVersion(): Promise<string> {
-  const text = await readFile(new URL('../../../package.json', import.meta.url), 'utf8')
+  const text = await readFile(join(packageRoot(), 'package.json'), 'utf8')
   return (JSON.parse(text) as { version: string }).version
 }
 

@@ -184,6 +184,11 @@ export class SegmenterVideo implements Disposable {
     options: CallOptions = {},
   ): Promise<SegmentedFrame> {
     checkOptions(CALL_OPTIONS, options, 'addMask')
+    if (!(mask?.data instanceof Uint8Array)) {
+      throw new InvalidArgumentError(
+        'mask must be { data, width, height } with a Uint8Array as data',
+      )
+    }
     if (mask.data.length !== mask.width * mask.height) {
       throw new InvalidArgumentError(
         `a ${mask.width}x${mask.height} mask needs ${mask.width * mask.height} bytes, got ${mask.data.length}`,

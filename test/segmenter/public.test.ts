@@ -105,6 +105,17 @@ t.test('frames are encoded once, and not at all where every object was given', a
   t.same(again!.objects[0]!.mask.data, first!.objects[0]!.mask.data)
 })
 
+t.test('a mask must say its size', async t => {
+  await using segmenter = await Segmenter.load()
+  using video = await segmenter.openVideo(clip)
+  const bare = new Uint8Array(64 * 48) as unknown as Mask
+  await t.rejects(video.addMask(0, 'a', bare), {
+    code: 'INVALID_ARGUMENT',
+    message: /width, height/,
+  })
+  await t.rejects(video.addMask(0, 'a', undefined as unknown as Mask), { code: 'INVALID_ARGUMENT' })
+})
+
 t.test('a video that was disposed', async t => {
   const segmenter = await Segmenter.load()
   t.teardown(() => segmenter.dispose())
