@@ -28,7 +28,7 @@ t.test('the first entry has what points and segments, and nothing else', async t
     values.map(({ name }) => name),
     [
       ...['EMBEDDED', 'GroundSession', 'Mask', 'Pointer', 'Segmenter', 'SegmenterVideo'],
-      ...['VideoMolmo', 'VideoWriter', 'decodeRle', 'encodeRle', 'fuseMasks'],
+      ...['VideoMolmo', 'VideoWriter', 'decodeRle', 'downloadModel', 'encodeRle', 'fuseMasks'],
     ],
   )
 })

@@ -5,6 +5,7 @@ import t, { type Test } from 'tap'
 import { decodeLabelPng } from '../../lib/formats/png.js'
 import { maskToPolygons, polygonsToMask } from '../../lib/formats/polygons.js'
 import { decodeRle, encodeRle } from '../../lib/formats/rle.js'
+import { parseXml, type XmlElement } from '../../lib/labels/xml.js'
 import {
   LABEL_FORMATS,
   type LabelledClip,
@@ -17,8 +18,7 @@ import {
   toCvat,
   toLabelStudio,
   writeLabels,
-} from '../../lib/labels/index.js'
-import { parseXml, type XmlElement } from '../../lib/labels/xml.js'
+} from '../../lib/labels.js'
 
 const [WIDTH, HEIGHT] = [9, 7]
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import * as evaluate from '../../lib/evaluate/index.js'
+import * as evaluate from '../../lib/evaluate.js'
 import { Mask } from '../../lib/index.js'
 import { boundaryMap, scoreMasks } from '../../lib/metrics/masks.js'
 import { drawMask } from '../support/masks.js'

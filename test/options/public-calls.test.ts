@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import * as evaluate from '../../lib/evaluate/index.js'
+import * as evaluate from '../../lib/evaluate.js'
 import { downloadModel, fuseMasks, Mask, Pointer, Segmenter, VideoMolmo } from '../../lib/index.js'
 import {
   annotateClip,
@@ -12,7 +12,7 @@ import {
   toConversations,
   toLabelStudio,
   writeLabels,
-} from '../../lib/labels/index.js'
+} from '../../lib/labels.js'
 import { putDrawn } from '../support/datasets.js'
 import { drawClip, twoBoxes } from '../support/scene.js'
 

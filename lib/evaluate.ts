@@ -9,7 +9,7 @@
  * null, never NaN.
  */
 
-export { writeArchive } from '../datasets/archive.js'
+export { writeArchive } from './datasets/archive.js'
 export type {
   Dataset,
   DatasetName,
@@ -18,9 +18,9 @@ export type {
   Protocol,
   ResultPart,
   Sequence,
-} from '../datasets/dataset.js'
-export { DATASETS, type DatasetOptions, openDataset } from '../datasets/open.js'
-export { type Problem, Problems } from '../datasets/problems.js'
-export { checkExtraResults, mergeMasks, resultParts, writeResult } from '../datasets/results.js'
-export type { MaskComparison } from '../engine/public-types.js'
-export * from '../metrics/index.js'
+} from './datasets/dataset.js'
+export { DATASETS, type DatasetOptions, openDataset } from './datasets/open.js'
+export { type Problem, Problems } from './datasets/problems.js'
+export { checkExtraResults, mergeMasks, resultParts, writeResult } from './datasets/results.js'
+export type { MaskComparison } from './engine/public-types.js'
+export * from './metrics/index.js'
