@@ -116,6 +116,21 @@ function lines(text: string): string[] {
   return [head.trim(), ...sorted.map(member => `  ${member}`)]
 }
 
+/** Names of an interface's members with those that it inherits, or of what a Pick picks. */
+export function memberNames(all: readonly Found[], type: string): string[] {
+  const [text = ''] = all.find(({ name }) => name === type)?.texts ?? []
+  const picked = /^type \w+ = Pick<\w+, ([^>]*)>$/.exec(text)
+  if (picked) return picked[1]!.split('|').map(name => name.trim().slice(1, -1))
+  const [, parents = ''] = /^interface [^{]*? extends ([^{]*)/.exec(text) ?? []
+  const inherited = parents.match(/\b[A-Z]\w*Options\b/g) ?? []
+  const own = lines(text).slice(1)
+  if (own.length === 0) throw new Error(`${type} is no interface with members`)
+  return [
+    ...inherited.flatMap(parent => memberNames(all, parent)),
+    ...own.map(member => /\w+/.exec(nameOfMember(member.trim()))![0]),
+  ]
+}
+
 const block = ({ name, texts }: Found, exported = name): string =>
   texts
     .flatMap(lines)

@@ -8,22 +8,34 @@ import {
   choosePoints,
   LabelCollector,
   type LabelledClip,
+  readCoco,
+  readCvat,
+  readLabelFile,
+  readLabelFolder,
+  readLabelStudio,
+  readYoutubeVos,
   rleIou,
+  toCoco,
   toConversations,
+  toCvat,
   toLabelStudio,
   writeLabels,
 } from '../../lib/labels.js'
+import { memberNames, printSurface, reachable, readEntries } from '../api/surface.js'
 import { putDrawn } from '../support/datasets.js'
 import { drawClip, twoBoxes } from '../support/scene.js'
 
 type Options = Record<string, unknown>
 
-/** A public call: its options, and how it is made with them. */
+/** A public call: the type of its options, and how it is made with them. */
 interface Call {
   name: string
-  options: readonly string[]
+  type: string
   call: (options: never) => unknown
 }
+
+const entries = readEntries()
+const declarations = reachable(entries)
 
 const clip = drawClip(twoBoxes(3))
 const { width, height } = clip[0]!
@@ -38,21 +50,6 @@ const labels: LabelledClip = {
   frames: [{ frameIndex: 0, masks: [{ objectId: 1, rle: mask.toRLE() }] }],
 }
 const map = { data: mask.data, width, height }
-const load = ['device', 'dtype', 'threads', 'memoryBudget', 'mmap', 'onProgress', 'signal']
-const pointerLoad = [...load, 'groupSize', 'tokenizer']
-const encode = ['exifOrientation', 'signal']
-const point = [
-  ...encode,
-  'keyframeEvery',
-  'contextFrames',
-  'blackContext',
-  'maxNewTokens',
-  'keyframeBatch',
-  'draft',
-  'maxFrames',
-  'onProgress',
-]
-const ground = [...point, 'tau', 'fusion']
 
 /** Puts a model into a cache under the folder and gives its id; nothing is asked of a network for it. */
 function cachedModel(folder: string): string {
@@ -84,133 +81,169 @@ t.test('every public call refuses an option that it does not know', async t => {
   })
   const folder = t.testdir()
   await putDrawn(join(folder, 'set', 'a'))
+  await writeLabels(folder, [labels], 'coco')
+  await writeLabels(folder, [labels], 'youtube-vos')
   const clickPlan = { points: 2, negative: false }
-  const propagate = ['startFrame', 'maxFrames', 'direction', 'signal']
   const annotated = { clip: 'clip', frameIndex: 0, timeNs: 0n, width, height, objects: [] }
   const calls: Call[] = [
     {
       name: 'VideoMolmo.load',
-      options: [...pointerLoad, 'pointer', 'segmenter', 'tracking'],
+      type: 'VideoMolmoLoadOptions',
       call: o => VideoMolmo.load(o),
     },
-    { name: 'Pointer.load', options: pointerLoad, call: o => Pointer.load(undefined, o) },
-    { name: 'Segmenter.load', options: load, call: o => Segmenter.load(undefined, o) },
+    { name: 'Pointer.load', type: 'PointerLoadOptions', call: o => Pointer.load(undefined, o) },
+    { name: 'Segmenter.load', type: 'LoadOptions', call: o => Segmenter.load(undefined, o) },
     {
       name: 'downloadModel',
-      options: ['onProgress', 'signal'],
+      type: 'ResolveOptions',
       call: o => downloadModel(cachedModel(folder), o),
     },
-    { name: 'ground', options: ground, call: o => vm.ground(clip, 'the red box', o) },
-    { name: 'point', options: point, call: o => vm.point(clip, 'the red box', o) },
-    { name: 'point', options: point, call: o => pointer.point(clip, 'the red box', o) },
-    { name: 'count', options: [...point, 'rule'], call: o => vm.count(clip, 'the red box', o) },
+    { name: 'ground', type: 'GroundOptions', call: o => vm.ground(clip, 'the red box', o) },
+    { name: 'point', type: 'PointOptions', call: o => vm.point(clip, 'the red box', o) },
+    { name: 'point', type: 'PointOptions', call: o => pointer.point(clip, 'the red box', o) },
+    { name: 'count', type: 'CountOptions', call: o => vm.count(clip, 'the red box', o) },
     {
       name: 'openSession',
-      options: [...ground, 'mode', 'queueSize'],
+      type: 'SessionOptions',
       call: o => vm.openSession('the red box', o),
     },
-    { name: 'encode', options: encode, call: o => segmenter.encode(clip[0]!, o) },
+    { name: 'encode', type: 'EncodeOptions', call: o => segmenter.encode(clip[0]!, o) },
     {
       name: 'segment',
-      options: [...encode, 'multimask', 'maskThreshold'],
+      type: 'SegmentOptions',
       call: o => segmenter.segment(clip[0]!, { points: [[5, 5]] }, o),
     },
     {
       name: 'prompt 0',
-      options: ['labels', 'box', 'maskInput'],
-      call: (o: Options) => segmenter.segment(clip[0]!, { points: [[5, 5]], ...o }),
+      type: 'SegmentPrompt',
+      call: (o: Options) => segmenter.segment(clip[0]!, { ...o, points: [[5, 5]] }),
     },
     {
       name: 'tracking',
-      options: [],
-      call: (o: Options) => segmenter.tracking('memory', { ...clickPlan, ...o }),
+      type: 'ClickPlan',
+      call: (o: Options) => segmenter.tracking('memory', { ...o, ...clickPlan }),
     },
     {
       name: 'openVideo',
-      options: ['exifOrientation', 'fillHoleArea', 'nonOverlapMasks', 'keepCorrections'],
+      type: 'SegmenterVideoOptions',
       call: o => segmenter.openVideo(clip, o),
     },
     {
       name: 'addPoints',
-      options: ['clearOldPoints', 'signal'],
+      type: 'PromptOptions',
       call: async o => void (await video.addPoints(0, 1, [[5, 5]], undefined, o)),
     },
     {
       name: 'addBox',
-      options: ['signal'],
+      type: 'CallOptions',
       call: async o => void (await video.addBox(0, 1, [1, 1, 9, 9], o)),
     },
     {
       name: 'addMask',
-      options: ['signal'],
+      type: 'CallOptions',
       call: async o => void (await video.addMask(0, 1, map, o)),
     },
-    { name: 'propagate', options: propagate, call: o => video.propagate(o) },
+    { name: 'propagate', type: 'PropagateOptions', call: o => video.propagate(o) },
     {
       name: 'removeObject',
-      options: ['strict'],
+      type: 'RemoveOptions',
       call: async o => void (await video.removeObject(7, o)),
     },
-    { name: 'fuseMasks', options: ['tau', 'strategy'], call: o => void fuseMasks(mask, mask, o) },
+    { name: 'fuseMasks', type: 'FuseOptions', call: o => void fuseMasks(mask, mask, o) },
     {
       name: 'choosePoints',
-      options: ['candidates', 'seed', 'signal'],
+      type: 'ChooseOptions',
       call: async o => void (await choosePoints(segmenter, clip[0]!, [mask], o)),
     },
     {
       name: 'annotateClip',
-      options: ['candidates', 'seed', 'signal', 'every', 'onProgress'],
+      type: 'AnnotateOptions',
       call: o => annotateClip(segmenter, clip, labels, o),
     },
     {
       name: 'toConversations',
-      options: ['prompt', 'pictures'],
+      type: 'ConversationOptions',
       call: o => void toConversations(annotated, o),
     },
     {
       name: 'LabelCollector',
-      options: ['label', 'fileNames'],
+      type: 'CollectorOptions',
       call: o => void new LabelCollector('clip', o),
     },
     {
       name: 'toLabelStudio',
-      options: ['videoOf', 'frameRate'],
+      type: 'LabelStudioOptions',
       call: o => void toLabelStudio([labels], o),
     },
     {
       name: 'writeLabels',
-      options: ['videoOf', 'frameRate'],
+      type: 'LabelStudioOptions',
       call: async o => void (await writeLabels(folder, [labels], 'coco', o)),
     },
     {
       name: 'openDataset',
-      options: ['split', 'protocol', 'problems'],
+      type: 'DatasetOptions',
       call: async o => void (await evaluate.openDataset('drawn', join(folder, 'set'), o)),
     },
-    { name: 'rleIou', options: ['crowd'], call: o => void rleIou(mask.toRLE(), mask.toRLE(), o) },
+    {
+      name: 'readCoco',
+      type: 'LabelReadOptions',
+      call: o => void readCoco(toCoco([labels]), 'coco.json', o),
+    },
+    {
+      name: 'readCvat',
+      type: 'LabelReadOptions',
+      call: o => void readCvat(toCvat(labels), 'cvat.xml', o),
+    },
+    {
+      name: 'readLabelStudio',
+      type: 'LabelReadOptions',
+      call: o => void readLabelStudio(toLabelStudio([labels]), 'studio.json', o),
+    },
+    {
+      name: 'readLabelFile',
+      type: 'LabelReadOptions',
+      call: async o => void (await readLabelFile(join(folder, 'coco.json'), o)),
+    },
+    {
+      name: 'readLabelFolder',
+      type: 'LabelReadOptions',
+      call: async o => void (await readLabelFolder(join(folder, 'set/a/truth'), null, o)),
+    },
+    {
+      name: 'readYoutubeVos',
+      type: 'LabelReadOptions',
+      call: async o => void (await readYoutubeVos(join(folder, 'youtube-vos'), undefined, o)),
+    },
+    {
+      name: 'rleIou',
+      type: 'RleIouOptions',
+      call: o => void rleIou(mask.toRLE(), mask.toRLE(), o),
+    },
     {
       name: 'scoreMasks',
-      options: ['ignored', 'bound'],
+      type: 'MaskScoreOptions',
       call: o => void evaluate.scoreMasks(map, map, o),
     },
     {
       name: 'scoreSemiSupervised',
-      options: ['bound'],
+      type: 'DavisOptions',
       call: o => void evaluate.scoreSemiSupervised([map], [map], o),
     },
     {
       name: 'scoreUnsupervised',
-      options: ['bound', 'maxProposals'],
+      type: 'ProposalOptions',
       call: o => void evaluate.scoreUnsupervised([map], [map], o),
     },
     {
       name: 'scoreCounts',
-      options: ['unreadableAs'],
+      type: 'CountScoreOptions',
       call: o => void evaluate.scoreCounts([1], [1], o),
     },
   ]
   const make = async (call: Call['call'], options: Options) => done(call(options as never))
-  for (const { name, options, call } of calls) {
+  for (const { name, type, call } of calls) {
+    const options = memberNames(declarations, type)
     for (const option of options) {
       // The last letter twice: one step away, and no option's name.
       await t.rejects(make(call, { [option + option.at(-1)]: 1 }), {
@@ -225,6 +258,18 @@ t.test('every public call refuses an option that it does not know', async t => {
     const absent = Object.fromEntries(options.map(option => [option, undefined]))
     await t.resolves(make(call, absent), `${name}: undefined is absent`)
   }
+  const signatures = printSurface(entries).matchAll(
+    /(\w+)(?:<[^(\n]*)?\([^\n]*\boptions\??: (\w+)/g,
+  )
+  const taken = [...signatures].map(([, name, type]) => `${name} ${type}`)
+  const made = new Set(calls.map(({ name, type }) => `${name.split('.').at(-1)} ${type}`))
+  // A constructor is called by its class; the last is called by the library.
+  for (const other of ['constructor CollectorOptions', 'openTrack TrackOptions']) made.add(other)
+  t.same(
+    taken.filter(signature => !made.has(signature)),
+    [],
+    'every call with options is in the table',
+  )
 })
 
 t.test('the names of a VPoS-Bench copy', async t => {
