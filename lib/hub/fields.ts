@@ -32,16 +32,18 @@ export class Fields {
     return this.#read(key, fallback, field => field.integer(least))
   }
 
-  /** An even integer of at least 2. */
+  /** An even integer of at least 2; it must be there. */
   even(key: string): number {
-    const value = this.integer(key, undefined, 2)
-    return value % 2 === 0 ? value : this.reject(key, 'an even integer')
+    const field = this.#json.at(key)
+    const value = field.integer(2)
+    return value % 2 === 0 ? value : field.fail('an even integer')
   }
 
-  /** A list of integers. */
   integers(key: string, fallback: readonly number[]): number[] {
     const values = this.numbers(key, fallback)
-    return values.every(Number.isSafeInteger) ? values : this.reject(key, 'a list of integers')
+    return values.every(Number.isSafeInteger)
+      ? values
+      : this.#json.at(key).fail('a list of integers')
   }
 
   boolean(key: string, fallback: boolean): boolean {

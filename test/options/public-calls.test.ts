@@ -95,7 +95,7 @@ t.test('every public call refuses an option that it does not know', async t => {
     { name: 'Segmenter.load', type: 'LoadOptions', call: o => Segmenter.load(undefined, o) },
     {
       name: 'downloadModel',
-      type: 'ResolveOptions',
+      type: 'DownloadOptions',
       call: o => downloadModel(cachedModel(folder), o),
     },
     { name: 'ground', type: 'GroundOptions', call: o => vm.ground(clip, 'the red box', o) },
