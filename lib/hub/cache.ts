@@ -1,10 +1,10 @@
+import { randomUUID } from 'node:crypto'
 import {
   copyFile,
   mkdir,
   readdir,
   readFile,
   rename,
-  rm,
   stat,
   symlink,
   writeFile,
@@ -62,8 +62,7 @@ export class CachedRepository {
     const blob = this.blob(checksum)
     await mkdir(dirname(path), { recursive: true })
     // Made aside and moved: another process may be doing the same.
-    const aside = `${path}.${process.pid}`
-    await rm(aside, { force: true })
+    const aside = `${path}.${randomUUID()}`
     try {
       await symlink(relative(dirname(path), blob), aside)
     } catch {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { constants, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { DownloadError } from '../engine/errors.js'
 import type { HubEnvironment } from './environment.js'
@@ -38,7 +38,7 @@ async function checksumOf(path: string, algorithm: Checksum['algorithm']): Promi
 /**
  * Fetches a file, going on where an earlier attempt stopped. It appears under its path when it is whole
  * and has its checksum; before that it lies beside it as .incomplete, as Python's library calls it too.
- * Two processes may do so at once: both write the same bytes at the same places.
+ * Two processes may do so at once: both write the same bytes at the same places, and neither cuts the file.
  *
  * @throws DOWNLOAD_FAILED for a wrong checksum, and what `fetch` and the file system throw.
  */
@@ -61,19 +61,22 @@ export async function downloadFile(download: FileDownload): Promise<void> {
       await environment.pause(Math.min(Math.max(asked, 500 * 2 ** failures), LONGEST_PAUSE), signal)
     }
   }
-  await verify(download, partial)
-  await rename(partial, path).catch(async error => {
-    // Another process was faster.
+  try {
+    await verify(download, partial)
+    await rename(partial, path)
+  } catch (error) {
+    // Another process was faster, and moved what both have written.
     if ((await sizeOf(path)) !== file.size) throw error
-  })
+  }
 }
 
 async function fetchRest(download: FileDownload, partial: string, given: number): Promise<void> {
   const { url, file, environment, onBytes, signal } = download
   let from = given
   onBytes?.(from)
-  const target = await open(partial, from > 0 ? 'r+' : 'w')
+  const target = await open(partial, constants.O_RDWR | constants.O_CREAT)
   try {
+    if ((await target.stat()).size > file.size) await target.truncate(0)
     if (from === file.size) return
     const response = await fetch(url, {
       headers: {

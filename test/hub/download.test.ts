@@ -4,6 +4,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  rmSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
@@ -102,6 +103,31 @@ t.test('a cut in the middle goes on where it stopped', async t => {
   t.equal(first, 'all')
   t.match(later, [/^bytes=[1-9]\d*-$/, /^bytes=[1-9]\d*-$/])
   t.equal(pauses.length, 2)
+})
+
+t.test('two downloads of the same at once', async t => {
+  const { environment } = await start(t, { 'owner/model': sharded() })
+  const both = [1, 2].map(() => resolveModel('owner/model', {}, environment))
+  const [{ path }] = (await Promise.all(both)) as [{ path: string }, unknown]
+  t.same(readFileSync(join(path, shards[0]!)), big(1))
+  t.same(readdirSync(path).sort(), [
+    'config.json',
+    ...shards,
+    'model.safetensors.index.json',
+    'preprocessor_config.json',
+  ])
+})
+
+t.test('what an earlier download left too long is begun anew', async t => {
+  const { hub, environment } = await start(t, { 'owner/model': sharded() })
+  await resolveModel('owner/model', {}, environment)
+  const blobs = join(environment.cache, 'models--owner--model/blobs')
+  const blob = readdirSync(blobs).find(name => lstatSync(join(blobs, name)).size === 5000)!
+  rmSync(join(blobs, blob))
+  writeFileSync(join(blobs, `${blob}.incomplete`), big(7, 6000))
+  const { path } = await resolveModel('owner/model', {}, environment)
+  t.same(readFileSync(join(path, shards[1]!)), big(2, 5000))
+  t.same(hub.fetched(shards[1]!), ['all', 'all'])
 })
 
 t.test('a server that gives up keeps what came; the next run goes on', async t => {
