@@ -1,4 +1,6 @@
 import { CheckpointError } from '../engine/errors.js'
+import { checkpointFault } from '../json/faults.js'
+import { parseJson } from '../json/read.js'
 
 /** A file of a repository as the hub lists it. */
 export interface HubFile {
@@ -51,16 +53,11 @@ export function firstWeights(names: readonly string[], where: string): string {
  * @throws CHECKPOINT_INVALID for a text that is no index, or names what is no file beside it.
  */
 export function shardsOf(index: string, where: string): string[] {
-  let map: unknown
-  try {
-    map = (JSON.parse(index) as { weight_map?: unknown } | null)?.weight_map
-  } catch (cause) {
-    throw new CheckpointError(`${where}: not valid JSON: ${(cause as Error).message}`, { cause })
-  }
-  const shards = [...new Set(Object.values(typeof map === 'object' && map ? map : {}))]
-  const isName = (shard: unknown) => typeof shard === 'string' && /^[\w-][\w.-]*$/.test(shard)
-  if (shards.length === 0 || !shards.every(isName)) {
-    throw new CheckpointError(`${where}: expected "weight_map" to name files beside it`)
-  }
-  return shards.sort()
+  const map = parseJson(index, where, checkpointFault).at('weight_map')
+  const shards = map.members().map(([, shard]) => {
+    const name = shard.string()
+    return /^[\w-][\w.-]*$/.test(name) ? name : shard.fail('a file beside it')
+  })
+  if (shards.length === 0) map.fail('the shards of tensors')
+  return [...new Set(shards)].sort()
 }

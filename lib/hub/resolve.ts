@@ -1,6 +1,8 @@
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InvalidArgumentError, ModelNotFoundError } from '../engine/errors.js'
+import { checkpointFault } from '../json/faults.js'
+import { readJson } from '../json/read.js'
 import { checkOptions, type OptionNames } from '../options/check.js'
 import { isFile } from './cache.js'
 import { type HubEnvironment, hubEnvironment } from './environment.js'
@@ -104,8 +106,8 @@ export async function resolveTokenizer(
 /** A Molmo without tokenizer.json, which only VideoMolmo is. */
 async function needsTokenizer(folder: string): Promise<boolean> {
   if (await isFile(join(folder, 'tokenizer.json'))) return false
-  const config = await readFile(join(folder, 'config.json'), 'utf8').catch(() => '')
-  return /"model_type"\s*:\s*"molmo"/.test(config)
+  const config = await readJson(join(folder, 'config.json'), checkpointFault)
+  return config?.at('model_type').value === 'molmo'
 }
 
 function asRepository(pathOrId: string): Repository {

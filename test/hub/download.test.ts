@@ -279,7 +279,7 @@ t.test('hostile answers of a hub', async t => {
   const second = await start(t, { 'owner/model': outside })
   await t.rejects(resolveModel('owner/model', {}, second.environment), {
     code: 'CHECKPOINT_INVALID',
-    message: /files beside it/,
+    message: /a file beside it/,
   })
 })
 
