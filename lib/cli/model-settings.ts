@@ -1,14 +1,17 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { resolveModel } from '../hub/resolve.js'
 import { EMBEDDED } from '../load/settings.js'
+import { showDownloads } from './download-bar.js'
 import type { ModelFlags } from './options.js'
 
 /** Size and age of a checkpoint's files, to notice when another one lies at the same place. */
-async function stateOf(path: string): Promise<string> {
-  const found = await stat(path).catch(() => null)
+async function stateOf(pathOrId: string): Promise<string> {
+  const model = await resolveModel(pathOrId, { onProgress: showDownloads() }).catch(() => null)
   // Loading will say so.
-  if (!found) return 'missing'
-  const names = found.isDirectory() ? await readdir(path) : ['']
+  if (!model) return 'missing'
+  const { path } = model
+  const names = (await stat(path)).isDirectory() ? await readdir(path) : ['']
   let [bytes, newest] = [0, 0]
   for (const name of names) {
     const { size, mtimeMs } = await stat(join(path, name))
