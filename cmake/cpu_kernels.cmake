@@ -9,9 +9,12 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
   # GCC 12 warns about its own AVX-512 header.
   set(flags_avx512 ";-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;-mfma;-mprefer-vector-width=512;-Wno-uninitialized;-Wno-maybe-uninitialized")
 endif()
+# Loops wait for memory, which narrower vectors reach sooner: add and multiply of 16 MiB take 1.25 times as long
+# with 512 bits.
+set(loop_width_avx512 ";-mprefer-vector-width=256")
 foreach(instruction_set portable avx2 avx512 neon)
   set_source_files_properties(native/kernels/cpu/kernels_${instruction_set}.cc PROPERTIES COMPILE_OPTIONS
     "${kernel_flags}${flags_${instruction_set}}")
   set_source_files_properties(native/kernels/cpu/loops_${instruction_set}.cc PROPERTIES COMPILE_OPTIONS
-    "${loop_flags}${flags_${instruction_set}}")
+    "${loop_flags}${flags_${instruction_set}}${loop_width_${instruction_set}}")
 endforeach()
