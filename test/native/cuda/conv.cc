@@ -13,8 +13,6 @@
 namespace vmolmo::test {
 namespace {
 
-using Activation;
-
 struct Pair {
   Context cpu{1};
   Context gpu{Device{Device::Kind::kCuda, 0}, 1};

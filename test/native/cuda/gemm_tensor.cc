@@ -129,7 +129,6 @@ TEST_CASE("cuda tensor-core gemm: blocks take their tiles in groups") {
 }
 
 TEST_CASE("cuda tensor-core gemm: activation, bias and residual in one pass") {
-  using Activation;
   for (const Activation activation : {Activation::kRelu, Activation::kGelu, Activation::kQuickGelu,
                                       Activation::kSilu, Activation::kSigmoid}) {
     run({.m = 9, .n = 20, .k = 33, .activation = activation, .bias = true, .residual = true},
