@@ -26,6 +26,11 @@ DecoderConfig read_decoder(const Argument& given) {
   decoder.blocks = given["blocks"].integer();
   decoder.heads = given["heads"].integer();
   decoder.kv_heads = given["kvHeads"].integer();
+  if (decoder.heads > 0) {
+    require(decoder.width % decoder.heads == 0, Code::kInvalidArgument, "A hidden_size of ",
+            decoder.width, " cannot be cut into ", decoder.heads, " heads.");
+    decoder.head_dim = decoder.width / decoder.heads;
+  }
   decoder.mlp_width = given["mlpWidth"].integer();
   decoder.vocab_size = given["vocabSize"].integer();
   decoder.extra_vocab_size = given["extraVocabSize"].integer();
@@ -33,7 +38,7 @@ DecoderConfig read_decoder(const Argument& given) {
   decoder.rope_theta = given["ropeTheta"].number();
   decoder.norm_eps = static_cast<float>(given["normEps"].number());
   decoder.qkv_bias = given["qkvBias"].boolean();
-  decoder.qk_norm = given["qkNorm"].boolean();
+  decoder.qk_norm = given["qkNorm"].boolean() ? QkNorm::kRow : QkNorm::kNone;
   decoder.norm_after = given["normAfter"].boolean();
   if (given["clipQkv"].present()) decoder.clip_qkv = static_cast<float>(given["clipQkv"].number());
   decoder.tied = given["tied"].boolean();

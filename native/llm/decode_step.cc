@@ -20,6 +20,8 @@ Tensor step_numbers(const KvCache& cache, std::span<const int32_t> ids,
   std::vector<int32_t> numbers(ids.begin(), ids.end()), positions;
   for (const Segment& segment : segments) {
     const int64_t begin = cache.length(segment.slot);
+    require(segment.visibility.empty(), Code::kInternal,
+            "decode_step: generated rows are text, without visibility classes.");
     require(begin + segment.rows <= cache.capacity(), Code::kInternal,
             "decode_step: ", begin + segment.rows, " positions do not fit a capacity of ",
             cache.capacity(), ".");

@@ -32,6 +32,23 @@ Tensor output_rows(Context& context, const Tensor& x, std::span<const Segment> s
   return ops::concat(context, rows, 0);
 }
 
+// The segments' classes on the context's device, empty for those of text.
+std::vector<Tensor> place_visibility(Context& context, const KvCache& cache,
+                                     std::span<const Segment> segments) {
+  std::vector<Tensor> placed;
+  for (const Segment& segment : segments) {
+    const std::span<const int32_t> classes = segment.visibility;
+    placed.emplace_back();
+    if (classes.empty()) continue;
+    require(static_cast<int64_t>(classes.size()) == segment.rows, Code::kInternal,
+            "Decoder: ", classes.size(), " visibility classes for a segment of ", segment.rows,
+            " rows.");
+    cache.check_visibility(segment.slot, classes);
+    placed.back() = context.to_device(Tensor::borrow(classes.data(), {segment.rows}, DType::kI32));
+  }
+  return placed;
+}
+
 }  // namespace
 
 Decoder::Decoder(const DecoderConfig& config, WeightLoader& weights, const std::string& prefix)
@@ -48,14 +65,14 @@ Decoder::Decoder(const DecoderConfig& config, WeightLoader& weights, const std::
                       : weights.linear(prefix + "ff_out.weight", {config.vocab_size, config.width},
                                        weights.formats().head);
   const ops::RopeTable rope =
-      ops::make_rope_table(0, config.max_positions, config.head_dim(), config.rope_theta);
+      ops::make_rope_table(0, config.max_positions, config.head_dim, config.rope_theta);
   rope_ = {weights.place(rope.cos), weights.place(rope.sin)};
 }
 
 DecoderBlockWeights Decoder::load_block(WeightLoader& weights, const std::string& prefix) const {
   const int64_t width = config_.width;
-  const int64_t q_rows = config_.heads * config_.head_dim();
-  const int64_t rows = q_rows + 2 * config_.kv_heads * config_.head_dim();
+  const int64_t q_rows = config_.heads * config_.head_dim;
+  const int64_t rows = q_rows + 2 * config_.kv_heads * config_.head_dim;
   DecoderBlockWeights block;
   block.attention_norm = weights.f32(prefix + "attn_norm.weight", {width});
   block.mlp_norm = weights.f32(prefix + "ff_norm.weight", {width});
@@ -70,9 +87,11 @@ DecoderBlockWeights Decoder::load_block(WeightLoader& weights, const std::string
     block.q_bias = block.qkv_bias.slice(0, 0, q_rows);
     block.kv_bias = block.qkv_bias.slice(0, q_rows, rows);
   }
-  if (config_.qk_norm) {
-    block.q_norm = weights.f32(prefix + "q_norm.weight", {q_rows});
-    block.k_norm = weights.f32(prefix + "k_norm.weight", {(rows - q_rows) / 2});
+  if (config_.qk_norm != QkNorm::kNone) {
+    const bool by_head = config_.qk_norm == QkNorm::kHead;
+    block.q_norm = weights.f32(prefix + "q_norm.weight", {by_head ? config_.head_dim : q_rows});
+    block.k_norm =
+        weights.f32(prefix + "k_norm.weight", {by_head ? config_.head_dim : (rows - q_rows) / 2});
   }
   block.attention_out = linear("attn_out.weight", width, q_rows);
   block.mlp_in = linear("ff_proj.weight", 2 * config_.mlp_width, width);
@@ -152,15 +171,18 @@ Tensor Decoder::forward(Context& context, Tensor x, KvCache& cache,
   // A recorder sees the whole prompt (one segment from position 0) after every block.
   const bool recorded = context.recording() && segments.size() == 1 && segments[0].rows > 1 &&
                         cache.length(segments[0].slot) == 0;
+  const std::vector<Tensor> visibility = place_visibility(context, cache, segments);
+  const Pass pass{cache, segments, path, visibility};
   for (int64_t i = 0; i < config_.blocks; ++i) {
     context.check_cancelled();
-    x = run_block(context, i, x, {cache, segments, path}, i + 1 == config_.blocks && !recorded);
+    x = run_block(context, i, x, pass, i + 1 == config_.blocks && !recorded);
     if (!recorded) continue;
     record_cache(context, i, cache, segments[0]);
     context.tap(concat("llm.hidden.", i), x);
   }
   if (recorded) x = output_rows(context, x, segments);
-  for (const Segment& segment : segments) cache.advance(segment.slot, segment.rows);
+  for (const Segment& segment : segments)
+    cache.advance(segment.slot, segment.rows, segment.visibility);
   if (x.dim(0) == 0) return x;
   return ops::rms_norm(context, x, final_norm_, config_.norm_eps);
 }
@@ -168,7 +190,7 @@ Tensor Decoder::forward(Context& context, Tensor x, KvCache& cache,
 Tensor Decoder::forward(Context& context, Tensor x, KvCache& cache,
                         const ops::StepRows& rows) const {
   for (int64_t i = 0; i < config_.blocks; ++i)
-    x = run_block(context, i, x, {cache, {}, ops::RowPath::kStream, &rows}, false);
+    x = run_block(context, i, x, {cache, {}, ops::RowPath::kStream, {}, &rows}, false);
   return ops::rms_norm(context, x, final_norm_, config_.norm_eps);
 }
 

@@ -8,6 +8,7 @@
 #include "native/llm/config.h"
 #include "native/llm/kv_cache.h"
 #include "native/ops/context.h"
+#include "native/ops/feeds.h"
 #include "native/ops/rope.h"
 #include "native/ops/rows.h"
 #include "native/ops/step_rows.h"
@@ -24,7 +25,7 @@ struct DecoderBlockWeights {
   Weight q;               // its first rows, [heads * d, width]
   Weight kv;              // the others
   Tensor qkv_bias, q_bias, kv_bias;
-  Tensor q_norm, k_norm;  // over the full width, before the cut into heads
+  Tensor q_norm, k_norm;  // [heads * d] and [kv_heads * d], or [d] each (QkNorm)
   Weight attention_out;
   Tensor mlp_norm;  // ff_norm
   Weight mlp_in;    // ff_proj [2 * mlp_width, width]: up rows, then gate rows
@@ -38,10 +39,14 @@ struct Segment {
   // How many of the last rows' final hidden states are wanted: none inside a prompt, one at its
   // end, all of a decoding step.
   int64_t outputs = 1;
+  // The rows' visibility classes (ops::AttentionOptions), [rows]; empty: all are text. Rows of one
+  // class see each other in both directions, so a class lies in one segment whole: forward()
+  // refuses a class that the slot already holds rows of.
+  std::span<const int32_t> visibility = {};
 };
 
-// Qwen2- and OLMo-form decoder (spec/videomolmo section 9). Prefill and decoding are the same
-// function: any mix of segments from different sequences goes through the linear layers as one
+// Qwen2-, Qwen3- and OLMo-form decoder (spec/videomolmo section 9). Prefill and decoding are the
+// same function: any mix of segments from different sequences goes through the linear layers as one
 // matrix, only attention looks at each sequence alone. They differ in the kernels: `path` is kBlock
 // for prompts, kStream for decoding steps. With either, a row's bits do not depend on the segments
 // around it, nor on how a sequence is cut into segments.
@@ -77,6 +82,7 @@ class Decoder {
     KvCache& cache;
     std::span<const Segment> segments;
     ops::RowPath path;
+    std::span<const Tensor> visibility;   // per segment, on the device; empty: text
     const ops::StepRows* rows = nullptr;  // instead of the segments
   };
   // The rows that later stages need, after attention and MLP; `last` keeps output rows only.
@@ -88,6 +94,9 @@ class Decoder {
                 bool outputs_only) const;
   // Steps: both for all rows, x being not normed yet.
   Tensor attend_streamed(Context& context, int64_t index, const Tensor& x, const Pass& pass) const;
+  // Of `count` heads of the rows flat [m, ...], from head `begin` on: [m, count, d].
+  Tensor normed_heads(Context& context, const Tensor& flat, int64_t begin, int64_t count,
+                      const Tensor& weight, ops::Feeds feeds = ops::Feeds::kSums) const;
   void append_segments(Context& context, int64_t index, const Tensor& k, const Tensor& v,
                        const Pass& pass) const;
   Tensor attend_segments(Context& context, int64_t index, const Tensor& q, const Pass& pass,

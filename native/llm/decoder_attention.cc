@@ -9,6 +9,17 @@
 
 namespace vmolmo {
 
+Tensor Decoder::normed_heads(Context& context, const Tensor& flat, int64_t begin, int64_t count,
+                             const Tensor& weight, ops::Feeds feeds) const {
+  const int64_t m = flat.dim(0), d = config_.head_dim;
+  if (config_.qk_norm == QkNorm::kHead) {
+    const Tensor heads = flat.reshape({m, flat.dim(1) / d, d}).slice(1, begin, begin + count);
+    return ops::rms_norm(context, heads, weight, config_.norm_eps, feeds);
+  }
+  const Tensor columns = flat.slice(1, begin * d, (begin + count) * d);
+  return ops::rms_norm(context, columns, weight, config_.norm_eps, feeds).reshape({m, count, d});
+}
+
 void Decoder::append_segments(Context& context, int64_t index, const Tensor& k, const Tensor& v,
                               const Pass& pass) const {
   int64_t row = 0;
@@ -26,7 +37,8 @@ Tensor Decoder::attend_segments(Context& context, int64_t index, const Tensor& q
   std::vector<Tensor> queries, keys, values;
   std::vector<ops::AttentionOptions> options;
   int64_t row = 0;
-  for (const Segment& segment : pass.segments) {
+  for (size_t i = 0; i < pass.segments.size(); ++i) {
+    const Segment& segment = pass.segments[i];
     const int64_t rows = outputs_only ? segment.outputs : segment.rows;
     if (rows == 0) continue;
     const int64_t begin = cache.length(segment.slot);
@@ -39,6 +51,7 @@ Tensor Decoder::attend_segments(Context& context, int64_t index, const Tensor& q
     ops::AttentionOptions option;
     option.causal = true;
     option.query_offset = end - rows;
+    option.visibility = pass.visibility[i];
     option.path = pass.path;
     option.feeds = ops::feeds_products(pass.path);
     options.push_back(option);
@@ -52,15 +65,12 @@ void Decoder::append_keys_values(Context& context, int64_t index, const Tensor& 
                                  const Pass& pass) const {
   const DecoderBlockWeights& block = blocks_[index];
   const int64_t kv_heads = config_.kv_heads;
-  const int64_t d = config_.head_dim();
+  const int64_t d = config_.head_dim;
   Tensor kv = ops::linear(context, y, block.kv, block.kv_bias, Activation::kNone, pass.path);
   if (config_.clip_qkv) kv = ops::clamp(context, kv, -*config_.clip_qkv, *config_.clip_qkv);
   const Tensor by_head = kv.reshape({kv.dim(0), 2 * kv_heads, d});
   Tensor k = by_head.slice(1, 0, kv_heads);
-  if (config_.qk_norm) {
-    k = ops::rms_norm(context, kv.slice(1, 0, kv_heads * d), block.k_norm, config_.norm_eps)
-            .reshape({kv.dim(0), kv_heads, d});
-  }
+  if (block.k_norm) k = normed_heads(context, kv, 0, kv_heads, block.k_norm);
   append_segments(context, index, k, by_head.slice(1, kv_heads, 2 * kv_heads), pass);
 }
 
@@ -68,12 +78,12 @@ Tensor Decoder::attend(Context& context, int64_t index, const Tensor& y, const P
                        bool outputs_only) const {
   const DecoderBlockWeights& block = blocks_[index];
   const ops::Feeds feeds = ops::feeds_products(pass.path);
-  const bool direct = !config_.clip_qkv && !config_.qk_norm;
+  const bool direct = !config_.clip_qkv && !block.q_norm;
   Tensor flat = ops::linear(context, y, block.q, block.q_bias, Activation::kNone, pass.path,
                             direct ? feeds : ops::Feeds::kSums);
   if (config_.clip_qkv) flat = ops::clamp(context, flat, -*config_.clip_qkv, *config_.clip_qkv);
-  if (config_.qk_norm) flat = ops::rms_norm(context, flat, block.q_norm, config_.norm_eps, feeds);
-  const Tensor q = flat.reshape({y.dim(0), config_.heads, config_.head_dim()});
+  const Tensor q = block.q_norm ? normed_heads(context, flat, 0, config_.heads, block.q_norm, feeds)
+                                : flat.reshape({y.dim(0), config_.heads, config_.head_dim});
   return attend_segments(context, index, q, pass, outputs_only);
 }
 
@@ -81,7 +91,7 @@ Tensor Decoder::attend(Context& context, int64_t index, const Tensor& y, const P
 Tensor Decoder::attend_streamed(Context& context, int64_t index, const Tensor& x,
                                 const Pass& pass) const {
   const DecoderBlockWeights& block = blocks_[index];
-  const int64_t m = x.dim(0), d = config_.head_dim(), heads = config_.heads;
+  const int64_t m = x.dim(0), d = config_.head_dim, heads = config_.heads;
   const int64_t kv_heads = config_.kv_heads;
   Tensor all =
       config_.norm_after
@@ -92,13 +102,9 @@ Tensor Decoder::attend_streamed(Context& context, int64_t index, const Tensor& x
   const Tensor by_head = all.reshape({m, heads + 2 * kv_heads, d});
   Tensor q = by_head.slice(1, 0, heads), k = by_head.slice(1, heads, heads + kv_heads);
   const Tensor v = by_head.slice(1, heads + kv_heads, heads + 2 * kv_heads);
-  if (config_.qk_norm) {
-    const auto normed = [&](int64_t begin, int64_t count, const Tensor& weight) {
-      const Tensor columns = all.slice(1, begin * d, (begin + count) * d);
-      return ops::rms_norm(context, columns, weight, config_.norm_eps).reshape({m, count, d});
-    };
-    q = normed(0, heads, block.q_norm);
-    k = normed(heads, kv_heads, block.k_norm);
+  if (block.q_norm) {
+    q = normed_heads(context, all, 0, heads, block.q_norm);
+    k = normed_heads(context, all, heads, kv_heads, block.k_norm);
   }
   if (!pass.rows) {
     append_segments(context, index, k, v, pass);

@@ -8,6 +8,7 @@
 #include "native/llm/decode_step.h"
 #include "native/llm/draft.h"
 #include "native/llm/generation_trace.h"
+#include "native/llm/visibility.h"
 #include "native/ops/elementwise.h"
 #include "native/ops/tokens.h"
 #include "native/weights/finite.h"
@@ -91,6 +92,9 @@ class GreedyRun {
   void admit(size_t request, Prompt prompt) {
     // The last row has to go through the weights: the answer starts from it.
     if (prompt.prefix_rows >= prompt.embeddings.dim(0)) prompt.prefix_key = 0;
+    require(prompt.visibility.empty() || std::ssize(prompt.visibility) == prompt.embeddings.dim(0),
+            Code::kInternal, "decode_greedily: ", prompt.visibility.size(),
+            " visibility classes for a prompt of ", prompt.embeddings.dim(0), " rows.");
     const int64_t index = choose_slot(prompt);
     if (holds_prefix(index, prompt)) {
       cache_.keep_prefix_only(index);
@@ -156,9 +160,10 @@ class GreedyRun {
       int64_t rows = 0;
       while (!left.empty() && rows < limit) {
         Segment& segment = left.front();
-        const int64_t taken = std::min(segment.rows, limit - rows);
+        const int64_t taken = rows_of_pass(segment, limit - rows);
         const bool whole = taken == segment.rows;
-        pass.push_back({segment.slot, taken, whole ? segment.outputs : 0});
+        pass.push_back(
+            {segment.slot, taken, whole ? segment.outputs : 0, classes_of(segment.slot, taken)});
         rows += taken;
         segment.rows -= taken;
         if (whole) left.erase(left.begin());
@@ -167,14 +172,30 @@ class GreedyRun {
     }
   }
 
+  // The classes of a slot's next rows.
+  std::span<const int32_t> classes_of(int64_t slot, int64_t rows) const {
+    const std::span<const int32_t> all = slots_[slot].prompt.visibility;
+    if (all.empty()) return {};
+    return all.subspan(static_cast<size_t>(cache_.length(slot)), static_cast<size_t>(rows));
+  }
+
+  // How many rows of a segment go into a pass that has room for `room`: no class is parted.
+  int64_t rows_of_pass(const Segment& segment, int64_t room) const {
+    if (room >= segment.rows) return segment.rows;
+    const int64_t begin = cache_.length(segment.slot);
+    const auto& classes = slots_[segment.slot].prompt.visibility;
+    return std::min(segment.rows, whole_classes_end(classes, begin, begin + room) - begin);
+  }
+
   void prefill_pass(const std::vector<Segment>& pass, int64_t rows) {
     const auto since = std::chrono::steady_clock::now();
     std::vector<Tensor> parts;
     std::vector<size_t> requests;
-    for (const auto& [slot, count, outputs] : pass) {
-      const int64_t begin = cache_.length(slot);
-      parts.push_back(slots_[slot].prompt.embeddings.slice(0, begin, begin + count));
-      requests.push_back(*slots_[slot].request);
+    for (const Segment& segment : pass) {
+      const Slot& slot = slots_[segment.slot];
+      const int64_t begin = cache_.length(segment.slot);
+      parts.push_back(slot.prompt.embeddings.slice(0, begin, begin + segment.rows));
+      requests.push_back(*slot.request);
     }
     const Tensor x = parts.size() == 1 ? parts[0] : ops::concat(context_, parts, 0);
     const Tensor hidden = decoder_.forward(context_, x, cache_, pass, ops::RowPath::kBlock);

@@ -19,14 +19,17 @@ struct Prompt {
   int64_t prefix_rows = 0;
   // A guess at the answer. It changes nothing but the number of steps.
   std::vector<int32_t> draft;
+  // Of the rows (Segment::visibility), [S]; empty: all are text. A class lies whole inside the
+  // prefix or whole behind it, and goes through the decoder in one pass, however long it is.
+  std::vector<int32_t> visibility;
 };
 
 struct GreedyOptions {
   int64_t max_new_tokens = 300;
   int32_t eos = -1;  // negative: none
   std::vector<int32_t> stop_ids;
-  // Prompt rows per pass: enough for full speed, and bounded activations (the MLP's hidden rows are
-  // the largest).
+  // Prompt rows per pass (a visibility class is not cut): enough for full speed, and bounded
+  // activations (the MLP's hidden rows are the largest).
   int64_t prefill_rows = 512;
   // Rows of one step up to which drafts are taken along: more of them no longer come for nearly
   // nothing with the pass of the weights. Many sequences fill a step without drafts.

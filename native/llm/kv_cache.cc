@@ -1,5 +1,8 @@
 #include "native/llm/kv_cache.h"
 
+#include <algorithm>
+
+#include "native/llm/visibility.h"
 #include "native/ops/copy.h"
 #include "native/ops/feeds.h"
 
@@ -8,8 +11,9 @@ namespace vmolmo {
 KvCache::KvCache(Context& context, const DecoderConfig& config, int64_t slots, int64_t capacity)
     : capacity_(capacity),
       lengths_(static_cast<size_t>(slots), 0),
+      classes_(static_cast<size_t>(slots)),
       prefixes_(static_cast<size_t>(slots)) {
-  const Shape shape{slots, capacity, config.kv_heads, config.head_dim()};
+  const Shape shape{slots, capacity, config.kv_heads, config.head_dim};
   Allocator& memory = context.lasting_memory();
   const DType dtype = ops::result_type(context, ops::Feeds::kProducts);
   for (int64_t i = 0; i < config.blocks; ++i) {
@@ -19,13 +23,17 @@ KvCache::KvCache(Context& context, const DecoderConfig& config, int64_t slots, i
 }
 
 size_t KvCache::bytes(const DecoderConfig& config, int64_t slots, int64_t capacity) {
-  const int64_t row = config.kv_heads * config.head_dim();
+  const int64_t row = config.kv_heads * config.head_dim;
   return static_cast<size_t>(2 * config.blocks * slots * capacity * row) * sizeof(float);
 }
 
 void KvCache::truncate(int64_t slot, int64_t length) {
   require(length >= 0 && length <= lengths_[slot], Code::kInternal, "KvCache: cannot cut ",
           lengths_[slot], " positions to ", length, ".");
+  if (length < static_cast<int64_t>(classes_[slot].size())) {
+    check_cut(slot, length);
+    classes_[slot].resize(static_cast<size_t>(length));
+  }
   lengths_[slot] = length;
   if (length < prefixes_[slot].rows) prefixes_[slot] = {};
 }
@@ -33,6 +41,7 @@ void KvCache::truncate(int64_t slot, int64_t length) {
 void KvCache::mark_prefix(int64_t slot, uint64_t key, int64_t rows) {
   require(rows <= lengths_[slot], Code::kInternal, "KvCache: a prefix of ", rows,
           " positions is longer than its sequence of ", lengths_[slot], ".");
+  check_cut(slot, rows);
   prefixes_[slot] = {key, rows, ++uses_};
 }
 
@@ -45,7 +54,27 @@ void KvCache::append(Context& context, int64_t block, int64_t slot, Tensor& k, c
   ops::rope_append(context, k, v, rope, begin, keys_[block][slot], values_[block][slot]);
 }
 
-void KvCache::advance(int64_t slot, int64_t rows) { lengths_[slot] += rows; }
+void KvCache::advance(int64_t slot, int64_t rows, std::span<const int32_t> classes) {
+  if (!classes.empty()) {
+    classes_[slot].resize(static_cast<size_t>(lengths_[slot]), -1);
+    classes_[slot].insert(classes_[slot].end(), classes.begin(), classes.end());
+  }
+  lengths_[slot] += rows;
+}
+
+void KvCache::check_visibility(int64_t slot, std::span<const int32_t> classes) const {
+  const std::optional<int32_t> shared = shared_class(classes_[slot], classes);
+  require(!shared, Code::kInternal, "KvCache: rows of the visibility class ", shared.value_or(-1),
+          " follow positions of that class, which have not seen them.");
+}
+
+void KvCache::check_cut(int64_t slot, int64_t length) const {
+  const std::span<const int32_t> classes = classes_[slot];
+  const auto kept = std::min(static_cast<size_t>(length), classes.size());
+  const std::optional<int32_t> shared = shared_class(classes.first(kept), classes.subspan(kept));
+  require(!shared, Code::kInternal, "KvCache: a cut at position ", length,
+          " parts the visibility class ", shared.value_or(-1), ".");
+}
 
 Tensor KvCache::keys(int64_t block, int64_t slot, int64_t count) const {
   return keys_[block][slot].slice(0, 0, count);
@@ -58,11 +87,15 @@ Tensor KvCache::values(int64_t block, int64_t slot, int64_t count) const {
 void KvCache::copy_prefix(Context& context, int64_t from_slot, int64_t to_slot, int64_t count) {
   require(count <= lengths_[from_slot], Code::kInternal, "KvCache: a prefix of ", count,
           " positions is longer than its sequence of ", lengths_[from_slot], ".");
+  check_cut(from_slot, count);
   for (size_t i = 0; i < keys_.size(); ++i) {
     const auto block = static_cast<int64_t>(i);
     ops::copy_into(context, keys(block, from_slot, count), keys(block, to_slot, count));
     ops::copy_into(context, values(block, from_slot, count), values(block, to_slot, count));
   }
+  const std::vector<int32_t>& classes = classes_[from_slot];
+  classes_[to_slot].assign(classes.begin(),
+                           classes.begin() + std::min<int64_t>(count, std::ssize(classes)));
   lengths_[to_slot] = count;
   prefixes_[to_slot] = {};
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "native/llm/config.h"
@@ -30,7 +31,8 @@ class KvCache {
   int64_t slots() const { return static_cast<int64_t>(lengths_.size()); }
   int64_t capacity() const { return capacity_; }
   int64_t length(int64_t slot) const { return lengths_[slot]; }
-  // Forgets the positions from `length` on, and the slot's prefix if it reaches further.
+  // Forgets the positions from `length` on, and the slot's prefix if it reaches further. Throws
+  // where that would part a visibility class: what is left has seen what goes.
   void truncate(int64_t slot, int64_t length);
 
   // What the first rows of a slot hold, for whoever needs the same rows again. Key 0: nothing
@@ -41,6 +43,7 @@ class KvCache {
     int64_t used = 0;  // grows with every use
   };
   const Prefix& prefix(int64_t slot) const { return prefixes_[slot]; }
+  // Throws where a visibility class reaches over the prefix's end.
   void mark_prefix(int64_t slot, uint64_t key, int64_t rows);
   // Forgets everything behind the prefix.
   void keep_prefix_only(int64_t slot) { truncate(slot, prefixes_[slot].rows); }
@@ -48,7 +51,11 @@ class KvCache {
   // strided views of a projection) behind the slot's length, for one block. k may change.
   void append(Context& context, int64_t block, int64_t slot, Tensor& k, const Tensor& v,
               const ops::RopeTable& rope);
-  void advance(int64_t slot, int64_t rows);
+  // classes: of the rows; empty for text.
+  void advance(int64_t slot, int64_t rows, std::span<const int32_t> classes = {});
+  // Throws where the slot already holds positions of one of these visibility classes: they would
+  // have had to see the new ones.
+  void check_visibility(int64_t slot, std::span<const int32_t> classes) const;
   // Of one block, all slots: [slots, capacity, kv_heads, head_dim].
   const Tensor& keys(int64_t block) const { return keys_[block]; }
   const Tensor& values(int64_t block) const { return values_[block]; }
@@ -56,14 +63,18 @@ class KvCache {
   Tensor keys(int64_t block, int64_t slot, int64_t count) const;
   Tensor values(int64_t block, int64_t slot, int64_t count) const;
   // Copies the first `count` positions of every block; the target then has that length and no known
-  // prefix.
+  // prefix. Throws where that would part a visibility class.
   void copy_prefix(Context& context, int64_t from_slot, int64_t to_slot, int64_t count);
   // For steps of up to `rows` rows.
   StepMemory& step_memory(Context& context, int64_t rows);
 
  private:
+  void check_cut(int64_t slot, int64_t length) const;
+
   int64_t capacity_;
   std::vector<int64_t> lengths_;
+  // Per slot, the visibility classes of its first positions; those behind them have none.
+  std::vector<std::vector<int32_t>> classes_;
   std::vector<Prefix> prefixes_;
   int64_t uses_ = 0;
   std::vector<Tensor> keys_;    // per block [slots, capacity, kv_heads, head_dim]

@@ -34,9 +34,9 @@ void check_decoder(const DecoderConfig& decoder) {
   check_extent("embedding_size", decoder.vocab_size);
   check_extent("additional_vocab_size", decoder.extra_vocab_size, 0);
   check_extent("max_position_embeddings", decoder.max_positions);
-  require(decoder.width % decoder.heads == 0 && decoder.head_dim() % 2 == 0, Code::kInvalidArgument,
-          "A hidden_size of ", decoder.width, " cannot be cut into ", decoder.heads,
-          " heads of even size.");
+  check_extent("head_dim", decoder.head_dim);
+  require(decoder.head_dim % 2 == 0, Code::kInvalidArgument,
+          "RoPE needs heads of even size; head_dim is ", decoder.head_dim, ".");
   require(decoder.heads % decoder.kv_heads == 0, Code::kInvalidArgument, "num_attention_heads (",
           decoder.heads, ") is no multiple of num_key_value_heads (", decoder.kv_heads, ").");
   require(decoder.rope_theta > 0.0, Code::kInvalidArgument, "rope_theta must be positive; it is ",

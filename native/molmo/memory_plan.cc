@@ -70,8 +70,9 @@ size_t connector_bytes(const MolmoConfig& config, int64_t crops) {
 // A pass of the decoder, and the logits of all sequences.
 size_t decoder_bytes(const MolmoConfig& config, int64_t rows, int64_t outputs) {
   const DecoderConfig& decoder = config.decoder;
-  const int64_t kv = 2 * decoder.kv_heads * decoder.head_dim();
-  return float_bytes({rows, 6 * decoder.width + 2 * kv + 4 * decoder.mlp_width}) +
+  const int64_t kv = 2 * decoder.kv_heads * decoder.head_dim;
+  const int64_t wide = std::max(decoder.width, decoder.heads * decoder.head_dim);
+  return float_bytes({rows, 6 * wide + 2 * kv + 4 * decoder.mlp_width}) +
          float_bytes({2 * outputs, decoder.vocab_size});
 }
 

@@ -12,12 +12,13 @@ inline DecoderConfig tiny_decoder(bool olmo) {
   config.blocks = 3;
   config.heads = 4;
   config.kv_heads = olmo ? 4 : 2;
+  config.head_dim = 12;
   config.mlp_width = 40;
   config.vocab_size = 70;
   config.extra_vocab_size = 6;
   config.max_positions = 128;
   config.qkv_bias = !olmo;
-  config.qk_norm = olmo;
+  config.qk_norm = olmo ? QkNorm::kRow : QkNorm::kNone;
   config.norm_after = olmo;
   if (olmo) config.clip_qkv = 2.0f;
   return config;

@@ -14,6 +14,7 @@ struct Request {
   uint64_t prefix_key = 0;
   int64_t prefix_rows = 0;
   std::vector<int32_t> draft;
+  std::vector<int32_t> visibility;
 };
 
 // Greedy decoding as everybody knows it: one sequence, the whole prompt, then id after id.
@@ -22,7 +23,7 @@ inline GreedyResult plain_greedy(Context& context, const Decoder& decoder, const
   const auto rows = static_cast<int64_t>(request.ids.size());
   KvCache cache(context, decoder.config(), 1, rows + options.max_new_tokens);
   GreedyResult result;
-  Segment segment{0, rows, 1};
+  Segment segment{0, rows, 1, request.visibility};
   Tensor hidden = decoder.forward(context, decoder.embed(context, request.ids), cache,
                                   {&segment, 1}, ops::RowPath::kBlock);
   while (true) {
@@ -47,7 +48,7 @@ inline std::vector<GreedyResult> run(Context& context, const Decoder& decoder, K
   return decode_greedily(context, decoder, cache, requests.size(), options, [&](size_t i) {
     const Request& request = requests[i];
     return Prompt{decoder.embed(context, request.ids), request.prefix_key, request.prefix_rows,
-                  request.draft};
+                  request.draft, request.visibility};
   });
 }
 
@@ -92,6 +93,9 @@ inline void check_rounds(Context& context, const Decoder& decoder, Random& rando
     for (int64_t i = random.integer(0, 3); i > 0; --i)
       options.stop_ids.push_back(static_cast<int32_t>(random.integer(0, 69)));
     const std::vector<int32_t> image = random_ids(random, random.integer(1, 20));
+    // The picture's rows are text, see each other, or are two pictures with text between them.
+    const int64_t classes = random.integer(0, 2);
+    if (random.integer(0, 1)) options.prefill_rows = random.integer(1, 9);
     const int64_t count = random.integer(1, 6);
     std::vector<Request> requests;
     std::vector<GreedyResult> expected;
@@ -101,6 +105,10 @@ inline void check_rounds(Context& context, const Decoder& decoder, Random& rando
         request.prefix_key = 7;
         request.prefix_rows = static_cast<int64_t>(image.size());
         request.ids.insert(request.ids.begin(), image.begin(), image.end());
+        for (size_t row = 0; classes > 0 && row < request.ids.size(); ++row) {
+          const bool text = row >= image.size() || row % 5 == 3;
+          request.visibility.push_back(text ? -1 : static_cast<int32_t>(row % size_t(classes)));
+        }
       }
       expected.push_back(plain_greedy(context, decoder, request, options));
       request.draft = make_draft(random, expected.back().ids);

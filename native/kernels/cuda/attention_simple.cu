@@ -37,7 +37,7 @@ __global__ void attention_kernel(SimpleAttention p) {
     if (key < seen) {
       score = 0.0f;
       for (int64_t c = 0; c < p.d; ++c) score += query[c] * k[key * p.k_row + c];
-      if (MASKED) score = own.score(score, 1.0f, key);
+      if (MASKED) score = own.score(score, 1.0f, static_cast<int>(key));
     }
     const float new_top = fmaxf(top, warp_reduce(score, Max{}));
     // A query that has seen no key yet: any finite reference keeps its weights at zero.

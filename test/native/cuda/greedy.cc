@@ -197,9 +197,8 @@ TEST_CASE("cuda greedy: under a recorder the answer is the same, and what is rec
   const Tensor& logits = kept.tensors.at("gen.logits");
   check(logits.dim(0) == 5 && logits.dim(1) == config.vocab_size, "logits ", logits.shape());
   const Tensor& keys = kept.tensors.at("llm.kv.2.k");
-  check(
-      keys.dtype() == DType::kF32 && keys.shape() == Shape({config.kv_heads, 5, config.head_dim()}),
-      "keys ", keys.dtype(), " ", keys.shape());
+  check(keys.dtype() == DType::kF32 && keys.shape() == Shape({config.kv_heads, 5, config.head_dim}),
+        "keys ", keys.dtype(), " ", keys.shape());
 }
 
 TEST_CASE("cuda greedy: cancelled and refused steps leave the cache as it was") {
