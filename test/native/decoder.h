@@ -24,6 +24,15 @@ inline DecoderConfig tiny_decoder(bool olmo) {
   return config;
 }
 
+// The Qwen3 form: norms per head, heads that are wider than their share of the row.
+inline DecoderConfig tiny_qwen3() {
+  DecoderConfig config = tiny_decoder(false);
+  config.head_dim = 20;
+  config.qkv_bias = false;
+  config.qk_norm = QkNorm::kHead;
+  return config;
+}
+
 // With the weights of a dtype.
 inline Decoder make_decoder(const DecoderConfig& config, Context& context,
                             WeightDType dtype = WeightDType::kStored) {

@@ -12,12 +12,15 @@ TEST_CASE("greedy: drafts, batches and shared prefixes never change an answer") 
     Random random(olmo ? 21 : 20);
     check_rounds(context, decoder, random, 150, olmo ? "OLMo form" : "Qwen2 form");
   }
+  Random random(23);
+  check_rounds(context, make_decoder(tiny_qwen3(), context), random, 75, "Qwen3 form");
 }
 
 TEST_CASE("greedy: nor do they with other weight formats") {
   Context context(2);
   DecoderConfig config = tiny_decoder(false);
   config.width = 128;
+  config.head_dim = 32;
   config.mlp_width = 96;
   for (const WeightDType dtype :
        {WeightDType::kBF16, WeightDType::kInt8, WeightDType::kInt4, WeightDType::kFp4}) {

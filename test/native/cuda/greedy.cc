@@ -25,11 +25,17 @@ TEST_CASE("cuda greedy: drafts, batches and shared prefixes never change an answ
     Random random(olmo ? 21 : 20);
     check_rounds(context, decoder, random, 2, olmo ? "OLMo form" : "Qwen2 form", 7);
   }
+  Context context(kGpu, 1);
+  context.set_products(Products::kTensorCores);
+  Random random(23);
+  const Decoder decoder = make_decoder(tiny_qwen3(), context, WeightDType::kBF16);
+  check_rounds(context, decoder, random, 1, "Qwen3 form", 5);
 }
 
 TEST_CASE("cuda greedy: nor do they with other weight formats") {
   DecoderConfig config = tiny_decoder(false);
   config.width = 128;
+  config.head_dim = 32;
   config.mlp_width = 96;
   for (const WeightDType dtype :
        {WeightDType::kBF16, WeightDType::kInt8, WeightDType::kInt4, WeightDType::kFp4}) {
