@@ -13,7 +13,7 @@ const FOLDERS = ['cuda', 'drafts', 'quant']
 const [name = '', ...options] = process.argv.slice(2)
 const native = fileURLToPath(new URL('build/videomolmo_bench', root))
 if (NATIVE.includes(name) && !existsSync(native)) {
-  console.error(`${native} is missing: build it with "npm run build"`)
+  console.error(`${native} is missing: build it with "npm run build:tests"`)
   process.exit(1)
 }
 const command = NATIVE.includes(name)

@@ -14,7 +14,8 @@ endif()
 set(loop_width_avx512 ";-mprefer-vector-width=256")
 foreach(instruction_set portable avx2 avx512 neon)
   set_source_files_properties(native/kernels/cpu/kernels_${instruction_set}.cc PROPERTIES COMPILE_OPTIONS
-    "${kernel_flags}${flags_${instruction_set}}")
+    "${kernel_flags}${flags_${instruction_set}}" SKIP_PRECOMPILE_HEADERS ON)
   set_source_files_properties(native/kernels/cpu/loops_${instruction_set}.cc PROPERTIES COMPILE_OPTIONS
-    "${loop_flags}${flags_${instruction_set}}${loop_width_${instruction_set}}")
+    "${loop_flags}${flags_${instruction_set}}${loop_width_${instruction_set}}"
+    SKIP_PRECOMPILE_HEADERS ON)
 endforeach()

@@ -6,7 +6,8 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { architectureOf, commandLine, steps } from './cuda-steps.mjs'
+import { architectureOf } from './cuda-architecture.mjs'
+import { commandLine, steps } from './cuda-steps.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const FAILED = 1

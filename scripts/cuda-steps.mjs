@@ -90,7 +90,7 @@ export function steps({ architecture, folders = [], results, page }) {
       name: 'build',
       what: `library, tests and benchmarks for ${architecture}`,
       env: { VIDEOMOLMO_CUDA_ARCHITECTURES: architecture },
-      command: ['npm', 'run', 'build'],
+      command: ['npm', 'run', 'build:tests'],
     },
     {
       name: 'doctor',
@@ -124,12 +124,6 @@ export function steps({ architecture, folders = [], results, page }) {
       command: [node, ...bench, 'table', '--results', results, '--save', path.normalize(page)],
     },
   ]
-}
-
-/** The CMake name of the architecture to build for; 9.0 has instructions that only 90a offers. */
-export function architectureOf(computeCapability) {
-  const [major, minor] = computeCapability.split('.')
-  return `${major}${minor}${major === '9' ? 'a' : ''}-real`
 }
 
 /** One shell line, as somebody would type it. */

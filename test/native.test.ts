@@ -18,7 +18,9 @@ function run(cpu: string, ...args: string[]) {
 }
 
 if (found === undefined) {
-  t.fail(`videomolmo_native_tests is in none of ${places.join(', ')}: run npm run build first`)
+  t.fail(
+    `videomolmo_native_tests is in none of ${places.join(', ')}: run npm run build:tests first`,
+  )
 } else {
   t.test('every native case passes', async t => {
     const { status, stdout } = run('')
@@ -43,7 +45,7 @@ if (found === undefined) {
 t.test('every kernel case passes on the emulated CUDA device', async t => {
   if (foundCuda === undefined) {
     return t.fail(
-      `videomolmo_cuda_tests is in none of ${places.join(', ')}: run npm run build first`,
+      `videomolmo_cuda_tests is in none of ${places.join(', ')}: run npm run build:tests first`,
     )
   }
   const { status, stdout, stderr } = spawnSync(foundCuda, { encoding: 'utf8' })

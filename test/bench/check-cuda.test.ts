@@ -38,7 +38,7 @@ t.test('the steps: build for the chip, tests, golden sets, sanitizer, benchmark'
   const folder = programs(t.testdir(), { 'nvidia-smi': '8.6' })
   const { status, text } = check(['--list', '--sets', '/more', '--out', '/out'], folder)
   t.equal(status, 0)
-  t.match(text, 'VIDEOMOLMO_CUDA_ARCHITECTURES=86-real npm run build')
+  t.match(text, 'VIDEOMOLMO_CUDA_ARCHITECTURES=86-real npm run build:tests')
   t.match(text, /^ {2}build\/videomolmo_cuda_device_tests$/m)
   const parity = /^ {2}.*parity\/main\.js --quiet --device cuda (.*) \/more$/m.exec(text)
   const sets = parity![1]!.split(' ')

@@ -1,16 +1,13 @@
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { readCheckpoint } from '../../lib/hub/checkpoint.js'
 import { Fields } from '../../lib/hub/fields.js'
 import { molmoConfig } from '../../lib/hub/molmo-config.js'
 import { sam2Config } from '../../lib/hub/sam2-config.js'
 import { sam2Size } from '../../lib/hub/sam2-sizes.js'
-import { fixtureUrl } from '../support/fixtures.js'
+import { goldenCheckpoint } from '../support/golden-weights.js'
 import { writeSafetensors } from '../support/safetensors.js'
-
-const golden = (name: string) => fileURLToPath(fixtureUrl(`golden/${name}`))
 
 /** config.json of Molmo-7B-D-0924, which says nothing about the vision side. */
 const MOLMO_7B_D = {
@@ -124,12 +121,12 @@ t.test('the released sizes show in the tensors', t => {
 })
 
 t.test('checkpoint folders and files', async t => {
-  const pointer = await readCheckpoint(golden('videomolmo-tiny'))
+  const pointer = await readCheckpoint(goldenCheckpoint('videomolmo-tiny'))
   t.match(pointer, { kind: 'pointer', config: { temporalAdapter: true, eos: 319 } })
-  t.match(await readCheckpoint(golden('molmo-tiny')), { config: { padEmbed: true } })
-  const file = path.join(golden('sam2-tiny-containers'), 'model_hf.safetensors')
+  t.match(await readCheckpoint(goldenCheckpoint('molmo-tiny')), { config: { padEmbed: true } })
+  const file = path.join(goldenCheckpoint('sam2-tiny-containers'), 'model_hf.safetensors')
   t.match(await readCheckpoint(file), { kind: 'segmenter', names: 'transformers', weights: file })
-  t.match(await readCheckpoint(golden('sam2-tiny-video-20')), {
+  t.match(await readCheckpoint(goldenCheckpoint('sam2-tiny-video-20')), {
     names: 'original',
     config: { version: '2.0' },
   })
@@ -141,7 +138,7 @@ t.test('VideoMolmo and Molmo are told apart by their tensors', async t => {
     ['molmo-tiny', { temporalAdapter: false, padEmbed: true, previousFrames: 0 }],
   ] as const) {
     const folder = path.join(t.testdir({}), source)
-    cpSync(golden(source), folder, { recursive: true })
+    cpSync(goldenCheckpoint(source), folder, { recursive: true })
     const file = path.join(folder, 'config.json')
     const { temporal_adapter, image_padding_embed, ...rest } = JSON.parse(
       readFileSync(file, 'utf8'),

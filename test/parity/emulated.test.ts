@@ -48,7 +48,7 @@ t.test('in bf16 stages keep to their bounds, and the bounds say something', t =>
 t.test('the smallest golden sets pass on the emulated CUDA device', t => {
   t.ok(
     existsSync(path.join(emulation, 'build/Release/videomolmo.node')),
-    `${emulation} holds the addon: npm run build makes it`,
+    `${emulation} holds the addon: npm run build:tests makes it`,
   )
   const sets = parity(t, ['golden/molmo-tiny', 'golden/sam2-tiny-containers'])
   t.equal(sets[0]?.set, 'molmo-tiny')

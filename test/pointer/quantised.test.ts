@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import type { AddonMolmoConfig } from '../../lib/engine/addon.js'
 import { addon } from '../../lib/engine/loader.js'
@@ -9,10 +8,10 @@ import { DTYPES, type Dtype, EMBEDDED } from '../../lib/load/settings.js'
 import { Pointer } from '../../lib/point/pointer.js'
 import { Segmenter } from '../../lib/segment/segmenter.js'
 import { relativeL2 } from '../parity/runner/report.js'
-import { fixtureUrl } from '../support/fixtures.js'
+import { goldenCheckpoint } from '../support/golden-weights.js'
 import { picture, promptIds } from './model.js'
 
-const tiny = fileURLToPath(fixtureUrl('golden/videomolmo-tiny'))
+const tiny = goldenCheckpoint('videomolmo-tiny')
 const invalid = (message: RegExp) => ({ code: 'INVALID_ARGUMENT', message })
 
 async function load(path: string, dtype: Dtype, groupSize?: number) {

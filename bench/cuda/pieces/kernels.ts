@@ -25,7 +25,7 @@ function program(name: string): string {
   if (existsSync(file)) return file
   throw new Stopped(
     FAILED,
-    `${file} is missing: build it with "npm run build" where nvcc is installed`,
+    `${file} is missing: build it with "npm run build:tests" where nvcc is installed`,
   )
 }
 

@@ -3,7 +3,9 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { AddonTensor, AddonTensors } from '../../../lib/engine/addon.js'
 import { addon } from '../../../lib/engine/loader.js'
+import { generatedCheckpoint } from '../../support/golden-weights.js'
 import { stageBound } from './bf16-bounds.js'
+import { readPacked } from './packed.js'
 
 export type Json = Record<string, unknown>
 
@@ -56,7 +58,7 @@ export class GoldenSet {
     this.meta = { name: path.basename(folder), ...meta }
     this.config = readJson(this.file('config.json')) ?? {}
     const quantised = /^(.+)-(fp4)$/.exec(this.meta.name)
-    if (quantised && !this.has('inputs.safetensors')) {
+    if (quantised && !this.has('inputs.safetensors') && !this.has('inputs.safetensors.gz')) {
       this.base = new GoldenSet(path.join(folder, '..', quantised[1]!))
       this.dtype = 'fp4'
     }
@@ -67,19 +69,29 @@ export class GoldenSet {
 
   private tensors(file: string): AddonTensors {
     const whole = path.join(this.folder, file)
-    return existsSync(whole) ? addon().readTensors(whole) : {}
+    if (existsSync(whole)) return addon().readTensors(whole)
+    return existsSync(`${whole}.gz`) ? readPacked(`${whole}.gz`) : {}
   }
 
   has(file: string): boolean {
     return existsSync(path.join(this.folder, file))
   }
 
+  /** The folder of config.json and weights: the set's own, or one where generated ones are written. */
+  private checkpoint(): string {
+    return this.has('weights.json') ? generatedCheckpoint(this.folder) : this.folder
+  }
+
+  /** Whether the set comes with weights in a file of this name. */
+  hasWeights(file: string): boolean {
+    return existsSync(path.join(this.checkpoint(), file))
+  }
+
   /** A file of the set, or of the folder that `weights` names where the set has none. */
   file(name: string): string {
     const weights = this.meta.weights ?? 'none'
-    if (this.has(name) || ['stored', 'hash', 'none'].includes(weights)) {
-      return path.join(this.folder, name)
-    }
+    if (this.has(name)) return path.join(this.folder, name)
+    if (['stored', 'hash', 'none'].includes(weights)) return path.join(this.checkpoint(), name)
     return path.join(repository, weights, name)
   }
 

@@ -16,8 +16,8 @@ function fmix32(value: number): number {
   return h >>> 0
 }
 
-function hashes(name: string): (index: number) => number {
-  const seed = fnv1a32(new TextEncoder().encode(name))
+function hashes(name: string, seedXor = 0): (index: number) => number {
+  const seed = fnv1a32(new TextEncoder().encode(name)) ^ seedXor
   return index => fmix32((seed + Math.imul(index, 0x9e3779b9)) >>> 0)
 }
 
@@ -26,6 +26,20 @@ export function hashFloats(name: string, count: number, scale: number): Float32A
   const hash = hashes(name)
   const values = new Float32Array(count)
   for (let i = 0; i < count; i++) values[i] = ((hash(i) >>> 8) / 2 ** 23 - 1) * scale
+  return values
+}
+
+/** A weight of a generated model: matrices by their fan-in, scales around 1, other vectors around 0. */
+export function hashWeights(name: string, shape: readonly number[], seedXor = 0): Float32Array {
+  const hash = hashes(name, seedXor)
+  const count = shape.reduce((a, b) => a * b, 1)
+  const fanIn = count / shape[0]!
+  const around = /(weight|gamma)$/.test(name) ? 1 : 0
+  const values = new Float32Array(count)
+  for (let i = 0; i < count; i++) {
+    const u = ((hash(i) >>> 8) / 2 ** 24) * 2 - 1
+    values[i] = shape.length >= 2 ? u * Math.sqrt(3 / fanIn) : around + 0.1 * u
+  }
   return values
 }
 

@@ -1,6 +1,7 @@
 import type { AddonTensor } from '../../../lib/engine/addon.js'
 import { unboundedReason } from './bf16-bounds.js'
 import type { GoldenSet } from './golden.js'
+import { sampledLike } from './packed.js'
 
 export type Values = ArrayLike<number | bigint>
 
@@ -104,7 +105,7 @@ export class Report {
     if (unbounded) this.skip(name, unbounded)
     else if (this.set.rounded && /(masks_orig_res|video_masks)$/.test(name)) {
       this.overlap(name, actual.data, expected.data)
-    } else this.values(name, actual.data, expected.data, tolerance)
+    } else this.values(name, sampledLike(expected, actual.data), expected.data, tolerance)
   }
 
   /** Compares masks by 1 - IoU, which may be 0.005. */

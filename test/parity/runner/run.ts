@@ -40,6 +40,6 @@ export async function runGoldenSet(
 function runSegmenter(set: GoldenSet, engine: EngineOptions): Promise<Report> {
   if (set.meta.ops) return runSegmenterVideo(set, engine)
   if (set.meta.inputs_hash) return runSegmenterHash(set, engine)
-  const manyContainers = set.has('model_hf.safetensors') || set.has('model.pt')
+  const manyContainers = set.hasWeights('model_hf.safetensors') || set.has('model.pt')
   return manyContainers ? runContainers(set, engine) : runSegmenterImage(set, engine)
 }
