@@ -1,13 +1,12 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { run, start } from '../support/cli.js'
 import { drawnQueries, putDavis, putDrawn } from '../support/datasets.js'
-import { fixtureUrl } from '../support/fixtures.js'
+import { drawMiniDatasets } from '../support/mini-datasets.js'
 import { zipNames } from '../support/zip.js'
 
-const mini = fileURLToPath(fixtureUrl('metrics/mini'))
+const mini = await drawMiniDatasets(t.testdir())
 
 const records = (folder: string) =>
   existsSync(folder) ? readdirSync(folder).filter(name => name.endsWith('.json')) : []

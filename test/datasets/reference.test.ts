@@ -1,6 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import type { Dataset } from '../../lib/datasets/dataset.js'
 import { readMaskFile } from '../../lib/datasets/files.js'
@@ -9,10 +8,11 @@ import { Problems } from '../../lib/datasets/problems.js'
 import { mergeMasks, resultParts, writeResult } from '../../lib/datasets/results.js'
 import { type ItemScore, scoreSequence } from '../../lib/evaluate/score-sequence.js'
 import { meanOf, statisticsOf } from '../../lib/metrics/statistics.js'
-import { fixtureUrl, readFixture } from '../support/fixtures.js'
+import { readFixture } from '../support/fixtures.js'
+import { drawMiniDatasets } from '../support/mini-datasets.js'
 
 /** Tiny data sets with results, and the scores that the benchmarks' own code gives. */
-const mini = fileURLToPath(fixtureUrl('metrics/mini'))
+const mini = await drawMiniDatasets(t.testdir())
 
 interface LabelScores {
   J_recall: number

@@ -8,7 +8,6 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import type { Sequence } from '../../lib/datasets/dataset.js'
 import { openDataset } from '../../lib/datasets/open.js'
@@ -24,9 +23,10 @@ import { paperResults } from '../../lib/reports/paper.js'
 import { summarize } from '../../lib/reports/summary.js'
 import { worstFrames } from '../../lib/reports/worst-frames.js'
 import { putDrawn, putPictures, putRefDavis, putVpos } from '../support/datasets.js'
-import { fixtureUrl, readFixture } from '../support/fixtures.js'
+import { readFixture } from '../support/fixtures.js'
+import { drawMiniDatasets } from '../support/mini-datasets.js'
 
-const mini = fileURLToPath(fixtureUrl('metrics/mini'))
+const mini = await drawMiniDatasets(t.testdir())
 
 t.test('a folder of results is scored in threads, and again only where it changed', async t => {
   const output = t.testdir()

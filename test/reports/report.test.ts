@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { pathToFileURL } from 'node:url'
 import t, { type Test } from 'tap'
 import { openDataset } from '../../lib/datasets/open.js'
 import { Problems } from '../../lib/datasets/problems.js'
@@ -10,9 +10,9 @@ import { renderReport } from '../../lib/reports/html-report.js'
 import { summarize } from '../../lib/reports/summary.js'
 import { drawMistakes, MISTAKES, worstFrames } from '../../lib/reports/worst-frames.js'
 import { noBrowser, openBrowser } from '../support/browser.js'
-import { fixtureUrl } from '../support/fixtures.js'
+import { drawMiniDatasets } from '../support/mini-datasets.js'
 
-const mevis = fileURLToPath(fixtureUrl('metrics/mini/mevis'))
+const mevis = join(await drawMiniDatasets(t.testdir()), 'mevis')
 
 async function writeReport(t: Test): Promise<string> {
   const output = t.testdir()

@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Dataset, DatasetName, LabelMap, Sequence } from '../../../lib/datasets/dataset.js'
 import { readMaskFile } from '../../../lib/datasets/files.js'
@@ -12,6 +14,7 @@ import {
   scoreUnsupervised,
 } from '../../../lib/metrics/davis.js'
 import { meanOf, type SequenceScores, totalScore } from '../../../lib/metrics/statistics.js'
+import { drawMiniDatasets } from '../../support/mini-datasets.js'
 import type { GoldenSet } from './golden.js'
 import type { Report, Score } from './report.js'
 
@@ -47,22 +50,32 @@ interface Expected {
 
 /** Small data sets in their own folders, with results, through the readers of lib/datasets. */
 export async function checkFolders(set: GoldenSet, report: Report): Promise<void> {
+  if (!set.has('folders.json')) return await checkDatasets(set, set.folder, report)
+  const root = await mkdtemp(join(tmpdir(), 'videomolmo-mini-'))
+  try {
+    await checkDatasets(set, await drawMiniDatasets(root), report)
+  } finally {
+    await rm(root, { recursive: true })
+  }
+}
+
+async function checkDatasets(set: GoldenSet, root: string, report: Report): Promise<void> {
   const text = readFileSync(join(set.folder, 'expected.json'), 'utf8')
   const { mevis, reasonvos, refdavis, refytvos, png } = JSON.parse(text) as Expected
-  await checkSentences(set, report, 'mevis', 'mevis/results', mevis, mevis.per_expression)
+  await checkSentences(root, report, 'mevis', 'mevis/results', mevis, mevis.per_expression)
   const reason = reasonvos.per_expression
-  await checkSentences(set, report, 'reason-vos', 'reasonvos/results', reasonvos, reason)
+  await checkSentences(root, report, 'reason-vos', 'reasonvos/results', reasonvos, reason)
   const each = refdavis.per_expression
   const options = { protocol: 'per_expression' } as const
   const masks = 'refdavis/per_expression'
-  await checkSentences(set, report, 'ref-davis17', masks, each, each.values, options)
-  await checkLabelTasks(set, report, refdavis)
-  const { sequences } = await openDataset('ref-youtube-vos', join(set.folder, 'refytvos'))
+  await checkSentences(root, report, 'ref-davis17', masks, each, each.values, options)
+  await checkLabelTasks(root, report, refdavis)
+  const { sequences } = await openDataset('ref-youtube-vos', join(root, 'refytvos'))
   const videos = sequences.map(({ id }) => id).sort()
   report.check('ref-youtube-vos videos', videos.join() === refytvos.videos.toSorted().join())
   report.exact('palette', labelPalette())
   for (const name of Object.keys(png)) {
-    const file = join(set.folder, 'png', `${name}.png`)
+    const file = join(root, 'png', `${name}.png`)
     report.exact(`png.${name}`, decodePng(readFileSync(file), file).data)
   }
 }
@@ -76,20 +89,20 @@ function sentenceName(dataset: Dataset, sequence: Sequence, id: string): string 
 
 /** Every sentence against its own masks, and the means over sentences. */
 async function checkSentences(
-  set: GoldenSet,
+  root: string,
   report: Report,
   name: DatasetName,
-  results: string,
+  where: string,
   means: Means,
   expected: ByName<[j: number, f: number]>,
   options?: DatasetOptions,
 ): Promise<void> {
-  const [root, below] = results.split('/') as [string, string]
-  const dataset = await openDataset(name, join(set.folder, root), options)
+  const [folder, below] = where.split('/') as [string, string]
+  const dataset = await openDataset(name, join(root, folder), options)
   const found = new Map<string, SequenceScores>()
   for (const sequence of dataset.sequences) {
-    const folder = join(set.folder, root, below)
-    const { items } = await scoreSequence(dataset, sequence, folder, true)
+    const results = join(root, folder, below)
+    const { items } = await scoreSequence(dataset, sequence, results, true)
     for (const item of items) found.set(sentenceName(dataset, sequence, item.id), item)
   }
   const names = Object.keys(expected).sort()
@@ -115,9 +128,9 @@ function checkMeans(report: Report, name: string, all: readonly SequenceScores[]
 }
 
 /** The masks of one annotation's sentences merged into label maps, one per frame. */
-async function mergedMaps(set: GoldenSet, sequence: Sequence, annotation: number) {
+async function mergedMaps(root: string, sequence: Sequence, annotation: number) {
   const ids = sequence.expressions.map(({ id }) => id).filter(id => Number(id) % 4 === annotation)
-  const folder = join(set.folder, 'refdavis/per_expression', sequence.id)
+  const folder = join(root, 'refdavis/per_expression', sequence.id)
   const read = async (frame: string): Promise<LabelMap> => {
     const masks = await Promise.all(ids.map(id => readMaskFile(join(folder, id, `${frame}.png`))))
     const { width, height } = masks[0]!
@@ -132,19 +145,19 @@ async function mergedMaps(set: GoldenSet, sequence: Sequence, annotation: number
 
 /** Ref-DAVIS17 by four annotations, and the same label maps under the semi-supervised task. */
 async function checkLabelTasks(
-  set: GoldenSet,
+  root: string,
   report: Report,
   { four_annotations, semi_supervised }: Expected['refdavis'],
 ): Promise<void> {
-  const root = join(set.folder, 'refdavis')
-  const named = await openDataset('ref-davis17', root)
-  const semi = await openDataset('davis17', root)
+  const davis = join(root, 'refdavis')
+  const named = await openDataset('ref-davis17', davis)
+  const semi = await openDataset('davis17', davis)
   const all: LabelScores[] = []
   for (const [annotation, wanted] of four_annotations.annotations.entries()) {
     const paired = new Map<string, LabelScores>()
     const same = new Map<string, LabelScores>()
     for (const sequence of named.sequences) {
-      const maps = await mergedMaps(set, sequence, annotation)
+      const maps = await mergedMaps(root, sequence, annotation)
       const pixels = Buffer.concat(maps.map(({ data }) => data))
       report.exact(`anno_${annotation}.${sequence.id}`, pixels)
       const unsupervised = await Promise.all(sequence.frames.map(sequence.labels!))
