@@ -3,9 +3,9 @@
 if(NOT VMOLMO_CUDA)
   return()
 endif()
-# Binaries for everybody take every architecture; a checkout takes one, with PTX for newer ones, as every
-# further architecture costs the whole compilation of the kernels again.
-set(VMOLMO_CUDA_ARCHITECTURES "80" CACHE STRING "CUDA architectures as CMake names them, or \"all\"")
+# Binaries for everybody take every architecture; a checkout takes that of its chip (scripts/build-native.mjs) or
+# two, with PTX for others, as every further architecture costs the whole compilation of the kernels again.
+set(VMOLMO_CUDA_ARCHITECTURES "80;90a-real" CACHE STRING "CUDA architectures as CMake names them, or \"all\"")
 if(VMOLMO_CUDA_ARCHITECTURES STREQUAL "all")
   set(CMAKE_CUDA_ARCHITECTURES 80-real 86-real 89-real 90a-real 100-real 100-virtual)
 else()

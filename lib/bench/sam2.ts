@@ -12,7 +12,7 @@ const SIZE = { width: 960, height: 540 }
 /** Frames after which the memory bank and the object pointers are full. */
 const WARM_FRAMES = 17
 
-/** GFLOP of SAM 2.1 tiny at 1024 pixels (spec/sam2.md, section 15). */
+/** GFLOP of SAM 2.1 tiny at 1024 pixels (docs/spec/sam2.md 15). */
 const ENCODER_GFLOP = 292.4
 
 async function loadTiny({ device, dtype, threads }: BenchOptions): Promise<AddonSegmenter> {

@@ -36,7 +36,7 @@ function describeCuda(): string {
     const old = Number(computeCapability) < 8 ? ', too old: the kernels need 8.0' : ''
     return `${name}, ${size}, compute capability ${computeCapability}${old}`
   })
-  return `${names.join('; ')}; driver ${driverVersion}; used with --device cuda (no GPU has run the kernels yet)`
+  return `${names.join('; ')}; driver ${driverVersion}; used with --device cuda (docs/status.md)`
 }
 
 function describeCublasLt(): string {

@@ -167,7 +167,7 @@ export interface AddonMolmoConfig {
 
 export interface AddonAnswerRequest {
   frameIndex: number
-  /** Text token ids, without BOS and image tokens; the engine builds the sequence (spec 4.3). */
+  /** Text token ids, without BOS and image tokens; the engine builds the sequence (docs/spec/videomolmo.md 4.3). */
   promptIds: Int32Array
   /** A guess at the answer's ids. It changes the number of steps and nothing else. */
   draft?: Int32Array
@@ -246,7 +246,7 @@ export interface AddonPointer {
 //            memattn.n_tokens, iou, low_res_raw, low_res, obj_ptr, object_score, maskmem}; commit():
 //            preflight.f<frame>.o<object>.maskmem
 
-/** Everything sam2.md sections 1 and 14.3 make configurable; defaults filled by lib/hub. */
+/** Everything docs/spec/sam2.md 1 and 14 make configurable; defaults filled by lib/hub. */
 export interface AddonSam2Config {
   version: '2.0' | '2.1'
   imageSize: number
@@ -351,7 +351,7 @@ export interface AddonCallOptions {
   trace?: boolean
 }
 
-/** sam2.md section 13. The caller brings the image features of the frame that a call needs. */
+/** docs/spec/sam2.md 13. The caller brings the image features of the frame that a call needs. */
 export interface AddonVideo {
   addPoints(
     frameIndex: number,
@@ -414,7 +414,7 @@ export interface AddonSegmenter {
   info(): SegmenterInfo
   /** Settles when the device has done everything that was asked of it before. */
   memory(): Promise<AddonMemoryUse>
-  /** mode 'image': float antialiased bilinear; 'video': Pillow's bicubic (sam2.md section 2). */
+  /** mode 'image': float antialiased bilinear; 'video': Pillow's bicubic (docs/spec/sam2.md 2). */
   encode(
     image: AddonImage,
     options?: AddonCallOptions & { mode?: 'image' | 'video' },

@@ -29,7 +29,7 @@ export function unionOfObjects({ width, height, masks }: ObjectMasks): ScoredMas
   return { data: unionOf(masks) ?? new Uint8Array(width * height), width, height }
 }
 
-/** A sentence without any result: left out, or 0 on every frame (section 4.5 to 4.7). */
+/** A sentence without any result: left out, or 0 on every frame (docs/spec/evaluation.md 4.5 to 4.7). */
 function withoutResults(dataset: Dataset, { frames }: Expression): FrameScores | null {
   if (dataset.name === 'reason-vos') return null
   const zeros = frames.map(() => 0)

@@ -101,7 +101,7 @@ function readTokens(preprocess: Fields, vocabSize: number): AddonMolmoConfig['to
 /**
  * config.json of a Molmo or VideoMolmo checkpoint as the engine takes it. What the released files leave to
  * the model class (vision encoder, image tokens, previous frames) has the released models' values; small
- * models say otherwise with the extra fields of spec/videomolmo.md 14.3.
+ * models say otherwise with the extra fields of docs/spec/videomolmo.md 14.3.
  */
 export function molmoConfig(config: Fields, facts: MolmoFacts = {}): AddonMolmoConfig {
   const preprocess = config.has('preprocessor')

@@ -28,8 +28,8 @@ export const segmenterDtype = (dtype: Dtype | undefined, device: string): FloatD
 
 export interface LoadOptions<D extends Dtype = FloatDtype> {
   /**
-   * Where the model runs. The CUDA kernels have been tested in emulation only, no GPU has run them
-   * yet; so 'auto', the default, is the CPU, and a GPU is used when it is asked for by name.
+   * Where the model runs. The CUDA kernels have been tested in emulation only
+   * (docs/status.md); so 'auto', the default, is the CPU, and a GPU is used when it is asked for by name.
    */
   device?: DeviceName
   /**

@@ -45,7 +45,7 @@ struct Segment {
   std::span<const int32_t> visibility = {};
 };
 
-// Qwen2-, Qwen3- and OLMo-form decoder (spec/videomolmo section 9). Prefill and decoding are the
+// Qwen2-, Qwen3- and OLMo-form decoder (docs/spec/videomolmo.md 9). Prefill and decoding are the
 // same function: any mix of segments from different sequences goes through the linear layers as one
 // matrix, only attention looks at each sequence alone. They differ in the kernels: `path` is kBlock
 // for prompts, kStream for decoding steps. With either, a row's bits do not depend on the segments

@@ -9,7 +9,7 @@
 namespace vmolmo {
 
 // From windows of patch features to rows that are added to the language model's embeddings:
-// attention pooling with the mean query, then the SwiGLU projector (spec/videomolmo section 7).
+// attention pooling with the mean query, then the SwiGLU projector (docs/spec/videomolmo.md 7).
 class Connector {
  public:
   Connector(const MolmoConfig& config, int64_t feature_width, WeightLoader& weights,
@@ -25,7 +25,7 @@ class Connector {
   Linear gate_, up_, out_;
 };
 
-// Molmo's padding embedding (section 6.4), added to the features of padded patches.
+// Molmo's padding embedding (docs/spec/videomolmo.md 6.4), added to the features of padded patches.
 class PaddingEmbedding {
  public:
   PaddingEmbedding(int64_t feature_width, WeightLoader& weights, const std::string& name);

@@ -18,7 +18,7 @@ struct FitBox {
 };
 
 // Everything about a frame's crops and image tokens that follows from its size alone
-// (spec/videomolmo sections 3.1 to 3.5). Computed once per stream.
+// (docs/spec/videomolmo.md 3.1 to 3.5). Computed once per stream.
 struct ImageLayout {
   int64_t width = 0;
   int64_t height = 0;

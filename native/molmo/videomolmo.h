@@ -30,7 +30,7 @@ struct ImageRows {
   std::vector<std::vector<int32_t>> positions;
 };
 
-// BOS, image tokens and text as one sequence (spec/videomolmo section 4.3).
+// BOS, image tokens and text as one sequence (docs/spec/videomolmo.md 4.3).
 struct TokenSequence {
   std::vector<int32_t> ids;
   int64_t image_begin = 1;  // where the image tokens start

@@ -19,7 +19,7 @@ struct TemporalConfig {
   int64_t head_dim = 64;
 };
 
-// VideoMolmo's temporal module (paper eq. 1, spec/videomolmo section 6.3): inside each 2x2 window
+// VideoMolmo's temporal module (paper eq. 1, docs/spec/videomolmo.md 6.3): inside each 2x2 window
 // the current patches attend to the mean of the previous frames' patches; residual, no biases.
 class TemporalModule {
  public:

@@ -10,7 +10,7 @@
 
 namespace vmolmo {
 
-// The CLIP vision encoder (spec/videomolmo section 5): patches of crops in, features of selected
+// The CLIP vision encoder (docs/spec/videomolmo.md 5): patches of crops in, features of selected
 // blocks out, without the class token. Blocks behind the last selected one are loaded, so that
 // their shapes are checked, but run only for a recorder.
 class Vit final : public VisionEncoder {
