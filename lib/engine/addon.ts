@@ -383,17 +383,14 @@ export interface AddonVideo {
     objectId: number,
     options?: AddonCallOptions & { strict?: boolean },
   ): Promise<AddonFrameMasks[]>
-  /**
-   * Commits the pending prompts and returns the frames that the pass will visit, in order. Frames whose
-   * features the commit needs (memory of prompted frames) are fetched through `promptedFrames()` and
-   * `commit(frame, features)` first.
-   */
+  /** Frames whose prompts have not entered memory yet; each needs commit() before a pass. */
   promptedFrames(): number[]
   commit(
     frameIndex: number,
     features: AddonImageFeatures,
     options?: AddonCallOptions,
   ): Promise<{ times: AddonTimes; tensors?: AddonTensors }>
+  /** The frames of a pass, in order: from `startFrame` (the first prompted one), at most `maxFrames` further ones. */
   planPropagation(options: { startFrame?: number; maxFrames?: number; reverse?: boolean }): number[]
   /** One frame of a pass, all objects as one batch; `features` may be null where none are needed. */
   track(
