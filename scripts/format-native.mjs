@@ -14,7 +14,7 @@ function* sources(folder) {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const file = path.join(folder, entry.name)
     if (entry.isDirectory()) yield* sources(file)
-    else if (/\.(cc|h|cu|cuh)$/.test(entry.name)) yield file
+    else if (/\.(cc|h|inc|cu|cuh)$/.test(entry.name)) yield file
   }
 }
 
