@@ -34,9 +34,11 @@ export function generate({ tensors, tweaks, seedXor }: GeneratedWeights): Map<st
   const values = new Map<string, Buffer>()
   for (const [name, shape] of Object.entries(tensors)) {
     const { mul = 1, add = 0 } = tweaks?.[name] ?? {}
-    const made = hashWeights(name, shape, seedXor).map(
-      (value, i) => value * mul + (Array.isArray(add) ? add[i]! : add),
-    )
+    // In f32, step by step, as the reference's tensors were changed.
+    const made = hashWeights(name, shape, seedXor).map((value, i) => {
+      const shift = Array.isArray(add) ? add[i]! : add
+      return Math.fround(value * Math.fround(mul)) + Math.fround(shift)
+    })
     values.set(name, Buffer.from(made.buffer))
   }
   return values
