@@ -68,7 +68,7 @@ export {
 } from './load/settings.js'
 export { Pointer, type PointerLoadOptions } from './point/pointer.js'
 export { type FuseOptions, fuseMasks } from './segment/masks.js'
-export type { PromptBox, PromptPoint } from './segment/prompts.js'
+export type { Click, PromptBox, PromptPoint } from './segment/prompts.js'
 export {
   type EncodedImage,
   type EncodeOptions,
@@ -89,6 +89,7 @@ export {
   SegmenterVideo,
   type SegmenterVideoOptions,
 } from './segment/segmenter-video.js'
-export type { ClipOptions, ClipSource } from './video/frame.js'
+export type { ClipOptions, ClipSource, PictureOptions, UrlSource } from './video/frame.js'
 export type { PixelFormat, RawFrame, RgbImage } from './video/pixels.js'
+export { ClipWarning, type ClipWarningCode } from './video/warning.js'
 export { VideoWriter } from './video/writer.js'

@@ -67,9 +67,10 @@ function still(): FrameSource {
   const data = new Uint8Array(WIDTH * HEIGHT * 3).fill(128)
   return {
     frameCount: FRAMES,
+    expectedFrames: FRAMES,
     frameRate: null,
     name: 'still',
-    reopen: null,
+    access: null,
     async *[Symbol.asyncIterator]() {
       for (let index = 0; index < FRAMES; index++) {
         yield { data, width: WIDTH, height: HEIGHT, index, timeNs: 0n, decodeMs: 0 }

@@ -7,16 +7,16 @@ import {
   loadOptions,
   type ModelFlags,
   parseInteger,
+  type SourceFlags,
   withJson,
   withModelOptions,
   withSourceOptions,
 } from './options.js'
 import { pointOptions } from './point.js'
 
-interface CountFlags extends ModelFlags {
+interface CountFlags extends ModelFlags, SourceFlags {
   keyframeEvery?: number
   rule?: CountRule
-  exifOrientation?: boolean
   json?: boolean
 }
 
@@ -40,11 +40,12 @@ async function count(
   source: string,
   sentence: string,
   flags: CountFlags,
-  { signal, print }: CommandContext,
+  context: CommandContext,
 ): Promise<void> {
+  const { signal, print } = context
   await using pointer = await Pointer.load(flags.pointer, loadOptions(flags, signal))
   const rule = flags.rule === undefined ? {} : { rule: flags.rule }
-  const options = { ...pointOptions(flags, signal), ...rule }
+  const options = { ...pointOptions(flags, context), ...rule }
   const result = await pointer.count(source, sentence, options)
   print(flags.json ? toJson(result) : String(result.count))
 }

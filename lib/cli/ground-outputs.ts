@@ -6,6 +6,7 @@ import type { GroundResult } from '../ground/result.js'
 import { ReviewList } from '../ground/review.js'
 import { LabelCollector } from '../labels/collector.js'
 import { type LabelFormat, writeLabels } from '../labels/files.js'
+import type { ClipOptions } from '../video/frame.js'
 import { listImages, PICTURE_FRAME_RATE } from '../video/images.js'
 import { openClip } from '../video/source.js'
 
@@ -16,10 +17,14 @@ export interface GroundOutputFlags {
 }
 
 /** Labels of what is found; the clip is named after its source, its pictures after their files. */
-async function collectorFor(source: string, label: string): Promise<LabelCollector> {
+async function collectorFor(
+  source: string,
+  label: string,
+  options: ClipOptions,
+): Promise<LabelCollector> {
   const isFolder = (await stat(source)).isDirectory()
   const name = isFolder ? basename(source) : parse(source).name
-  const pictures = isFolder ? await listImages(source) : null
+  const pictures = isFolder ? await listImages(source, options) : null
   const fileNames = pictures?.map(path => `${name}/${basename(path)}`) ?? null
   return new LabelCollector(name, { label, fileNames })
 }
@@ -54,9 +59,10 @@ export class GroundOutputs {
     source: string,
     sentence: string,
     flags: GroundOutputFlags,
+    clip: ClipOptions,
   ): Promise<GroundOutputs> {
-    const frameRate = (await openClip(source)).frameRate ?? PICTURE_FRAME_RATE
-    const labels = await collectorFor(source, sentence)
+    const frameRate = (await openClip(source, clip)).frameRate ?? PICTURE_FRAME_RATE
+    const labels = await collectorFor(source, sentence, clip)
     const writer = await OutputWriter.open(flags.output, sentence, frameRate)
     return new GroundOutputs(source, sentence, frameRate, flags, writer, labels)
   }

@@ -4,6 +4,7 @@ import { AbortedError } from '../engine/errors.js'
 import { TRACKING, type Tracking } from '../ground/clip-segmenter.js'
 import { FUSION_STRATEGIES, type GroundOptions } from '../ground/options.js'
 import { VideoMolmo } from '../ground/videomolmo.js'
+import type { ClipOptions } from '../video/frame.js'
 import type { CommandContext } from './context.js'
 import { type GroundOutputFlags, GroundOutputs } from './ground-outputs.js'
 import {
@@ -11,6 +12,8 @@ import {
   type ModelFlags,
   parseInteger,
   parseNumber,
+  type SourceFlags,
+  sourceOptions,
   withFormats,
   withJson,
   withModelOptions,
@@ -21,7 +24,8 @@ import { ProgressBar } from './progress.js'
 interface GroundFlags
   extends ModelFlags,
     GroundOutputFlags,
-    Omit<GroundOptions, 'signal' | 'onProgress'> {
+    SourceFlags,
+    Omit<GroundOptions, 'signal' | 'onProgress' | keyof ClipOptions> {
   tracking?: Tracking
   json?: boolean
 }
@@ -59,7 +63,7 @@ export function addGroundCommand(program: Command, context: CommandContext): voi
 
 function groundOptions(flags: GroundFlags): GroundOptions {
   const { keyframeEvery, tau, contextFrames, maxNewTokens, keyframeBatch } = flags
-  const { maxFrames, fusion, exifOrientation } = flags
+  const { maxFrames, fusion } = flags
   const options = {
     keyframeEvery,
     tau,
@@ -68,7 +72,6 @@ function groundOptions(flags: GroundFlags): GroundOptions {
     keyframeBatch,
     maxFrames,
     fusion,
-    exifOrientation,
   }
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 }
@@ -77,8 +80,9 @@ async function ground(
   source: string,
   sentence: string,
   flags: GroundFlags,
-  { signal, print, note }: CommandContext,
+  context: CommandContext,
 ): Promise<void> {
+  const { signal, print, note } = context
   const { pointer, segmenter, tracking } = flags
   const models = {
     ...(pointer ? { pointer } : {}),
@@ -86,9 +90,10 @@ async function ground(
     ...(tracking ? { tracking } : {}),
   }
   await using vm = await VideoMolmo.load({ ...models, ...loadOptions(flags, signal) })
-  const outputs = await GroundOutputs.open(source, sentence, flags)
+  const clip = sourceOptions(flags, context)
+  const outputs = await GroundOutputs.open(source, sentence, flags, clip)
   const bar = new ProgressBar(!flags.json)
-  const options = { ...groundOptions(flags), signal, onProgress: bar.update }
+  const options = { ...groundOptions(flags), ...clip, signal, onProgress: bar.update }
   const since = performance.now()
   let [frames, visible] = [0, 0]
   let paths: Record<string, string> = {}

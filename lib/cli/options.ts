@@ -8,6 +8,9 @@ import {
   type LoadOptions,
 } from '../load/settings.js'
 import type { PointerLoadOptions } from '../point/pointer.js'
+import type { ClipOptions } from '../video/frame.js'
+import type { ClipWarning } from '../video/warning.js'
+import type { CommandContext } from './context.js'
 import { showDownloads } from './download-bar.js'
 
 export interface ModelFlags {
@@ -43,9 +46,38 @@ export function parseNumbers(text: string): number[] {
   return text.split(',').map(parseNumber)
 }
 
+export interface SourceFlags {
+  exifOrientation?: boolean
+  onDecodeError?: 'skip' | 'fail'
+}
+
 /** Adds the options of how a source is read. */
 export const withSourceOptions = (command: Command): Command =>
-  command.option('--exif-orientation', 'turn pictures as their EXIF mark says')
+  command
+    .option('--exif-orientation', 'turn pictures as their EXIF mark says')
+    .addOption(
+      new Option('--on-decode-error <what>', 'skip what is damaged (default), or fail').choices([
+        'skip',
+        'fail',
+      ]),
+    )
+
+/** How the flags say that a source is read; each of its warnings becomes one remark. */
+export function sourceOptions(
+  { exifOrientation, onDecodeError }: SourceFlags,
+  { note }: Pick<CommandContext, 'note'>,
+): ClipOptions {
+  const told = new Set<string>()
+  const onWarning = ({ message }: ClipWarning) => {
+    if (!told.has(message)) note(`warning: ${message}`)
+    told.add(message)
+  }
+  return {
+    onWarning,
+    ...(exifOrientation === undefined ? {} : { exifOrientation }),
+    ...(onDecodeError === undefined ? {} : { onDecodeError }),
+  }
+}
 
 /** Formats of labels between commas, added to those that the option named before. */
 export function parseFormats(text: string, before: readonly LabelFormat[]): LabelFormat[] {

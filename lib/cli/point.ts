@@ -7,17 +7,18 @@ import {
   loadOptions,
   type ModelFlags,
   parseInteger,
+  type SourceFlags,
+  sourceOptions,
   withJson,
   withModelOptions,
   withSourceOptions,
 } from './options.js'
 
-interface PointFlags extends ModelFlags {
+interface PointFlags extends ModelFlags, SourceFlags {
   keyframeEvery?: number
   contextFrames?: number
   keyframeBatch?: number
   maxFrames?: number
-  exifOrientation?: boolean
   json?: boolean
 }
 
@@ -41,14 +42,14 @@ export function addPointCommand(program: Command, context: CommandContext): void
   )
 }
 
-export function pointOptions(flags: PointFlags, signal: AbortSignal): PointOptions {
-  const { keyframeEvery, contextFrames, keyframeBatch, maxFrames, exifOrientation } = flags
+export function pointOptions(flags: PointFlags, context: CommandContext): PointOptions {
+  const { keyframeEvery, contextFrames, keyframeBatch, maxFrames } = flags
   return {
-    signal,
+    ...sourceOptions(flags, context),
+    signal: context.signal,
     ...(keyframeEvery === undefined ? {} : { keyframeEvery }),
     ...(contextFrames === undefined ? {} : { contextFrames }),
     ...(keyframeBatch === undefined ? {} : { keyframeBatch }),
-    ...(exifOrientation === undefined ? {} : { exifOrientation }),
     ...(maxFrames === undefined ? {} : { maxFrames }),
   }
 }
@@ -57,10 +58,11 @@ async function point(
   source: string,
   sentence: string,
   flags: PointFlags,
-  { signal, print }: CommandContext,
+  context: CommandContext,
 ): Promise<void> {
+  const { signal, print } = context
   await using pointer = await Pointer.load(flags.pointer, loadOptions(flags, signal))
-  for await (const result of pointer.point(source, sentence, pointOptions(flags, signal))) {
+  for await (const result of pointer.point(source, sentence, pointOptions(flags, context))) {
     const { frameIndex: frame, timeNs: tNs, points, answer } = result
     if (flags.json) print(toJson({ frame, tNs, points, answer }))
     else {

@@ -9,7 +9,7 @@ import type { FloatDtype } from '../load/settings.js'
 import type { PromptBox, PromptPoint } from '../segment/prompts.js'
 import { Segmenter } from '../segment/segmenter.js'
 import type { SegmentedFrame, SegmenterVideo } from '../segment/segmenter-video.js'
-import type { Frame } from '../video/frame.js'
+import type { ClipOptions, Frame } from '../video/frame.js'
 import { PICTURE_FRAME_RATE } from '../video/images.js'
 import { openClip } from '../video/source.js'
 import type { CommandContext } from './context.js'
@@ -18,6 +18,8 @@ import {
   type ModelFlags,
   parseInteger,
   parseNumbers,
+  type SourceFlags,
+  sourceOptions,
   withJson,
   withModelOptions,
   withSourceOptions,
@@ -31,8 +33,7 @@ interface ObjectPrompt {
   box?: PromptBox
 }
 
-interface SegmentFlags extends ModelFlags {
-  exifOrientation?: boolean
+interface SegmentFlags extends ModelFlags, SourceFlags {
   output: string
   point: [object: number, values: number[]][]
   box: [object: number, values: number[]][]
@@ -75,8 +76,6 @@ export function addSegmentCommand(program: Command, context: CommandContext): vo
   )
 }
 
-const sourceOptions = ({ exifOrientation = false }: SegmentFlags) => ({ exifOrientation })
-
 function promptsOf(flags: SegmentFlags): Map<number, ObjectPrompt> {
   const prompts = new Map<number, ObjectPrompt>()
   const of = (object: number) => {
@@ -116,7 +115,7 @@ function toResult(
   packed: PackedFrame,
   prompts: Map<number, ObjectPrompt> | null,
 ): GroundResult {
-  const { width, height, data, index: frameIndex, timeNs } = frame
+  const { width, height, data, index: frameIndex, timeNs, pixelAspect = 1 } = frame
   const objects = packed.map(({ objectId, score, rle }) => {
     const mask = new Mask(decodeRle(rle), width, height)
     return {
@@ -136,7 +135,7 @@ function toResult(
     timeNs,
     width,
     height,
-    image: { data, width, height },
+    image: { data, width, height, pixelAspect },
     keyframe: prompts !== null,
     answer: null,
     stats: null,
@@ -175,10 +174,11 @@ async function propagate(
 async function write(
   source: string,
   flags: SegmentFlags,
+  options: ClipOptions,
   frames: Map<number, PackedFrame>,
   prompts: Map<number, ObjectPrompt>,
 ): Promise<OutputPaths> {
-  const clip = await openClip(source, sourceOptions(flags))
+  const clip = await openClip(source, options)
   const writer = await OutputWriter.open(flags.output, '', clip.frameRate ?? PICTURE_FRAME_RATE)
   try {
     for await (const frame of clip) {
@@ -195,8 +195,10 @@ async function write(
 async function segment(
   source: string,
   flags: SegmentFlags,
-  { signal, print, note }: CommandContext,
+  context: CommandContext,
 ): Promise<void> {
+  const { signal, print, note } = context
+  const clip = sourceOptions(flags, context)
   const prompts = promptsOf(flags)
   if (prompts.size === 0) {
     throw new InvalidArgumentError('segment needs at least one --point or --box')
@@ -205,10 +207,10 @@ async function segment(
     flags.segmenter,
     loadOptions<FloatDtype>(flags, signal),
   )
-  using video = await segmenter.openVideo(source, sourceOptions(flags))
+  using video = await segmenter.openVideo(source, clip)
   await prompt(video, flags.frame, prompts)
   const frames = await propagate(video, flags, signal)
-  const outputs = await write(source, flags, frames, prompts)
+  const outputs = await write(source, flags, clip, frames, prompts)
   const interrupted = signal.aborted
   if (flags.json) print(JSON.stringify({ frames: frames.size, interrupted, outputs }))
   else for (const [name, path] of Object.entries(outputs)) print(`${name.padEnd(8)} ${path}`)

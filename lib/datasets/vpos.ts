@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { DatasetError } from '../engine/errors.js'
 import { checkOptions } from '../options/check.js'
-import { IMAGE_ENDINGS } from '../video/images.js'
+import { IMAGE_ENDINGS } from '../video/picture.js'
 import type { Dataset, Expression, ObjectMasks, Sequence } from './dataset.js'
 import { type ListedVideo, readExpressionFile } from './expressions.js'
 import {

@@ -41,11 +41,13 @@ export async function loadClip(sequence: Sequence): Promise<LoadedClip> {
 
 /** The clip's frames as a source; the same Frame objects each time. */
 export function clipSource(clip: LoadedClip): FrameSource {
+  const frameCount = clip.frames.length
   return {
-    frameCount: clip.frames.length,
+    frameCount,
+    expectedFrames: frameCount,
     frameRate: null,
     name: clip.sequence.id,
-    reopen: () => Promise.resolve(clipSource(clip)),
+    access: null,
     async *[Symbol.asyncIterator]() {
       yield* clip.frames
     },

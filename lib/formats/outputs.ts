@@ -123,7 +123,8 @@ export class OutputWriter {
    * Opens the outputs in a folder, making it where needed. Masks of an earlier run there are
    * removed.
    *
-   * @param frameRate of overlay.mp4, frames per second.
+   * @param frameRate of overlay.mp4, frames per second, for the last frame's duration; the others have
+   * their own times.
    */
   static async open(folder: string, query: string, frameRate: number): Promise<OutputWriter> {
     const paths = {
@@ -153,14 +154,20 @@ export class OutputWriter {
   }
 
   async #writeOverlay(result: GroundResult): Promise<void> {
-    const { width, height, image } = result
-    this.#overlay ??= await VideoWriter.open(this.paths.overlay, width, height, this.#frameRate)
+    const { width, height, image, timeNs } = result
+    this.#overlay ??= await VideoWriter.open(
+      this.paths.overlay,
+      width,
+      height,
+      this.#frameRate,
+      image.pixelAspect,
+    )
     const objects = result.objects.map(({ objectId, mask, points }) => ({
       objectId,
       mask: mask.data,
       points,
     }))
-    await this.#overlay.write(drawOverlay(image, objects))
+    await this.#overlay.write(drawOverlay(image, objects), timeNs)
   }
 
   /** Completes all files with what was written so far. */

@@ -1,4 +1,4 @@
-import type { Frame, FrameSource } from '../video/frame.js'
+import type { Frame } from '../video/frame.js'
 import type {
   AnswerOptions,
   PointerAnswer,
@@ -29,7 +29,7 @@ export interface AheadFrame {
 export interface AheadOptions {
   settings: PointSettings
   query: string
-  /** As the container says, null when unknown. */
+  /** Null when unknown. */
   frameCount: number | null
   /** Stops the pointer at work. */
   signal: AbortSignal
@@ -80,7 +80,7 @@ export class PointerAhead {
     this.#stream = model.openStream(own + (this.#visionBatch - 1) * further, batch)
   }
 
-  async *frames(source: FrameSource): AsyncGenerator<AheadFrame> {
+  async *frames(source: AsyncIterable<Frame>): AsyncGenerator<AheadFrame> {
     const { maxFrames } = this.#options.settings
     let batch = 0
     for await (const frame of source) {

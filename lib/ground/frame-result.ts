@@ -11,13 +11,13 @@ export function toResult(
   mask: Mask,
   final: boolean,
 ): GroundResult {
-  const { index: frameIndex, timeNs, width, height, data } = slot.frame
+  const { index: frameIndex, timeNs, width, height, data, pixelAspect = 1 } = slot.frame
   return {
     frameIndex,
     timeNs,
     width,
     height,
-    image: { data, width, height },
+    image: { data, width, height, pixelAspect },
     keyframe: answer !== null,
     answer: answer?.text ?? null,
     stats: answer?.stats ?? null,

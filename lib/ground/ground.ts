@@ -5,9 +5,11 @@ import type { GroundModels } from './models.js'
 import type { GroundSettings } from './options.js'
 import type { GroundResult } from './result.js'
 import { GroundRun } from './run.js'
+import { UntilFailure } from './until-failure.js'
 
 /**
- * Grounds a clip from its first frame to its last and gives every frame's result in order.
+ * Grounds a clip from its first frame to its last and gives every frame's result in order. Where the
+ * source fails, the frames before come first and then its error.
  *
  * @param provisional also give a first estimate of every frame at once, marked `final: false`.
  */
@@ -20,22 +22,24 @@ export async function* groundClip(
 ): AsyncGenerator<GroundResult> {
   const { maxFrames, onProgress } = settings
   const { signal, end } = workSignal(settings.signal)
-  const { frameCount } = limited(source, maxFrames)
-  const shared = { settings, frameCount, signal }
+  const shared = { settings, frameCount: atMost(maxFrames, source.frameCount), signal }
+  const expected = atMost(maxFrames, source.expectedFrames)
+  const readable = new UntilFailure(source)
   const ahead = new PointerAhead(models.pointer, { ...shared, query, atOnce: provisional })
   const run = new GroundRun(models, { ...shared, provisional })
   let framesDone = 0
   const report = (result: GroundResult): GroundResult => {
     throwIfAborted(signal)
-    if (result.final) onProgress?.({ framesDone: ++framesDone, frameCount })
+    if (result.final) onProgress?.({ framesDone: ++framesDone, frameCount: expected })
     return result
   }
   try {
-    for await (const pointed of ahead.frames(source)) {
+    for await (const pointed of ahead.frames(readable)) {
       throwIfAborted(signal)
       for await (const result of run.push(pointed)) yield report(result)
     }
     for await (const result of run.finish()) yield report(result)
+    readable.raise()
   } finally {
     end()
     run.dispose()
@@ -43,8 +47,6 @@ export async function* groundClip(
   }
 }
 
-/** Frames that will be read, null when unknown. */
-export function limited(source: FrameSource, maxFrames: number): { frameCount: number | null } {
-  const { frameCount } = source
-  return { frameCount: frameCount === null ? null : Math.min(frameCount, maxFrames) }
-}
+/** Frames that will be read of so many, null when unknown. */
+export const atMost = (maxFrames: number, frameCount: number | null): number | null =>
+  frameCount === null ? null : Math.min(frameCount, maxFrames)

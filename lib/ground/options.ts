@@ -19,7 +19,7 @@ export const FUSION_STRATEGIES: readonly FusionStrategy[] = [
 export interface GroundProgress {
   /** Frames whose final result was given out. */
   framesDone: number
-  /** Frames of the clip as its container says, null when unknown. */
+  /** Frames of the clip as its container says, which may be wrong; null when unknown. */
   frameCount: number | null
 }
 

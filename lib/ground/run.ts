@@ -45,7 +45,7 @@ interface FusedOptions {
 
 export interface RunOptions {
   settings: GroundSettings
-  /** As the container says, null when unknown. */
+  /** Null when unknown. */
   frameCount: number | null
   signal: AbortSignal
   /** Give a first estimate of every frame at once, marked `final: false`. */
@@ -177,8 +177,7 @@ export class GroundRun {
 
   async #track(slot: FrameSlot, points: readonly Point[], reverse: boolean) {
     const { frameCount, signal } = this.#options
-    // The length matters to SAM 2 only for clips shorter than its object pointers; for others it is
-    // left out, since what a container says of it may be wrong.
+    // The length matters to SAM 2 only for clips shorter than its object pointers.
     const short = frameCount !== null && frameCount < POINTER_FRAMES
     const options = { reverse, frameCount: short ? frameCount : 0, signal }
     const started = await Tracker.start(this.#models.segmenter, slot, points, options)

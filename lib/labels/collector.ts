@@ -30,13 +30,13 @@ export class LabelCollector {
   }
 
   /** Takes a frame's result; first estimates of a 'lag' session are passed over. */
-  add({ frameIndex, width, height, objects, final }: GroundResult): void {
+  add({ frameIndex, timeNs, width, height, objects, final }: GroundResult): void {
     if (!final) return
     this.#size = { width, height }
     const seen = objects.filter(({ visible }) => visible)
     const masks = seen.map(({ objectId, mask }) => ({ objectId, rle: mask.toRLE() }))
     for (const { objectId } of seen) this.#objectIds.add(objectId)
-    this.#frames.push({ frameIndex, masks })
+    this.#frames.push({ frameIndex, timeNs, masks })
   }
 
   /** The labels so far. */

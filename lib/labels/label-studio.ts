@@ -35,7 +35,7 @@ export interface LabelStudioTask {
 export interface LabelStudioOptions {
   /** Where Label Studio finds a clip's video. Default: the clip's name. */
   videoOf?: (clip: LabelledClip) => string
-  /** Of the videos, as in the labelling configuration. Default 30. */
+  /** Of the videos, as in the labelling configuration, where frames have no times. Default 30. */
   frameRate?: number
 }
 
@@ -77,6 +77,12 @@ function regionOf(
   for (const [frame, { box }] of masksOf(clip, objectId)) if (box) boxes.set(frame, box)
   if (boxes.size === 0) return null
   const labelled = clip.frames.map(({ frameIndex }) => frameIndex)
+  const times = new Map(clip.frames.map(({ frameIndex, timeNs }) => [frameIndex, timeNs]))
+  const start = times.get(0) ?? 0n
+  const secondsOf = (frame: number) => {
+    const timeNs = times.get(frame)
+    return timeNs === undefined ? (frame + 1) / frameRate : Number(timeNs - start) / 1e9
+  }
   // Between labelled frames the box may go on; it ends where the next labelled frame lacks it.
   const goesOn = (frame: number) => {
     const next = labelled[labelled.indexOf(frame) + 1]
@@ -90,10 +96,14 @@ function regionOf(
     height: (box.height / height) * 100,
     rotation: 0,
     enabled: goesOn(frame),
-    time: (frame + 1) / frameRate,
+    time: secondsOf(frame),
   }))
   const framesCount = lengthOf(clip)
-  const duration = framesCount / frameRate
+  const last = clip.frames.at(-1)
+  const duration =
+    last?.timeNs === undefined
+      ? framesCount / frameRate
+      : secondsOf(last.frameIndex) + 1 / frameRate
   return {
     id: `object-${objectId}`,
     type: 'videorectangle',

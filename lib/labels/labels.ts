@@ -33,6 +33,8 @@ export interface LabelledMask {
 
 export interface LabelledFrame {
   frameIndex: number
+  /** Nanoseconds from the start of the clip; not set where nobody said. */
+  timeNs?: bigint
   /** Of the objects that are in the frame; empty when somebody looked and found none. */
   masks: LabelledMask[]
 }

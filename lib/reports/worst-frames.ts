@@ -6,7 +6,7 @@ import { resultFile, resultParts } from '../datasets/results.js'
 import { DatasetError, DecodeError } from '../engine/errors.js'
 import type { Evaluation } from '../evaluate/run.js'
 import { unionOfObjects } from '../evaluate/score-sequence.js'
-import { readImage } from '../video/images.js'
+import { readImage } from '../video/picture.js'
 import type { RgbImage } from '../video/pixels.js'
 
 /** A frame that went wrong, with its picture. */

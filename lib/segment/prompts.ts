@@ -3,21 +3,38 @@ import { InvalidArgumentError } from '../engine/errors.js'
 /** Pixels of the original picture, x to the right, y down. */
 export type PromptPoint = readonly [x: number, y: number]
 
-/** Corners of a box, left, top, right, bottom, in pixels of the original picture. */
+/**
+ * A click, as a pair or as results have it. Up to a pixel outside of the picture is taken for its rim.
+ */
+export type Click = PromptPoint | { readonly x: number; readonly y: number }
+
+/**
+ * Corners of a box, left, top, right, bottom, in pixels of the original picture. A box may stick out
+ * of the picture, as those of detectors do, but must overlap it.
+ */
 export type PromptBox = readonly [x0: number, y0: number, x1: number, y1: number]
+
+/** How far outside a point still means the rim, in pixels: detectors round and blur that much. */
+const RIM = 1
 
 /** Checks points and labels and lays them out for the engine. */
 export function toAddonPoints(
-  points: readonly PromptPoint[],
+  points: readonly Click[],
   labels: readonly number[] | undefined,
   width: number,
   height: number,
   what: string,
 ): { points: Float32Array; labels: Int32Array } {
-  for (const [i, point] of points.entries()) checkPoint(point, width, height, `${what}, point ${i}`)
-  if (labels && labels.length !== points.length) {
+  if (!Array.isArray(points)) {
     throw new InvalidArgumentError(
-      `${what}: ${points.length} points need as many labels, got ${labels.length}`,
+      `${what}: points must be a list of [x, y] or { x, y }, got ${typeof points}`,
+    )
+  }
+  const placed = points.map((point, i) => placePoint(point, width, height, `${what}, point ${i}`))
+  if (labels !== undefined && (!Array.isArray(labels) || labels.length !== points.length)) {
+    const got = Array.isArray(labels) ? labels.length : typeof labels
+    throw new InvalidArgumentError(
+      `${what}: ${points.length} points need as many labels, got ${got}`,
     )
   }
   for (const label of labels ?? []) {
@@ -25,33 +42,59 @@ export function toAddonPoints(
     throw new InvalidArgumentError(`${what}: labels must be 1 (object) or 0 (not), got ${label}`)
   }
   return {
-    points: Float32Array.from(points.flat()),
+    points: Float32Array.from(placed.flat()),
     labels: Int32Array.from(labels ?? points.map(() => 1)),
   }
 }
 
-function checkPoint(point: PromptPoint, width: number, height: number, what: string): void {
-  const [x, y] = Array.isArray(point) ? (point as PromptPoint) : [Number.NaN, Number.NaN]
-  if (!(x >= 0 && x <= width && y >= 0 && y <= height)) {
+function placePoint(
+  point: Click,
+  width: number,
+  height: number,
+  what: string,
+): [x: number, y: number] {
+  const [x, y] = coordinates(point)
+  if (typeof x !== 'number' || typeof y !== 'number') {
+    throw new InvalidArgumentError(
+      `${what} must be [x, y] or { x, y } in pixels, got ${JSON.stringify(point)}`,
+    )
+  }
+  if (!(x >= -RIM && x <= width + RIM && y >= -RIM && y <= height + RIM)) {
     throw new InvalidArgumentError(
       `${what} must lie in 0..${width}, 0..${height}, the frame, got ${x}, ${y}`,
     )
   }
+  return [Math.min(width, Math.max(0, x)), Math.min(height, Math.max(0, y))]
 }
 
-/** Checks a box and lays it out for the engine. */
+/** Whatever the caller gave, which TypeScript need not have checked. */
+function coordinates(point: unknown): unknown[] {
+  if (Array.isArray(point)) return point
+  if (typeof point !== 'object' || point === null) return []
+  const { x, y } = point as { x?: unknown; y?: unknown }
+  return [x, y]
+}
+
+/**
+ * Checks a box and lays it out for the engine, whole: SAM 2 embeds corners outside of the picture as
+ * it does others.
+ */
 export function toAddonBox(
   box: PromptBox,
   width: number,
   height: number,
   what: string,
 ): Float32Array {
-  const [x0, y0, x1, y1] = box
-  checkPoint([x0, y0], width, height, `${what}, first corner`)
-  checkPoint([x1, y1], width, height, `${what}, second corner`)
-  if (x1 <= x0 || y1 <= y0) {
+  const whole = Array.isArray(box) && box.length === 4 && box.every(Number.isFinite)
+  if (!whole || box[2] <= box[0] || box[3] <= box[1]) {
     throw new InvalidArgumentError(
-      `${what}: a box is left, top, right, bottom with a positive size, got ${box.join(', ')}`,
+      `${what}: a box is left, top, right, bottom with a positive size, got ${JSON.stringify(box)}`,
+    )
+  }
+  const [x0, y0, x1, y1] = box
+  if (x0 >= width || y0 >= height || x1 <= 0 || y1 <= 0) {
+    throw new InvalidArgumentError(
+      `${what}: a box must overlap the frame of ${width}x${height}, got ${box.join(', ')}`,
     )
   }
   return Float32Array.from(box)

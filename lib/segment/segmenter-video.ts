@@ -9,10 +9,10 @@ import { withCancel } from '../engine/cancel.js'
 import { DisposedError, InvalidArgumentError, typed } from '../engine/errors.js'
 import { Mask } from '../formats/mask.js'
 import { checkOptions, type OptionNames } from '../options/check.js'
-import { CLIP_OPTIONS, type ClipOptions, type Frame } from '../video/frame.js'
+import { CLIP_OPTIONS, type ClipExtent, type ClipOptions, type Frame } from '../video/frame.js'
 import type { RgbImage } from '../video/pixels.js'
 import type { FrameReader } from '../video/reader.js'
-import { type PromptBox, type PromptPoint, toAddonBox, toAddonPoints } from './prompts.js'
+import { type Click, type PromptBox, toAddonBox, toAddonPoints } from './prompts.js'
 
 /** Frames whose image features are kept, the last used. */
 const KEPT_FEATURES = 8
@@ -105,6 +105,8 @@ export class SegmenterVideo implements Disposable {
   readonly height: number
   readonly #model: AddonSegmenter
   readonly #reader: FrameReader
+  /** What keeps the frames behind the last one from being read; null at a clean end. */
+  readonly #failure: unknown
   readonly #video: AddonVideo
   /** Least recently used first. */
   readonly #features = new Map<number, AddonImageFeatures>()
@@ -115,13 +117,14 @@ export class SegmenterVideo implements Disposable {
     model: AddonSegmenter,
     reader: FrameReader,
     first: Frame,
-    frameCount: number,
+    { frameCount, failure }: ClipExtent,
     video: AddonVideo,
   ) {
     this.#model = model
     this.#reader = reader
     this.#video = video
     this.frameCount = frameCount
+    this.#failure = failure
     this.width = first.width
     this.height = first.height
   }
@@ -130,13 +133,15 @@ export class SegmenterVideo implements Disposable {
   static async open(
     model: AddonSegmenter,
     reader: FrameReader,
-    { exifOrientation: _, ...options }: SegmenterVideoOptions,
+    options: SegmenterVideoOptions,
   ): Promise<SegmenterVideo> {
-    const frameCount = await reader.countFrames()
+    const { exifOrientation: _, onDecodeError: __, onWarning: ___, ...flags } = options
+    const extent = await reader.extent()
+    const { frameCount } = extent
     const first = await reader.get(0)
     const { width, height } = first
-    const video = typed(() => model.openVideo({ ...options, width, height, frameCount }))
-    return new SegmenterVideo(model, reader, first, frameCount, video)
+    const video = typed(() => model.openVideo({ ...flags, width, height, frameCount }))
+    return new SegmenterVideo(model, reader, first, extent, video)
   }
 
   /** Ids of the objects, in the order of their first prompt. */
@@ -153,7 +158,7 @@ export class SegmenterVideo implements Disposable {
   addPoints(
     frame: number,
     objectId: ObjectId,
-    points: readonly PromptPoint[],
+    points: readonly Click[],
     labels?: readonly number[],
     options: PromptOptions = {},
   ): Promise<SegmentedFrame> {
@@ -225,7 +230,10 @@ export class SegmenterVideo implements Disposable {
     })
   }
 
-  /** Follows all objects through the video, one frame after the other. */
+  /**
+   * Follows all objects through the video, one frame after the other. Where the clip cannot be read to
+   * its end, its error comes after the frames that can.
+   */
   async *propagate(options: PropagateOptions = {}): AsyncGenerator<SegmentedFrame> {
     checkOptions(PROPAGATE_OPTIONS, options, 'propagate')
     const { direction = 'forward', signal, startFrame, maxFrames } = options
@@ -238,8 +246,15 @@ export class SegmenterVideo implements Disposable {
       ...(startFrame === undefined ? {} : { startFrame }),
       ...(maxFrames === undefined ? {} : { maxFrames }),
     }
-    if (direction !== 'backward') yield* this.#pass({ ...reach, reverse: false }, signal)
+    let last = -1
+    if (direction !== 'backward') {
+      for await (const found of this.#pass({ ...reach, reverse: false }, signal)) {
+        last = found.frameIndex
+        yield found
+      }
+    }
     if (direction !== 'forward') yield* this.#pass({ ...reach, reverse: true }, signal)
+    if (this.#failure !== null && last === this.frameCount - 1) throw this.#failure
   }
 
   async *#pass(
@@ -334,14 +349,15 @@ export class SegmenterVideo implements Disposable {
     const { frameIndex, objectIds, masks, ious, objectScores } = found
     const { width, height } = this
     const names = new Map([...this.#numbers].map(([name, number]) => [number, name]))
-    const { timeNs, data } = await this.#reader.get(frameIndex)
+    const { timeNs, data, pixelAspect = 1 } = await this.#reader.get(frameIndex)
     const objects = objectIds.map((number, i) => ({
       objectId: names.get(number)!,
       mask: new Mask(masks[i]!, width, height),
       score: ious[i]!,
       visible: objectScores[i]! > 0,
     }))
-    return { frameIndex, timeNs, width, height, image: { data, width, height }, objects }
+    const image = { data, width, height, pixelAspect }
+    return { frameIndex, timeNs, width, height, image, objects }
   }
 
   async #call<T>(

@@ -18,13 +18,13 @@ import {
   weightFiles,
 } from '../load/settings.js'
 import { checkOptions, type OptionNames } from '../options/check.js'
-import { CLIP_OPTIONS, type ClipOptions, type ClipSource } from '../video/frame.js'
-import { readImage } from '../video/images.js'
+import { type ClipSource, PICTURE_OPTIONS, type PictureOptions } from '../video/frame.js'
+import { readImage } from '../video/picture.js'
 import { type RawFrame, type RgbImage, toRgb } from '../video/pixels.js'
 import { FrameReader } from '../video/reader.js'
 import { MemoryClipSegmenter } from './memory-clip-segmenter.js'
 import { PerFrameClipSegmenter } from './per-frame-clip-segmenter.js'
-import { type PromptBox, type PromptPoint, toAddonBox, toAddonPoints } from './prompts.js'
+import { type Click, type PromptBox, toAddonBox, toAddonPoints } from './prompts.js'
 import {
   SEGMENTER_VIDEO_OPTIONS,
   SegmenterVideo,
@@ -33,7 +33,7 @@ import {
 
 /** One object on one picture; at least one of points, box and maskInput. */
 export interface SegmentPrompt {
-  points?: readonly PromptPoint[]
+  points?: readonly Click[]
   /** 1: on the object, 0: not on it. Default: all 1. */
   labels?: readonly number[]
   box?: PromptBox
@@ -41,7 +41,7 @@ export interface SegmentPrompt {
   maskInput?: Float32Array
 }
 
-export interface SegmentOptions extends ClipOptions {
+export interface SegmentOptions extends PictureOptions {
   /** Three candidates per prompt instead of one. Default false. */
   multimask?: boolean
   /** Logit from which a pixel is object. Default 0. */
@@ -50,7 +50,7 @@ export interface SegmentOptions extends ClipOptions {
 }
 
 /** How a picture is encoded. */
-export interface EncodeOptions extends ClipOptions {
+export interface EncodeOptions extends PictureOptions {
   signal?: AbortSignal
 }
 
@@ -60,7 +60,7 @@ const PROMPT: OptionNames<SegmentPrompt> = {
   box: true,
   maskInput: true,
 }
-const ENCODE_OPTIONS: OptionNames<EncodeOptions> = { ...CLIP_OPTIONS, signal: true }
+const ENCODE_OPTIONS: OptionNames<EncodeOptions> = { ...PICTURE_OPTIONS, signal: true }
 const SEGMENT_OPTIONS: OptionNames<SegmentOptions> = {
   ...ENCODE_OPTIONS,
   multimask: true,
@@ -88,7 +88,7 @@ export interface EncodedImage {
   dispose(): void
 }
 
-const readPixels = async (image: ImageSource, options: ClipOptions): Promise<RgbImage> =>
+const readPixels = async (image: ImageSource, options: PictureOptions): Promise<RgbImage> =>
   typeof image === 'string' ? readImage(image, options) : toRgb(image, 'image')
 
 const isEncoded = (image: ImageSource | EncodedImage): image is EncodedImage =>

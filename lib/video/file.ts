@@ -1,213 +1,213 @@
 import { basename } from 'node:path'
-import type {
-  Frame as AvFrame,
-  CodecContext,
-  FormatContext,
-  Packet,
-  SoftwareScaleContext,
-  Stream,
-} from 'node-av/lib'
+import type { Frame as AvFrame, Stream } from 'node-av/lib'
 import { DecodeError } from '../engine/errors.js'
-import type { Frame, FrameSource } from './frame.js'
-import { type Libav, libav } from './libav.js'
-import { orient, readDisplayMatrix } from './orientation.js'
-import { copyRows, MAX_FRAME_SIDE } from './pixels.js'
+import { Clock, type Ratio } from './clock.js'
+import { Damage } from './damage.js'
+import { decodePictures } from './decode.js'
+import type { ClipExtent, ClipOptions, Frame, FrameAccess, FrameSource } from './frame.js'
+import { FrameIndex, type IndexedFrame } from './frame-index.js'
+import type { Libav } from './libav.js'
+import { filePlace, type Media, type MediaPlace, networkPlace, openMedia } from './media.js'
+import { type Orientation, orient, readDisplayMatrix } from './orientation.js'
+import { MAX_FRAME_SIDE } from './pixels.js'
+import { RgbConverter } from './rgb.js'
+import { warnProcess } from './warning.js'
 
-/** A demuxer and decoder positioned at the first frame of a file's video stream. */
-interface OpenFile {
-  av: Libav
-  path: string
-  input: FormatContext
-  stream: Stream
-  decoder: CodecContext
+/** A decoded picture with its place in the clip. */
+interface Placed extends IndexedFrame {
+  picture: AvFrame
 }
 
-function check(av: Libav, code: number, path: string, doing: string): void {
-  if (code >= 0) return
-  const reason = av.FFmpegError.strerror(code)
-  throw new DecodeError(`${path}: ${doing} failed: ${reason}`)
-}
+/** A video in a container, decoded as often as it is asked for. */
+class Video implements FrameAccess {
+  readonly #place: MediaPlace
+  readonly #options: ClipOptions
+  #index: FrameIndex | null = null
+  /** Of the first picture, as it is stored; all have it. */
+  #size: { width: number; height: number } | null = null
+  /** As the first picture says it or, where it does not, the container. */
+  #orientation: Orientation | null | undefined
+  /** Several passes meet the same damage. */
+  #told = false
 
-async function open(path: string): Promise<OpenFile> {
-  const av = await libav()
-  const input = new av.FormatContext()
-  check(av, await input.openInput(path), path, 'opening')
-  try {
-    check(av, await input.findStreamInfo(null), path, 'reading the stream headers')
-    const index = input.findBestStream(av.AVMEDIA_TYPE_VIDEO, -1, -1)
-    const stream = index >= 0 ? input.streams[index] : undefined
-    if (!stream) throw new DecodeError(`${path}: the file has no video stream`)
-    const decoder = await openDecoder(av, stream, path)
-    return { av, path, input, stream, decoder }
-  } catch (error) {
-    await input.closeInput()
-    throw error
-  }
-}
-
-async function openDecoder(av: Libav, stream: Stream, path: string): Promise<CodecContext> {
-  const codec = av.Codec.findDecoder(stream.codecpar.codecId)
-  if (!codec) {
-    throw new DecodeError(`${path}: no decoder for codec number ${stream.codecpar.codecId}`)
-  }
-  const decoder = new av.CodecContext()
-  decoder.allocContext3(codec)
-  try {
-    check(av, decoder.parametersToContext(stream.codecpar), path, 'configuring the decoder')
-    decoder.pktTimebase = stream.timeBase
-    decoder.threadCount = 0
-    check(av, await decoder.open2(codec, null), path, 'opening the decoder')
-    return decoder
-  } catch (error) {
-    decoder.freeContext()
-    throw error
-  }
-}
-
-/** Converts decoded pictures of any pixel format and matrix to packed RGB. */
-class RgbConverter {
-  readonly #av: Libav
-  readonly #path: string
-  readonly #scaler: SoftwareScaleContext
-  #target: AvFrame | undefined
-
-  constructor(av: Libav, path: string) {
-    this.#av = av
-    this.#path = path
-    this.#scaler = new av.SoftwareScaleContext()
-    // Left uninitialised: each conversion then follows the frame's own format, matrix and range.
-    this.#scaler.allocContext()
-    this.#scaler.setOption('sws_flags', 'bicubic+accurate_rnd+full_chroma_int')
+  constructor(place: MediaPlace, options: ClipOptions) {
+    this.#place = place
+    this.#options = options
   }
 
-  async convert(source: AvFrame): Promise<Uint8Array> {
-    const { width, height } = source
-    this.#target ??= this.#allocate(width, height)
-    check(this.#av, await this.#scaler.scaleFrame(this.#target, source), this.#path, 'converting')
-    const rgb = new Uint8Array(width * height * 3)
-    copyRows(this.#target.data![0]!, this.#target.linesize[0]!, rgb, width * 3, height)
-    return rgb
-  }
-
-  #allocate(width: number, height: number): AvFrame {
-    const target = new this.#av.Frame()
-    target.alloc()
-    target.width = width
-    target.height = height
-    target.format = this.#av.AV_PIX_FMT_RGB24
-    check(this.#av, target.getBuffer(0), this.#path, 'allocating a picture')
-    return target
-  }
-
-  free(): void {
-    this.#target?.free()
-    this.#scaler.freeContext()
-  }
-}
-
-/** Decoded pictures, still in the codec's own format; each is valid until the next is asked for. */
-async function* decodedPictures(file: OpenFile): AsyncGenerator<AvFrame> {
-  const { av, path, input, stream, decoder } = file
-  const packet: Packet = new av.Packet()
-  const picture: AvFrame = new av.Frame()
-  packet.alloc()
-  picture.alloc()
-  try {
-    for (let ended = false; !ended; ) {
-      const read = await input.readFrame(packet)
-      ended = read === av.AVERROR_EOF
-      if (!ended) check(av, read, path, 'reading')
-      if (!ended && packet.streamIndex !== stream.index) {
-        packet.unref()
-        continue
+  /** Frames from the first one on. */
+  async *frames(): AsyncGenerator<Frame> {
+    const media = await openMedia(this.#place)
+    const converter = new RgbConverter(media.av, media.name)
+    let index = 0
+    let since = performance.now()
+    try {
+      for await (const { picture, timeNs } of this.#pictures(media)) {
+        const image = await this.#show(media, converter, picture)
+        yield { ...image, index: index++, timeNs, decodeMs: performance.now() - since }
+        since = performance.now()
       }
-      const sent = await decoder.sendPacket(ended ? null : packet)
-      packet.unref()
-      if (sent !== av.AVERROR_EOF) check(av, sent, path, 'decoding')
-      for (;;) {
-        const received = await decoder.receiveFrame(picture)
-        if (received === av.AVERROR_EAGAIN || received === av.AVERROR_EOF) break
-        check(av, received, path, 'decoding')
-        yield picture
-        picture.unref()
+    } finally {
+      converter.free()
+      await media.input.closeInput()
+    }
+  }
+
+  async count(): Promise<ClipExtent> {
+    const media = await openMedia(this.#place)
+    const frames: IndexedFrame[] = []
+    let failure: unknown = null
+    try {
+      for await (const { stamp, timeNs, key } of this.#pictures(media)) {
+        frames.push({ stamp, timeNs, key })
       }
+    } catch (error) {
+      if (frames.length === 0) throw error
+      failure = error
+    } finally {
+      await media.input.closeInput()
     }
-  } finally {
-    picture.free()
-    packet.free()
+    this.#index = new FrameIndex(frames)
+    return { frameCount: frames.length, failure }
+  }
+
+  startFor(index: number): number {
+    return this.#index?.keyBefore(index) ?? 0
+  }
+
+  async *from(start: number): AsyncGenerator<Frame> {
+    let next = start
+    for await (const frame of this.#sought(start)) {
+      yield frame
+      next = frame.index + 1
+    }
+    if (this.#index && next >= this.#index.length) return
+    // The container led elsewhere than decoding from the start does.
+    for await (const frame of this.frames()) if (frame.index >= next) yield frame
+  }
+
+  /** Frames from a keyframe on, as long as they are those of the index. */
+  async *#sought(start: number): AsyncGenerator<Frame> {
+    const index = this.#index
+    const stamp = index?.at(start)?.stamp
+    if (!index || start === 0 || stamp === undefined || stamp === null) return
+    const media = await openMedia(this.#place)
+    const { av, name, input, stream } = media
+    const converter = new RgbConverter(av, name)
+    let next = start
+    let since = performance.now()
+    try {
+      if ((await input.seekFrame(stream.index, stamp, av.AVSEEK_FLAG_BACKWARD)) < 0) return
+      for await (const picture of decodePictures(media, new Damage(name, false))) {
+        const number = index.find(stampOf(av, picture))
+        // Pictures before the keyframe may lean on what was not decoded.
+        if (next === start && (number === undefined || number < start)) continue
+        if (number !== next) return
+        const { timeNs } = index.at(number)!
+        const image = await this.#show(media, converter, picture)
+        yield { ...image, index: next++, timeNs, decodeMs: performance.now() - since }
+        since = performance.now()
+      }
+    } finally {
+      converter.free()
+      await input.closeInput()
+    }
+  }
+
+  /** Decodes from where the container stands and says what was lost on the way. */
+  async *#pictures(media: Media): AsyncGenerator<Placed> {
+    const { onDecodeError = 'skip', onWarning = warnProcess } = this.#options
+    const { av, name, stream } = media
+    const damage = new Damage(name, onDecodeError === 'fail')
+    const clock = new Clock(stream.timeBase, frameRateOf(stream))
+    let frames = 0
+    try {
+      for await (const picture of decodePictures(media, damage)) {
+        this.#checkSize(picture, frames)
+        frames++
+        const stamp = stampOf(av, picture)
+        const timeNs = clock.next(stamp, picture.duration)
+        yield { picture, stamp, timeNs, key: picture.keyFrame === 1 }
+      }
+      damage.checkEnd(Number(stream.nbFrames))
+      damage.checkAny(frames)
+    } finally {
+      const warning = frames > 0 && !this.#told ? damage.warning(frames) : null
+      if (warning) onWarning(warning)
+      this.#told ||= warning !== null
+    }
+  }
+
+  /** The picture as it is to be shown, in RGB. */
+  async #show(media: Media, converter: RgbConverter, picture: AvFrame) {
+    const { av, stream } = media
+    if (this.#orientation === undefined) {
+      const matrix =
+        picture.getSideData(av.AV_FRAME_DATA_DISPLAYMATRIX) ??
+        stream.codecpar.getCodedSideData(av.AV_PKT_DATA_DISPLAYMATRIX)
+      this.#orientation = matrix && readDisplayMatrix(matrix)
+    }
+    const aspect = quotient(stream.sampleAspectRatio) ?? quotient(picture.sampleAspectRatio) ?? 1
+    const image = { ...(await converter.convert(picture)), pixelAspect: aspect }
+    return this.#orientation ? orient(image, this.#orientation) : image
+  }
+
+  #checkSize({ width, height }: AvFrame, frame: number): void {
+    const name = this.#place.name
+    if (width < 1 || height < 1 || width > MAX_FRAME_SIDE || height > MAX_FRAME_SIDE) {
+      throw new DecodeError(
+        `${name}: frame ${frame} is ${width}x${height}; sides must lie in 1..${MAX_FRAME_SIDE}`,
+      )
+    }
+    this.#size ??= { width, height }
+    if (width !== this.#size.width || height !== this.#size.height) {
+      throw new DecodeError(
+        `${name}: frame ${frame} is ${width}x${height}, but the video began with ${this.#size.width}x${this.#size.height}; all frames must have one size`,
+      )
+    }
   }
 }
 
-async function* frames(path: string): AsyncGenerator<Frame> {
-  const file = await open(path)
-  const { av, stream, decoder, input } = file
-  const converter = new RgbConverter(av, path)
-  const matrix = stream.codecpar.getCodedSideData(av.AV_PKT_DATA_DISPLAYMATRIX)
-  const orientation = matrix && readDisplayMatrix(matrix)
-  const { num, den } = stream.timeBase
-  let index = 0
-  let size: { width: number; height: number } | undefined
-  let start: bigint | undefined
-  let since = performance.now()
-  try {
-    for await (const picture of decodedPictures(file)) {
-      const { width, height } = picture
-      size ??= { width, height }
-      checkPicture(path, index, size, picture)
-      const pts = picture.bestEffortTimestamp
-      start ??= pts
-      const timeNs = ((pts - start) * BigInt(num) * 1_000_000_000n) / BigInt(den)
-      const stored = { data: await converter.convert(picture), width, height }
-      const image = orientation ? orient(stored, orientation) : stored
-      yield { index, timeNs, ...image, decodeMs: performance.now() - since }
-      index++
-      since = performance.now()
-    }
-  } finally {
-    converter.free()
-    decoder.freeContext()
-    await input.closeInput()
-  }
+function stampOf(av: Libav, { bestEffortTimestamp }: AvFrame): bigint | null {
+  return bestEffortTimestamp === av.AV_NOPTS_VALUE ? null : bestEffortTimestamp
 }
 
-function checkPicture(
-  path: string,
-  index: number,
-  first: { width: number; height: number },
-  picture: { width: number; height: number },
-): void {
-  const { width, height } = picture
-  if (width < 1 || height < 1 || width > MAX_FRAME_SIDE || height > MAX_FRAME_SIDE) {
-    throw new DecodeError(
-      `${path}: frame ${index} is ${width}x${height}; sides must lie in 1..${MAX_FRAME_SIDE}`,
-    )
-  }
-  if (width !== first.width || height !== first.height) {
-    throw new DecodeError(
-      `${path}: frame ${index} is ${width}x${height}, but the video began with ${first.width}x${first.height}; all frames must have one size`,
-    )
-  }
-}
+const quotient = ({ num, den }: Ratio): number | null => (num > 0 && den > 0 ? num / den : null)
+
+const frameRateOf = ({ avgFrameRate, rFrameRate }: Stream): number | null =>
+  quotient(avgFrameRate) ?? quotient(rFrameRate)
 
 /**
- * Reads the best video stream of a file. Frames are turned and mirrored as the container
- * says they are to be shown, as FFmpeg's own tools do it.
+ * Reads the best video stream of a file. Frames are turned and mirrored as the stream or its
+ * container says they are to be shown. What is damaged is passed over and told.
  *
- * @throws DECODE_FAILED for a file that FFmpeg cannot open or decode, or that has no video.
+ * @throws DECODE_FAILED for a file that is no video or has none.
  */
-export async function openVideoFile(path: string): Promise<FrameSource> {
-  const { stream, decoder, input } = await open(path)
-  const count = Number(stream.nbFrames)
-  const rate = stream.avgFrameRate
-  decoder.freeContext()
-  const frameCount = count > 0 ? count : null
-  const frameRate = rate.num > 0 && rate.den > 0 ? rate.num / rate.den : null
+export async function openVideoFile(path: string, options: ClipOptions = {}): Promise<FrameSource> {
+  const place = filePlace(path)
+  const { stream, input } = await openMedia(place)
+  const [expected, frameRate] = [Number(stream.nbFrames), frameRateOf(stream)]
   await input.closeInput()
+  const video = new Video(place, options)
   return {
-    frameCount,
+    frameCount: null,
+    expectedFrames: expected > 0 ? expected : null,
     frameRate,
     name: basename(path),
-    reopen: () => openVideoFile(path),
-    [Symbol.asyncIterator]: () => frames(path),
+    access: video,
+    [Symbol.asyncIterator]: () => video.frames(),
+  }
+}
+
+/** Reads the best video stream of a place on the network, opened when the iteration begins. */
+export function openVideoUrl(url: string, options: ClipOptions = {}): FrameSource {
+  const video = new Video(networkPlace(url), options)
+  return {
+    frameCount: null,
+    expectedFrames: null,
+    frameRate: null,
+    name: url,
+    access: null,
+    [Symbol.asyncIterator]: () => video.frames(),
   }
 }

@@ -1,81 +1,52 @@
 import { readdir } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
-import sharp, { type OutputInfo } from 'sharp'
 import { DecodeError, InvalidArgumentError } from '../engine/errors.js'
 import type { ClipOptions, Frame, FrameSource } from './frame.js'
-import { MAX_FRAME_SIDE, type RgbImage } from './pixels.js'
-
-/** Endings of the files that count as pictures, lower case. */
-export const IMAGE_ENDINGS = ['.jpg', '.jpeg', '.png', '.webp']
+import { naturalOrder } from './natural-order.js'
+import { FOREIGN_ENDINGS, IMAGE_ENDINGS, isImagePath, readImage } from './picture.js'
+import { ClipWarning, warnProcess } from './warning.js'
 
 /** Pictures carry no time; a folder of them is given this rate. */
 export const PICTURE_FRAME_RATE = 30
 
-export const isImagePath = (path: string) => IMAGE_ENDINGS.includes(extname(path).toLowerCase())
-
 /**
- * Decodes a picture to packed 8-bit RGB as PIL's `convert('RGB')` does: alpha is dropped, palette
- * and gray are expanded, the EXIF orientation is not applied unless that is asked for.
- *
- * @throws DECODE_FAILED for a missing or broken file, or one whose sides exceed 16384 pixels.
+ * Pictures in the given order, one frame each. A picture that cannot be read is always an error:
+ * passed over, it would shift the numbers of the frames behind it.
  */
-export async function readImage(
-  path: string,
-  { exifOrientation = false }: ClipOptions = {},
-): Promise<RgbImage> {
-  let decoded: { data: Buffer; info: OutputInfo }
-  try {
-    const picture = sharp(path, { failOn: 'error', limitInputPixels: MAX_FRAME_SIDE ** 2 })
-    decoded = await (exifOrientation ? picture.autoOrient() : picture)
-      .toColourspace('srgb')
-      .removeAlpha()
-      .raw({ depth: 'uchar' })
-      .toBuffer({ resolveWithObject: true })
-  } catch (cause) {
-    throw new DecodeError(`${path}: the picture cannot be read: ${(cause as Error).message}`, {
-      cause,
-    })
-  }
-  const { data, info } = decoded
-  if (info.channels !== 3) {
-    throw new DecodeError(`${path}: expected 3 colour channels, got ${info.channels}`)
-  }
-  if (Math.max(info.width, info.height) > MAX_FRAME_SIDE) {
-    throw new DecodeError(
-      `${path}: the picture is ${info.width}x${info.height}; sides must lie in 1..${MAX_FRAME_SIDE}`,
-    )
-  }
-  return { data: new Uint8Array(data), width: info.width, height: info.height }
-}
-
-async function* pictures(paths: readonly string[], options: ClipOptions): AsyncGenerator<Frame> {
-  let first: RgbImage | undefined
-  for (const [index, path] of paths.entries()) {
-    const since = performance.now()
-    const image = await readImage(path, options)
-    first ??= image
-    if (image.width !== first.width || image.height !== first.height) {
-      throw new DecodeError(
-        `${path} is ${image.width}x${image.height}, but the first frame is ${first.width}x${first.height}; all frames must have one size`,
-      )
-    }
-    const timeNs = (BigInt(index) * 1_000_000_000n) / BigInt(PICTURE_FRAME_RATE)
-    yield { ...image, index, timeNs, decodeMs: performance.now() - since }
-  }
-}
-
-/** Pictures in the given order, one frame each. */
 export function openImageFiles(
   paths: readonly string[],
   name: string,
   options: ClipOptions = {},
 ): FrameSource {
+  const frameCount = paths.length
+  let first: { width: number; height: number } | undefined
+  async function* from(start: number): AsyncGenerator<Frame> {
+    for (let index = start; index < frameCount; index++) {
+      const path = paths[index]!
+      const since = performance.now()
+      const image = await readImage(path, options)
+      const { width, height } = image
+      first ??= { width, height }
+      if (width !== first.width || height !== first.height) {
+        throw new DecodeError(
+          `${path} is ${width}x${height}, but the first frame is ${first.width}x${first.height}; all frames must have one size`,
+        )
+      }
+      const timeNs = (BigInt(index) * 1_000_000_000n) / BigInt(PICTURE_FRAME_RATE)
+      yield { ...image, index, timeNs, decodeMs: performance.now() - since }
+    }
+  }
   return {
-    frameCount: paths.length,
-    frameRate: paths.length > 1 ? PICTURE_FRAME_RATE : null,
+    frameCount,
+    expectedFrames: frameCount,
+    frameRate: frameCount > 1 ? PICTURE_FRAME_RATE : null,
     name,
-    reopen: () => Promise.resolve(openImageFiles(paths, name, options)),
-    [Symbol.asyncIterator]: () => pictures(paths, options),
+    access: {
+      count: () => Promise.resolve({ frameCount, failure: null }),
+      startFor: index => index,
+      from,
+    },
+    [Symbol.asyncIterator]: () => from(0),
   }
 }
 
@@ -84,7 +55,7 @@ export const openImageFile = (path: string, options: ClipOptions = {}): FrameSou
   openImageFiles([path], basename(path), options)
 
 /**
- * The pictures of a folder, sorted by name as plain strings. Other files are passed over.
+ * The pictures of a folder, as `listImages` orders them.
  *
  * @throws INVALID_ARGUMENT when the folder holds no picture.
  */
@@ -92,18 +63,33 @@ export async function openImageFolder(
   folder: string,
   options: ClipOptions = {},
 ): Promise<FrameSource> {
-  return openImageFiles(await listImages(folder), basename(folder), options)
+  return openImageFiles(await listImages(folder, options), basename(folder), options)
 }
 
 /**
- * Paths of the pictures of a folder, in the order of its frames.
+ * Paths of the pictures of a folder in the order of its frames: by name, numbers by their value.
+ * Hidden files are passed over, as are those that file systems keep beside others (`._1.png`), and so is
+ * what is no picture; pictures of a kind that cannot be read are told.
  *
  * @throws INVALID_ARGUMENT when the folder holds no picture.
  */
-export async function listImages(folder: string): Promise<string[]> {
-  const names = (await readdir(folder)).filter(isImagePath).sort()
-  if (names.length > 0) return names.map(name => join(folder, name))
-  throw new InvalidArgumentError(
-    `${folder}: the folder holds no picture (${IMAGE_ENDINGS.join(', ')})`,
-  )
+export async function listImages(
+  folder: string,
+  { onWarning = warnProcess }: ClipOptions = {},
+): Promise<string[]> {
+  const names = (await readdir(folder)).filter(name => !name.startsWith('.')).sort(naturalOrder)
+  const foreign = names.filter(name => FOREIGN_ENDINGS.includes(extname(name).toLowerCase()))
+  const readable = names.filter(isImagePath)
+  const others = foreign.length > 0 ? `${foreign.length} files passed over: ${some(foreign)}` : ''
+  if (readable.length === 0) {
+    const kinds = IMAGE_ENDINGS.join(', ')
+    throw new InvalidArgumentError(
+      `${folder}: the folder holds no picture (${kinds})${others && `; ${others}`}`,
+    )
+  }
+  if (others) onWarning(new ClipWarning('PASSED_OVER', folder, others))
+  return readable.map(name => join(folder, name))
 }
+
+const some = (names: readonly string[]): string =>
+  names.length > 3 ? `${names.slice(0, 3).join(', ')} and others` : names.join(', ')

@@ -29,3 +29,9 @@ export async function libav(): Promise<Libav> {
     )
   }
 }
+
+/** @throws DECODE_FAILED with FFmpeg's reason where `code` is an error. */
+export function check(av: Libav, code: number, name: string, doing: string): void {
+  if (code >= 0) return
+  throw new DecodeError(`${name}: ${doing} failed: ${av.FFmpegError.strerror(code)}`)
+}

@@ -17,7 +17,7 @@ export interface Orientation {
 const ONE = 1 << 16
 
 /**
- * Reads the display matrix of a container: nine 32-bit integers, a b u, c d v, x y w.
+ * Reads a display matrix: nine 32-bit integers, a b u, c d v, x y w.
  *
  * @returns null for a picture that is shown as it is stored, and for slanted ones, which are left
  * as they are.
@@ -36,8 +36,11 @@ export function readDisplayMatrix(bytes: Uint8Array): Orientation | null {
 
 /** The picture as it is to be shown. */
 export function orient(image: RgbImage, { a, b, c, d }: Orientation): RgbImage {
-  const { data, width, height } = image
-  const shown = a === 0 ? { width: height, height: width } : { width, height }
+  const { data, width, height, pixelAspect = 1 } = image
+  const shown =
+    a === 0
+      ? { width: height, height: width, pixelAspect: 1 / pixelAspect }
+      : { width, height, pixelAspect }
   const left = (a < 0 ? width - 1 : 0) + (c < 0 ? height - 1 : 0)
   const top = (b < 0 ? width - 1 : 0) + (d < 0 ? height - 1 : 0)
   const result = new Uint8Array(data.length)

@@ -31,6 +31,11 @@ export interface RgbImage {
   data: Uint8Array
   width: number
   height: number
+  /**
+   * Width of a pixel over its height, as the picture is shown. Default 1. Coordinates and masks count
+   * the pixels as they are stored.
+   */
+  pixelAspect?: number
 }
 
 const BYTES_PER_PIXEL: Record<PixelFormat, number> = {

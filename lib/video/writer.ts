@@ -8,7 +8,7 @@ import type {
   Stream,
 } from 'node-av/lib'
 import { DecodeError, InvalidArgumentError } from '../engine/errors.js'
-import { type Libav, libav } from './libav.js'
+import { check, type Libav, libav } from './libav.js'
 import type { RgbImage } from './pixels.js'
 
 /** H.264 where FFmpeg was built with it, else the encoder that every build has. */
@@ -16,6 +16,11 @@ const ENCODERS = [
   { name: 'libx264', options: { crf: '20', preset: 'veryfast' } },
   { name: 'mpeg4', options: { qscale: '3' } },
 ]
+
+/** Ticks per second: whole numbers of them for the usual frame rates, and MPEG-4's limit is 65535. */
+const TICKS = 60_000
+
+const DOING = 'writing'
 
 /**
  * Writes RGB frames to an MP4 file (H.264, else MPEG-4 part 2; 4:2:0, BT.709). The file is written
@@ -33,6 +38,10 @@ export class VideoWriter {
   readonly #scaler: SoftwareScaleContext
   readonly #packet: Packet
   #written = 0
+  /** Time of the first frame, where it was given. */
+  #start: bigint | undefined
+  /** Time of the last frame in ticks. */
+  #last = -1
   #open = true
 
   private constructor(
@@ -59,7 +68,8 @@ export class VideoWriter {
 
   /**
    * @param path of the finished file, ending in .mp4.
-   * @param frameRate frames per second.
+   * @param frameRate frames per second, of frames that come without their time.
+   * @param pixelAspect width of a pixel over its height, as players shall show it.
    * @throws DECODE_FAILED when FFmpeg cannot write there or has no encoder.
    */
   static async open(
@@ -67,22 +77,30 @@ export class VideoWriter {
     width: number,
     height: number,
     frameRate: number,
+    pixelAspect = 1,
   ): Promise<VideoWriter> {
     const av = await libav()
     const output = new av.FormatContext()
-    check(av, output.allocOutputContext2(null, 'mp4', partial(path)), path)
-    check(av, await output.openOutput(), path)
+    // A path, whatever it looks like: without the prefix a colon in it would end a protocol's name.
+    const place = `file:${partial(path)}`
+    check(av, output.allocOutputContext2(null, 'mp4', place), path, DOING)
+    check(av, await output.openOutput(), path, DOING)
     const stream = output.newStream(null)
-    const encoder = await openEncoder(av, path, width, height, frameRate)
-    check(av, stream.codecpar.fromContext(encoder), path)
+    const encoder = await openEncoder(av, path, width, height, frameRate, pixelAspect)
+    check(av, stream.codecpar.fromContext(encoder), path, DOING)
     stream.timeBase = encoder.timeBase
-    check(av, await output.writeHeader(null), path)
+    stream.sampleAspectRatio = encoder.sampleAspectRatio
+    check(av, await output.writeHeader(null), path, DOING)
     return new VideoWriter(av, path, { width, height }, frameRate, output, stream, encoder)
   }
 
-  /** Appends a frame of the size given to `open`. */
-  async write(image: RgbImage): Promise<void> {
-    const av = this.#av
+  /**
+   * Appends a frame of the size given to `open`.
+   *
+   * @param timeNs of the frame; the video begins with its first one. Default: the frame's number at
+   * the frame rate.
+   */
+  async write(image: RgbImage, timeNs?: bigint): Promise<void> {
     const { width, height } = this.#size
     if (image.width !== width || image.height !== height) {
       throw new InvalidArgumentError(
@@ -90,13 +108,25 @@ export class VideoWriter {
       )
     }
     const picture = this.#toYuv(padToEven(image))
-    picture.pts = BigInt(this.#written++)
+    picture.pts = BigInt(this.#tick(timeNs))
     try {
-      check(av, await this.#encoder.sendFrame(picture), this.#path)
+      this.#check(await this.#encoder.sendFrame(picture))
       await this.#drain()
     } finally {
       picture.free()
     }
+  }
+
+  /** The frame's time in ticks; times that do not rise are moved on by one. */
+  #tick(timeNs: bigint | undefined): number {
+    this.#start ??= timeNs
+    const seconds =
+      timeNs === undefined
+        ? this.#written / this.#frameRate
+        : Number(timeNs - this.#start!) / 1_000_000_000
+    this.#written++
+    this.#last = Math.max(this.#last + 1, Math.round(seconds * TICKS))
+    return this.#last
   }
 
   #toYuv(image: RgbImage): AvFrame {
@@ -107,7 +137,7 @@ export class VideoWriter {
         width: image.width,
         height: image.height,
         format: av.AV_PIX_FMT_RGB24,
-        timeBase: timeBase(this.#frameRate),
+        timeBase: { num: 1, den: TICKS },
       },
     )
     const yuv = new av.Frame()
@@ -118,8 +148,8 @@ export class VideoWriter {
     yuv.colorSpace = av.AVCOL_SPC_BT709
     yuv.colorRange = av.AVCOL_RANGE_MPEG
     try {
-      check(av, yuv.getBuffer(0), this.#path)
-      check(av, this.#scaler.scaleFrameSync(yuv, rgb), this.#path)
+      this.#check(yuv.getBuffer(0))
+      this.#check(this.#scaler.scaleFrameSync(yuv, rgb))
     } finally {
       rgb.free()
     }
@@ -131,12 +161,12 @@ export class VideoWriter {
     for (;;) {
       const received = await this.#encoder.receivePacket(this.#packet)
       if (received === av.AVERROR_EAGAIN || received === av.AVERROR_EOF) return
-      check(av, received, this.#path)
+      this.#check(received)
       this.#packet.streamIndex = this.#stream.index
       // Without a duration the container ends before its last frame.
-      this.#packet.duration = 1n
+      this.#packet.duration = BigInt(Math.round(TICKS / this.#frameRate))
       this.#packet.rescaleTs(this.#encoder.timeBase, this.#stream.timeBase)
-      check(av, await this.#output.interleavedWriteFrame(this.#packet), this.#path)
+      this.#check(await this.#output.interleavedWriteFrame(this.#packet))
       this.#packet.unref()
     }
   }
@@ -146,14 +176,18 @@ export class VideoWriter {
     if (!this.#open) return
     this.#open = false
     try {
-      check(this.#av, await this.#encoder.sendFrame(null), this.#path)
+      this.#check(await this.#encoder.sendFrame(null))
       await this.#drain()
-      check(this.#av, await this.#output.writeTrailer(), this.#path)
+      this.#check(await this.#output.writeTrailer())
     } finally {
       await this.#release()
     }
     if (this.#written > 0) await rename(partial(this.#path), this.#path)
     else await rm(partial(this.#path), { force: true })
+  }
+
+  #check(code: number): void {
+    check(this.#av, code, this.#path, DOING)
   }
 
   async #release(): Promise<void> {
@@ -166,41 +200,43 @@ export class VideoWriter {
 
 const partial = (path: string) => `${path}.partial`
 
-function check(av: Libav, code: number, path: string): void {
-  if (code < 0) throw new DecodeError(`${path}: writing failed: ${av.FFmpegError.strerror(code)}`)
-}
-
-/** One tick per frame. */
-function timeBase(frameRate: number): { num: number; den: number } {
-  return { num: 1000, den: Math.round(frameRate * 1000) }
-}
-
 async function openEncoder(
   av: Libav,
   path: string,
   width: number,
   height: number,
   frameRate: number,
+  pixelAspect: number,
 ): Promise<CodecContext> {
   for (const { name, options } of ENCODERS) {
     const codec = av.Codec.findEncoderByName(name as never)
     if (!codec) continue
     const encoder = new av.CodecContext()
     encoder.allocContext3(codec)
-    const { num, den } = timeBase(frameRate)
     encoder.width = width + (width & 1)
     encoder.height = height + (height & 1)
     encoder.pixelFormat = av.AV_PIX_FMT_YUV420P
     encoder.colorSpace = av.AVCOL_SPC_BT709
     encoder.colorRange = av.AVCOL_RANGE_MPEG
-    encoder.timeBase = new av.Rational(num, den)
-    encoder.framerate = new av.Rational(den, num)
+    encoder.timeBase = new av.Rational(1, TICKS)
+    encoder.framerate = new av.Rational(Math.round(frameRate * 1000), 1000)
+    const aspect = toRatio(pixelAspect)
+    encoder.sampleAspectRatio = new av.Rational(aspect.num, aspect.den)
     encoder.setFlags(av.AV_CODEC_FLAG_GLOBAL_HEADER)
     const opened = await encoder.open2(codec, av.Dictionary.fromObject(options))
     if (opened >= 0) return encoder
     encoder.freeContext()
   }
   throw new DecodeError(`${path}: FFmpeg has none of the encoders ${ENCODERS.map(e => e.name)}`)
+}
+
+/** The nearest ratio of small numbers, as containers have it. */
+function toRatio(value: number): { num: number; den: number } {
+  for (let den = 1; den < 1000; den++) {
+    const num = Math.round(value * den)
+    if (num > 0 && Math.abs(num / den - value) < 1e-6 * value) return { num, den }
+  }
+  return { num: Math.round(value * 10_000), den: 10_000 }
 }
 
 function padToEven(image: RgbImage): RgbImage {

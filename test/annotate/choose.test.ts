@@ -1,6 +1,12 @@
 import t from 'tap'
 import { choosePoints, type PictureSegmenter } from '../../lib/annotate/choose.js'
-import { Mask, type RawFrame, Segmenter, type SegmentPrompt } from '../../lib/index.js'
+import {
+  Mask,
+  type PromptPoint,
+  type RawFrame,
+  Segmenter,
+  type SegmentPrompt,
+} from '../../lib/index.js'
 import { squareFrame } from '../support/segmenter.js'
 
 const size = { width: 96, height: 64 }
@@ -35,7 +41,7 @@ class CountingSegmenter {
     const list = prompts as SegmentPrompt[]
     this.alone &&= list.every(prompt => prompt.points!.length === 1)
     this.multimask &&= options?.multimask === true
-    const points = list.map(prompt => prompt.points![0]!)
+    const points = list.map(prompt => prompt.points![0] as PromptPoint)
     this.batches.push(points)
     return points.map(([x, y]) => ({ ...this.answer(x, y), lowResLogits: [] }))
   }

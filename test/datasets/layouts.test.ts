@@ -13,7 +13,7 @@ import {
   writeResult,
 } from '../../lib/datasets/results.js'
 import { scoreSequence, unionOfObjects } from '../../lib/evaluate/score-sequence.js'
-import { readImage } from '../../lib/video/images.js'
+import { readImage } from '../../lib/video/picture.js'
 import {
   frames,
   labelsOf,
