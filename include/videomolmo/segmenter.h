@@ -85,7 +85,7 @@ struct Sam2Config {
 struct PointPrompt {
   std::vector<float> points;                // x, y pairs
   std::vector<int32_t> labels;              // 1 positive, 0 negative; one per point
-  std::optional<std::array<float, 4>> box;  // x0, y0, x1, y1
+  std::optional<std::array<float, 4>> box;  // x0, y0, x1, y1; may stick out of the picture
   bool normalized = false;
 };
 

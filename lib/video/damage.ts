@@ -16,47 +16,53 @@ export class Damage {
     this.#fails = fails
   }
 
+  /** Whether nothing is to be read any more; what was read before is still to come. */
+  get stops(): boolean {
+    return this.#fails && this.#any
+  }
+
+  get #any(): boolean {
+    return this.#lost > 0 || this.#ending !== null
+  }
+
   packet(): void {
     this.#packets++
   }
 
-  /** @throws DECODE_FAILED where the caller wants no more. */
   lose(reason: string): void {
     this.#lost++
     this.#reason ||= reason
-    if (this.#fails) throw this.#toError()
   }
 
   /** The stream ended before what its header says, or before what can be read. */
   endEarly(how: string): void {
-    this.#ending = how
-    if (this.#fails) throw this.#toError()
+    this.#ending ??= how
   }
 
-  /** @param expected packets by the header; a header may say too little, never too much. */
-  checkEnd(expected: number): void {
-    if (this.#ending || this.#packets >= expected) return
-    this.endEarly(`its header counts ${expected} pictures, ${this.#packets} are there`)
-  }
-
-  /** @throws DECODE_FAILED when something was lost and nothing is left. */
-  checkAny(frames: number): void {
-    if (frames === 0 && (this.#lost || this.#ending)) throw this.#toError()
+  /**
+   * @param frames that the video gave.
+   * @param expected packets by the header, which may say too little but not too much.
+   * @throws DECODE_FAILED when something was lost and nothing is left, or at all where faults end
+   * the reading.
+   */
+  checkEnd(frames: number, expected: number): void {
+    if (!this.stops && this.#packets < expected) {
+      this.endEarly(`its header counts ${expected} pictures, ${this.#packets} are there`)
+    }
+    if (this.stops || (frames === 0 && this.#any)) {
+      throw new DecodeError(`${this.#name}: ${this.#detail()}`)
+    }
   }
 
   /** What to tell of a video that gave `frames`; null when nothing was lost. */
   warning(frames: number): ClipWarning | null {
-    if (!this.#lost && !this.#ending) return null
+    if (!this.#any) return null
     return new ClipWarning('DAMAGED', this.#name, `${this.#detail()}; ${frames} frames were read`)
   }
 
   #detail(): string {
-    const lost = `${this.#lost} of ${this.#packets} packets could not be decoded (${this.#reason})`
-    const ending = `the file ends early: ${this.#ending}`
+    const lost = `${this.#lost} of ${this.#packets} packets are damaged (${this.#reason})`
+    const ending = `the video is cut off: ${this.#ending}`
     return [...(this.#lost ? [lost] : []), ...(this.#ending ? [ending] : [])].join(', and ')
-  }
-
-  #toError(): DecodeError {
-    return new DecodeError(`${this.#name}: ${this.#detail()}`)
   }
 }

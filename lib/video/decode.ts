@@ -17,7 +17,7 @@ export async function* decodePictures(media: Media, damage: Damage): AsyncGenera
   packet.alloc()
   picture.alloc()
   try {
-    while (await readPacket(media, packet, damage)) {
+    while (!damage.stops && (await readPacket(media, packet, damage))) {
       const sent = await decoder.sendPacket(packet)
       packet.unref()
       if (sent < 0 && sent !== av.AVERROR_EOF) damage.lose(av.FFmpegError.strerror(sent))

@@ -129,10 +129,10 @@ class Video implements FrameAccess {
         const timeNs = clock.next(stamp, picture.duration)
         yield { picture, stamp, timeNs, key: picture.keyFrame === 1 }
       }
-      damage.checkEnd(Number(stream.nbFrames))
-      damage.checkAny(frames)
+      damage.checkEnd(frames, Number(stream.nbFrames))
     } finally {
-      const warning = frames > 0 && !this.#told ? damage.warning(frames) : null
+      const silent = this.#told || damage.stops || frames === 0
+      const warning = silent ? null : damage.warning(frames)
       if (warning) onWarning(warning)
       this.#told ||= warning !== null
     }

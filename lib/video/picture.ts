@@ -76,10 +76,12 @@ async function readWithSharp(
 async function readWithFfmpeg(path: string, format: string): Promise<RgbImage> {
   const media = await openMedia(picturePlace(path, format))
   const converter = new RgbConverter(media.av, path)
+  const damage = new Damage(path, true)
   try {
-    for await (const picture of decodePictures(media, new Damage(path, true))) {
+    for await (const picture of decodePictures(media, damage)) {
       return await converter.convert(picture)
     }
+    damage.checkEnd(0, 0)
     throw new DecodeError(`${path}: the file holds no picture`)
   } finally {
     converter.free()

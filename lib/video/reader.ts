@@ -13,18 +13,25 @@ const KEPT_BYTES = 256 * 2 ** 20
  */
 export class FrameReader {
   readonly #source: FrameSource
+  readonly #mostBytes: number
   readonly #kept = new Map<number, Frame>()
   #keptBytes = 0
   #frames: AsyncIterator<Frame> | undefined
   #next = 0
   #extent: ClipExtent | null = null
 
-  private constructor(source: FrameSource) {
+  private constructor(source: FrameSource, mostBytes: number) {
     this.#source = source
+    this.#mostBytes = mostBytes
   }
 
-  static async open(source: ClipSource, options: ClipOptions = {}): Promise<FrameReader> {
-    return new FrameReader(await openClip(source, options))
+  /** @param mostBytes pixels that are kept, of one frame at least. */
+  static async open(
+    source: ClipSource,
+    options: ClipOptions = {},
+    mostBytes = KEPT_BYTES,
+  ): Promise<FrameReader> {
+    return new FrameReader(await openClip(source, options), mostBytes)
   }
 
   /**
@@ -101,7 +108,7 @@ export class FrameReader {
     this.#keptBytes += frame.data.byteLength
     if (!this.#source.access) return
     for (const [index, { data }] of this.#kept) {
-      if (this.#keptBytes <= KEPT_BYTES || this.#kept.size === 1) break
+      if (this.#keptBytes <= this.#mostBytes || this.#kept.size === 1) break
       this.#kept.delete(index)
       this.#keptBytes -= data.byteLength
     }

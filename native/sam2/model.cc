@@ -89,27 +89,33 @@ std::vector<ModelPoint> Model::place_prompt(const PointPrompt& prompt, int64_t w
   const auto w = static_cast<float>(width), h = static_cast<float>(height);
   const auto side = static_cast<float>(config_.image_size);
   const float right = prompt.normalized ? 1.0f : w, bottom = prompt.normalized ? 1.0f : h;
-  const auto place = [&](float x, float y, int32_t label, const char* what) {
-    expect(std::isfinite(x) && std::isfinite(y), what, ": expected finite coordinates, got (", x,
-           ", ", y, ").");
-    expect(x >= 0.0f && x <= right && y >= 0.0f && y <= bottom, what, ": (", x, ", ", y,
-           ") lies outside the frame of ", right, " x ", bottom, ".");
+  const auto place = [&](float x, float y, int32_t label) {
     return prompt.normalized ? ModelPoint{x * side, y * side, label}
                              : ModelPoint{x / w * side, y / h * side, label};
   };
   std::vector<ModelPoint> points;
   if (prompt.box) {
     const auto& [x0, y0, x1, y1] = *prompt.box;
-    points.push_back(place(x0, y0, 2, "box"));
-    points.push_back(place(x1, y1, 3, "box"));
+    expect(std::isfinite(x0) && std::isfinite(y0) && std::isfinite(x1) && std::isfinite(y1),
+           "box: expected finite corners, got (", x0, ", ", y0, ", ", x1, ", ", y1, ").");
     expect(x0 < x1 && y0 < y1, "box: expected x0 < x1 and y0 < y1, got (", x0, ", ", y0, ", ", x1,
            ", ", y1, ").");
+    // The reference embeds corners outside of the frame as it does others, so boxes may stick out.
+    expect(x0 < right && y0 < bottom && x1 > 0.0f && y1 > 0.0f, "box: (", x0, ", ", y0, ", ", x1,
+           ", ", y1, ") lies outside the frame of ", right, " x ", bottom, ".");
+    points.push_back(place(x0, y0, 2));
+    points.push_back(place(x1, y1, 3));
   }
   for (size_t i = 0; i < prompt.labels.size(); ++i) {
     const int32_t label = prompt.labels[i];
     expect(label == 0 || label == 1, "labels: expected 1 (positive) or 0 (negative), got ", label,
            ".");
-    points.push_back(place(prompt.points[2 * i], prompt.points[2 * i + 1], label, "points"));
+    const float x = prompt.points[2 * i], y = prompt.points[2 * i + 1];
+    expect(std::isfinite(x) && std::isfinite(y), "points: expected finite coordinates, got (", x,
+           ", ", y, ").");
+    expect(x >= 0.0f && x <= right && y >= 0.0f && y <= bottom, "points: (", x, ", ", y,
+           ") lies outside the frame of ", right, " x ", bottom, ".");
+    points.push_back(place(x, y, label));
   }
   return points;
 }
