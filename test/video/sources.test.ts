@@ -4,7 +4,6 @@ import { pathToFileURL } from 'node:url'
 import sharp from 'sharp'
 import t from 'tap'
 import type { ClipSource, Frame } from '../../lib/video/frame.js'
-import { FrameReader } from '../../lib/video/reader.js'
 import { openClip } from '../../lib/video/source.js'
 import { VideoWriter } from '../../lib/video/writer.js'
 import { drawClip, drawFrame, twoBoxes } from '../support/scene.js'
@@ -47,8 +46,8 @@ t.test('a video file gives its frames in order with their times', async t => {
       t.ok(wrong.length < frame.data.length * 0.03, `frame ${i} shows the scene`)
     }
   }
-  const { frameCount, frameRate } = await openClip(path)
-  t.same([frameCount, frameRate], [9, 25])
+  const { frameCount, expectedFrames, frameRate } = await openClip(path)
+  t.same([frameCount, expectedFrames, frameRate], [null, 9, 25])
 })
 
 t.test('odd sizes are written with even ones', async t => {
@@ -164,22 +163,4 @@ t.test('frames that change their size', async t => {
   const other = sharp({ create: { width: 4, height: 4, channels: 3, background: 'red' } })
   await writeFile(join(folder, '1.png'), await other.png().toBuffer())
   await t.rejects(readAll(folder), { code: 'DECODE_FAILED', message: /1\.png is 4x4.*64x48/ })
-})
-
-t.test('a reader goes back and forth in bounded memory', async t => {
-  const path = join(t.testdir(), 'long.mp4')
-  const long = drawClip({ ...twoBoxes(60), objects: [{ ...twoBoxes(1).objects[0]!, dx: 0 }] })
-  await writeVideo(path, long)
-  const reader = await FrameReader.open(path)
-  t.same(await reader.extent(), { frameCount: 60, failure: null })
-  for (const index of [0, 5, 59, 50, 3, 59]) {
-    t.equal((await reader.get(index)).index, index)
-  }
-  t.equal(await reader.find(60), null)
-  await t.rejects(reader.get(60), { code: 'INVALID_ARGUMENT', message: /0\.\.59/ })
-  await t.rejects(reader.get(-1), { code: 'INVALID_ARGUMENT' })
-  await reader.close()
-  const once = await FrameReader.open(clip.values())
-  t.same(await once.extent(), { frameCount: 9, failure: null })
-  t.equal((await once.get(0)).index, 0, 'frames that come only once are kept')
 })

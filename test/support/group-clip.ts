@@ -1,0 +1,45 @@
+import type { Frame as AvFrame } from 'node-av/lib'
+import { CodecContext } from 'node-av/lib'
+import { libav } from '../../lib/video/libav.js'
+import { VideoWriter } from '../../lib/video/writer.js'
+
+/** Frames between two keyframes of what a VideoWriter writes: the encoder's own default. */
+export const GROUP = 250
+
+const SIDE = 32
+
+/** Bytes of a frame of `writeNumbered`. */
+export const FRAME_BYTES = SIDE * SIDE * 3
+
+/**
+ * Writes a clip of 32 x 32 frames with a patch whose gray value says their number. The noise around it
+ * keeps the encoder from taking a change of the patch for a new scene.
+ */
+export async function writeNumbered(path: string, frames: number): Promise<void> {
+  const writer = await VideoWriter.open(path, SIDE, SIDE, 30)
+  const noise = Uint8Array.from({ length: FRAME_BYTES }, (_, at) => (at * at * 7919) % 251)
+  for (let i = 0; i < frames; i++) {
+    const data = noise.slice()
+    for (let y = 0; y < 8; y++) data.fill(20 + (i % 200), y * SIDE * 3, y * SIDE * 3 + 24)
+    await writer.write({ data, width: SIDE, height: SIDE })
+  }
+  await writer.close()
+}
+
+/** Counts the pictures that any decoder gives while `work` runs. */
+export async function countDecoded(work: () => Promise<void>): Promise<number> {
+  const av = await libav()
+  const original = CodecContext.prototype.receiveFrame
+  let decoded = 0
+  CodecContext.prototype.receiveFrame = async function (picture: AvFrame) {
+    const code = await original.call(this, picture)
+    if (code >= 0 && code !== av.AVERROR_EAGAIN) decoded++
+    return code
+  }
+  try {
+    await work()
+  } finally {
+    CodecContext.prototype.receiveFrame = original
+  }
+  return decoded
+}
