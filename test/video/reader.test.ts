@@ -33,7 +33,7 @@ t.test('files whose time stamps lead nowhere are read from their start', async t
     const { frames } = await readClip(fixturePath(`video/${name}`))
     const reader = await FrameReader.open(fixturePath(`video/${name}`), { onWarning: () => {} }, 1)
     t.same(await reader.extent(), clean(frames.length))
-    for (let i = frames.length - 1; i >= 0; i -= 7) {
+    for (let i = frames.length - 1; i >= 0; i -= 17) {
       t.same({ ...(await reader.get(i)), decodeMs: 0 }, { ...frames[i], decodeMs: 0 }, name)
     }
     await reader.close()
