@@ -66,6 +66,17 @@ function openUrl(url: string, options: ClipOptions): FrameSource {
   )
 }
 
+function checkClipOptions({ onDecodeError, onWarning }: ClipOptions): void {
+  if (onDecodeError !== undefined && onDecodeError !== 'skip' && onDecodeError !== 'fail') {
+    throw new InvalidArgumentError(
+      `onDecodeError must be skip or fail, got ${JSON.stringify(onDecodeError)}`,
+    )
+  }
+  if (onWarning !== undefined && typeof onWarning !== 'function') {
+    throw new InvalidArgumentError(`onWarning must be a function, got ${typeof onWarning}`)
+  }
+}
+
 /**
  * Opens a clip: the path or file URL of a video, a picture or a folder of pictures; a video on the
  * network as `{ url }`; one raw frame; or an iterable of raw frames.
@@ -78,6 +89,7 @@ export async function openClip(
   source: ClipSource,
   options: ClipOptions = {},
 ): Promise<FrameSource> {
+  checkClipOptions(options)
   if (typeof source === 'string') return nonEmpty(await openPath(source, options))
   if (source instanceof URL) {
     if (source.protocol !== 'file:') {

@@ -70,7 +70,8 @@ t.test('prompts that are none are refused', async t => {
   await refused({ points: Float32Array.of(3, 3), labels: Int32Array.of(2) }, /labels/)
   await refused({ points: Float32Array.of(3), labels }, /pairs/)
   await refused({ box: Float32Array.of(30, 20, 10, 40) }, /x0 < x1/)
-  await refused({ box: Float32Array.of(0, 0, FRAME.width + 2, 10) }, /outside/)
+  await refused({ box: Float32Array.of(FRAME.width, 0, FRAME.width + 2, 10) }, /outside/)
+  await refused({ box: Float32Array.of(0, Number.NaN, 5, 10) }, /finite/)
   await refused({ ...click(), maskInput: new Float32Array(10) }, /maskInput/)
   await t.rejects(async () => model.segment(features, [{ box: Float32Array.of(1, 2, 3) }]), {
     code: 'INVALID_ARGUMENT',

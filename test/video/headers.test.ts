@@ -72,6 +72,12 @@ t.test('on request damage is an error, after the frames before it', async t => {
   t.same([frames.length, error], [60, null], 'a header that says too little is no damage')
 })
 
+t.test('what is to happen at damage has two names', async t => {
+  for (const options of [{ onDecodeError: 'stop' as 'skip' }, { onWarning: 'log' as never }]) {
+    await t.rejects(openClip(clip('cut-off.mp4'), options), { code: 'INVALID_ARGUMENT' })
+  }
+})
+
 t.test('a video of which nothing can be decoded is an error', async t => {
   const path = join(t.testdir(), 'nothing.mp4')
   const bytes = await readFile(clip('zeroed-end.mp4'))
