@@ -4,7 +4,7 @@ import { Mask } from '../formats/mask.js'
 import { decodeRle } from '../formats/rle.js'
 import type { LabelledClip, LabelledFrame } from '../labels/labels.js'
 import { checkOptions } from '../options/check.js'
-import type { ClipSource, Frame, FrameSource } from '../video/frame.js'
+import type { ClipOptions, ClipSource, Frame, FrameSource } from '../video/frame.js'
 import { openClip } from '../video/source.js'
 import { type ChosenPoint, chooseFor, type PictureSegmenter } from './choose.js'
 import {
@@ -33,6 +33,9 @@ export interface AnnotatedFrame {
   objects: AnnotatedObject[]
 }
 
+/** Labels count frames: one that is passed over would shift those behind it. */
+export const LABELLED_CLIP: ClipOptions = { onDecodeError: 'fail' }
+
 /**
  * Chooses a point for every object in every labelled frame of a clip, frame by frame (equations 7
  * and 8 of the paper; see `choosePoints`). The draws depend on the seed, the clip's name, the frame
@@ -49,7 +52,8 @@ export async function* annotateClip(
 ): AsyncGenerator<AnnotatedFrame> {
   checkOptions(ANNOTATE_OPTIONS, options, 'annotateClip')
   const settings = annotateSettings(options)
-  yield* annotateFrames(segmenter, await openClip(source), labels, settings)
+  const clip = await openClip(source, LABELLED_CLIP)
+  yield* annotateFrames(segmenter, clip, labels, settings)
 }
 
 /** As annotateClip, with the source open and the settings checked. */

@@ -68,7 +68,7 @@ async function openFolder(
   frames: string,
   { problems, clip }: Inputs,
 ): Promise<LabelledSource> {
-  const pictures = (await isFolder(frames)) ? await listImages(frames) : null
+  const pictures = (await isFolder(frames)) ? await listImages(frames, clip) : null
   const labels = await readLabelFolder(masks, pictures, { problems })
   return { labels, pictures, open: () => openClip(frames, clip) }
 }
@@ -93,7 +93,7 @@ async function openFile(
       sources.push({ labels, pictures, open: async () => openImageFiles(pictures, name, clip) })
     } else {
       const source = clips.length === 1 ? frames : join(frames, name)
-      const pictures = (await isFolder(source)) ? await listImages(source) : null
+      const pictures = (await isFolder(source)) ? await listImages(source, clip) : null
       sources.push({ labels, pictures, open: () => openClip(source, clip) })
     }
   }
@@ -110,7 +110,7 @@ async function openYoutubeVos(
   const paths = new Map<string, string[]>()
   const picturesOf = async (name: string) => {
     if (isVideo) return null
-    const pictures = await listImages(join(frames, name))
+    const pictures = await listImages(join(frames, name), clip)
     paths.set(name, pictures)
     return pictures
   }

@@ -1,6 +1,5 @@
 import { type Command, InvalidArgumentError as WrongValue } from 'commander'
-import type { AnnotatedFrame } from '../annotate/clip.js'
-import { annotateFrames } from '../annotate/clip.js'
+import { type AnnotatedFrame, annotateFrames, LABELLED_CLIP } from '../annotate/clip.js'
 import { type LabelledSource, openLabelled } from '../annotate/inputs.js'
 import { type AnnotateSettings, annotateSettings } from '../annotate/options.js'
 import { AnnotationWriter } from '../annotate/writer.js'
@@ -14,6 +13,7 @@ import {
   loadOptions,
   type ModelFlags,
   parseInteger,
+  sourceOptions,
   withFormats,
   withJson,
   withModelOptions,
@@ -108,14 +108,15 @@ async function annotateSource(
 async function annotate(
   masks: string,
   flags: AnnotateFlags,
-  { signal, print, note }: CommandContext,
+  context: CommandContext,
 ): Promise<void> {
+  const { signal, print, note } = context
   const { candidates, seed, every } = flags
   const bar = new ProgressBar(!flags.json)
   const settings = annotateSettings({ candidates, seed, every, signal, onProgress: bar.update })
   const problems = new Problems(flags.lenient)
-  const { exifOrientation = false } = flags
-  const sources = await openLabelled(masks, flags.frames, problems, { exifOrientation })
+  const clip = { ...sourceOptions(flags, context), ...LABELLED_CLIP }
+  const sources = await openLabelled(masks, flags.frames, problems, clip)
   for (const { path, detail } of problems.list) note(`${path}: ${detail}`)
   await using segmenter = await Segmenter.load(flags.segmenter, loadOptions(flags, signal))
   const writer = await AnnotationWriter.open(flags.output)

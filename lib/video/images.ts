@@ -80,7 +80,8 @@ export async function listImages(
   const names = (await readdir(folder)).filter(name => !name.startsWith('.')).sort(naturalOrder)
   const foreign = names.filter(name => FOREIGN_ENDINGS.includes(extname(name).toLowerCase()))
   const readable = names.filter(isImagePath)
-  const others = foreign.length > 0 ? `${foreign.length} files passed over: ${some(foreign)}` : ''
+  const others =
+    foreign.length > 0 ? `passed over, of kinds that cannot be read: ${some(foreign)}` : ''
   if (readable.length === 0) {
     const kinds = IMAGE_ENDINGS.join(', ')
     throw new InvalidArgumentError(
@@ -91,5 +92,8 @@ export async function listImages(
   return readable.map(name => join(folder, name))
 }
 
-const some = (names: readonly string[]): string =>
-  names.length > 3 ? `${names.slice(0, 3).join(', ')} and others` : names.join(', ')
+/** The first names, and how many more there are. */
+function some(names: readonly string[]): string {
+  const more = names.length - 3
+  return more > 0 ? `${names.slice(0, 3).join(', ')} and ${more} more` : names.join(', ')
+}

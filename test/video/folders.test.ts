@@ -87,12 +87,12 @@ t.test('pictures that cannot be read are named', async t => {
   const folder = t.testdir({ 'a.heic': '', 'b.dng': '', 'c.heic': '', 'd.HEIC': '', 'x.txt': '' })
   t.match((await readClip(folder)).error, {
     code: 'INVALID_ARGUMENT',
-    message: /no picture .*; 4 files passed over: a\.heic, b\.dng, c\.heic and others/,
+    message: /no picture .*; passed over, .*: a\.heic, b\.dng, c\.heic and 1 more/,
   })
   await shade(1).png().toFile(join(folder, 'e.png'))
   const { frames, warnings, error } = await readClip(folder)
   t.same([frames.length, error], [1, null])
-  t.match(warnings, [{ code: 'PASSED_OVER', source: folder, message: /4 files passed over/ }])
+  t.match(warnings, [{ code: 'PASSED_OVER', source: folder, message: /: passed over/ }])
   const told: string[] = []
   await listImages(folder, { onWarning: ({ message }) => told.push(message) })
   t.equal(told.length, 1)
