@@ -41,7 +41,7 @@ export class Damage {
 
   /**
    * @param frames that the video gave.
-   * @param expected packets by the header, which may say too little but not too much.
+   * @param expected packets by a table of them, which may say too little but not too much.
    * @throws DECODE_FAILED when something was lost and nothing is left, or at all where faults end
    * the reading.
    */

@@ -129,7 +129,7 @@ class Video implements FrameAccess {
         const timeNs = clock.next(stamp, picture.duration)
         yield { picture, stamp, timeNs, key: picture.keyFrame === 1 }
       }
-      damage.checkEnd(frames, Number(stream.nbFrames))
+      damage.checkEnd(frames, tableLength(media))
     } finally {
       const silent = this.#told || damage.stops || frames === 0
       const warning = silent ? null : damage.warning(frames)
@@ -176,6 +176,10 @@ const quotient = ({ num, den }: Ratio): number | null => (num > 0 && den > 0 ? n
 
 const frameRateOf = ({ avgFrameRate, rFrameRate }: Stream): number | null =>
   quotient(avgFrameRate) ?? quotient(rFrameRate)
+
+/** Pictures that an MP4's table lists; the headers of other containers guess. */
+const tableLength = ({ input, stream }: Media): number =>
+  input.iformat?.name?.startsWith('mov') ? Number(stream.nbFrames) : 0
 
 /**
  * Reads the best video stream of a file. Frames are turned and mirrored as the stream or its
