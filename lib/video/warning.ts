@@ -7,7 +7,10 @@ export class ClipWarning extends Error {
   /** The file or folder. */
   readonly source: string
 
-  /** @param detail one sentence; the message is the source and the detail. */
+  /**
+   * @internal
+   * @param detail one sentence; the message is the source and the detail.
+   */
   constructor(code: ClipWarningCode, source: string, detail: string) {
     super(`${source}: ${detail}`)
     this.name = 'ClipWarning'

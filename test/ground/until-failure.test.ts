@@ -5,7 +5,7 @@ import { groundSettings, pointSettings } from '../../lib/ground/options.js'
 import { pointClip } from '../../lib/ground/point.js'
 import { UntilFailure } from '../../lib/ground/until-failure.js'
 import { openClip } from '../../lib/video/source.js'
-import { FakeEngine } from '../support/fake-engine.js'
+import { FakeModels } from '../support/fake-models.js'
 import { center, drawClip, twoBoxes } from '../support/scene.js'
 
 const scene = twoBoxes(60)
@@ -35,35 +35,35 @@ t.test(
       for (const keyframeBatch of [1, 8]) {
         const settings = groundSettings({ keyframeBatch }, 4)
         const masks = async (source: Iterable<ReturnType<typeof drawClip>[number]>) => {
-          const engine = new FakeEngine({ answer })
+          const models = new FakeModels({ answer })
           const list: string[] = []
           try {
             const clip = await openClip(source)
-            for await (const { mask, frameIndex } of groundClip(engine, clip, 'boxes', settings)) {
+            for await (const { mask, frameIndex } of groundClip(models, clip, 'boxes', settings)) {
               list.push(`${frameIndex} ${mask.toRLE().counts}`)
             }
           } catch (error) {
             t.match(error, unplugged)
           }
-          t.same([engine.liveFeatures, engine.liveTracks, engine.streamsOpen], [0, 0, 0])
+          t.same([models.liveFeatures, models.liveTracks, models.streamsOpen], [0, 0, 0])
           return list
         }
         const ended = await masks(drawClip({ ...scene, frames }).values())
         t.equal(ended.length, frames)
         t.same(await masks(breaking(frames)), ended, `${frames} frames, ${keyframeBatch} at a time`)
       }
-      const engine = new FakeEngine({ answer })
+      const models = new FakeModels({ answer })
       const settings = pointSettings({}, 4, 1)
-      const points = pointClip(engine, await openClip(breaking(frames)), 'boxes', settings)
+      const points = pointClip(models.pointer, await openClip(breaking(frames)), 'boxes', settings)
       t.same(await numbers(points), all)
     }
   },
 )
 
 t.test('a clip that fails at once gives nothing but the error', async t => {
-  const engine = new FakeEngine({ answer })
+  const models = new FakeModels({ answer })
   const clip = await openClip(breaking(0))
-  t.same(await numbers(groundClip(engine, clip, 'boxes', groundSettings({}, 4))), [])
+  t.same(await numbers(groundClip(models, clip, 'boxes', groundSettings({}, 4))), [])
 })
 
 t.test('an abort does not wait', async t => {

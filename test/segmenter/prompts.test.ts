@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Segmenter, type SegmentVideo } from '../../lib/index.js'
+import { Segmenter, type SegmenterVideo } from '../../lib/index.js'
 import { toAddonBox, toAddonPoints } from '../../lib/segment/prompts.js'
 import { fixturePath } from '../support/fixtures.js'
 import { FRAME, iou, squareFrame } from '../support/segmenter.js'
@@ -87,7 +87,7 @@ t.test('corners outside are embedded as those inside are: nothing happens at the
 
 t.test("detectors' boxes and results' points prompt a video", async t => {
   using video = await segmenter.openVideo([{ ...squareFrame(0), format: 'rgb' }])
-  const mask = async (prompt: (video: SegmentVideo) => ReturnType<SegmentVideo['addBox']>) => {
+  const mask = async (prompt: (video: SegmenterVideo) => ReturnType<SegmenterVideo['addBox']>) => {
     video.reset()
     return (await prompt(video)).objects[0]!.mask
   }
@@ -110,7 +110,7 @@ t.test(
     t.equal(video.frameCount, 12)
     await video.addPoints(4, 'a', [[40, 55]])
     const seen: number[] = []
-    const follow = async (options: Parameters<SegmentVideo['propagate']>[0]) => {
+    const follow = async (options: Parameters<SegmenterVideo['propagate']>[0]) => {
       seen.length = 0
       for await (const { frameIndex } of video.propagate(options)) seen.push(frameIndex)
     }
