@@ -91,5 +91,5 @@ export {
 } from './segment/segmenter-video.js'
 export type { ClipOptions, ClipSource, PictureOptions, UrlSource } from './video/frame.js'
 export type { PixelFormat, RawFrame, RgbImage } from './video/pixels.js'
-export { ClipWarning, type ClipWarningCode } from './video/warning.js'
+export type { ClipWarning, ClipWarningCode } from './video/warning.js'
 export { VideoWriter } from './video/writer.js'
