@@ -1,5 +1,5 @@
 import { DecodeError } from '../engine/errors.js'
-import { ClipWarning } from './warning.js'
+import { type ClipWarning, clipWarning } from './warning.js'
 
 /** What of a video could not be decoded, counted while it is read. */
 export class Damage {
@@ -57,7 +57,7 @@ export class Damage {
   /** What to tell of a video that gave `frames`; null when nothing was lost. */
   warning(frames: number): ClipWarning | null {
     if (!this.#any) return null
-    return new ClipWarning('DAMAGED', this.#name, `${this.#detail()}; ${frames} frames were read`)
+    return clipWarning('DAMAGED', this.#name, `${this.#detail()}; ${frames} frames were read`)
   }
 
   #detail(): string {

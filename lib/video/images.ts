@@ -4,7 +4,7 @@ import { DecodeError, InvalidArgumentError } from '../engine/errors.js'
 import type { ClipOptions, Frame, FrameSource } from './frame.js'
 import { naturalOrder } from './natural-order.js'
 import { FOREIGN_ENDINGS, IMAGE_ENDINGS, isImagePath, readImage } from './picture.js'
-import { ClipWarning, warnProcess } from './warning.js'
+import { clipWarning, warnProcess } from './warning.js'
 
 /** Pictures carry no time; a folder of them is given this rate. */
 export const PICTURE_FRAME_RATE = 30
@@ -88,7 +88,7 @@ export async function listImages(
       `${folder}: the folder holds no picture (${kinds})${others && `; ${others}`}`,
     )
   }
-  if (others) onWarning(new ClipWarning('PASSED_OVER', folder, others))
+  if (others) onWarning(clipWarning('PASSED_OVER', folder, others))
   return readable.map(name => join(folder, name))
 }
 

@@ -1,22 +1,18 @@
-/** What a clip could not give: damaged parts of a video, files of a folder that are no pictures. */
+/** Damaged parts of a video; pictures of a folder that are of a kind that cannot be read. */
 export type ClipWarningCode = 'DAMAGED' | 'PASSED_OVER'
 
-/** Something that does not keep a clip from being read; the frames that it gives are right. */
-export class ClipWarning extends Error {
-  readonly code: ClipWarningCode
+/** What a clip could not give. It can be read all the same, and the frames that it gives are right. */
+export interface ClipWarning extends Error {
+  name: 'ClipWarning'
+  code: ClipWarningCode
   /** The file or folder. */
-  readonly source: string
+  source: string
+}
 
-  /**
-   * @internal
-   * @param detail one sentence; the message is the source and the detail.
-   */
-  constructor(code: ClipWarningCode, source: string, detail: string) {
-    super(`${source}: ${detail}`)
-    this.name = 'ClipWarning'
-    this.code = code
-    this.source = source
-  }
+/** @param detail one sentence; the message is the source and the detail. */
+export function clipWarning(code: ClipWarningCode, source: string, detail: string): ClipWarning {
+  const name = 'ClipWarning' as const
+  return Object.assign(new Error(`${source}: ${detail}`), { name, code, source })
 }
 
 /** Where nobody listens a warning is one of the process: Node prints it and emits 'warning'. */
