@@ -13,6 +13,12 @@ import { MAX_FRAME_SIDE } from './pixels.js'
 import { RgbConverter } from './rgb.js'
 import { warnProcess } from './warning.js'
 
+/**
+ * Where a container is entered, in frames before the keyframe. Some (MPEG-TS) go by the times of decoding,
+ * which are earlier than those of showing, and would be entered behind it.
+ */
+const LEADS = [0, 16]
+
 /** A decoded picture with its place in the clip. */
 interface Placed extends IndexedFrame {
   picture: AvFrame
@@ -77,19 +83,26 @@ class Video implements FrameAccess {
 
   async *from(start: number): AsyncGenerator<Frame> {
     let next = start
-    for await (const frame of this.#sought(start)) {
-      yield frame
-      next = frame.index + 1
+    for (const lead of LEADS) {
+      if (next > start) break
+      for await (const frame of this.#sought(start, lead)) {
+        yield frame
+        next = frame.index + 1
+      }
     }
     if (this.#index && next >= this.#index.length) return
     // The container led elsewhere than decoding from the start does.
     for await (const frame of this.frames()) if (frame.index >= next) yield frame
   }
 
-  /** Frames from a keyframe on, as long as they are those of the index. */
-  async *#sought(start: number): AsyncGenerator<Frame> {
+  /**
+   * Frames from a keyframe on, as long as they are those of the index.
+   *
+   * @param lead frames before the keyframe at which the container is entered.
+   */
+  async *#sought(start: number, lead: number): AsyncGenerator<Frame> {
     const index = this.#index
-    const stamp = index?.at(start)?.stamp
+    const stamp = index?.at(Math.max(0, start - lead))?.stamp
     if (!index || start === 0 || stamp === undefined || stamp === null) return
     const media = await openMedia(this.#place)
     const { av, name, input, stream } = media

@@ -43,3 +43,29 @@ export async function countDecoded(work: () => Promise<void>): Promise<number> {
   }
   return decoded
 }
+
+/** Puts the packets of a video into another container, which the ending of `to` names. */
+export async function remux(from: string, to: string): Promise<void> {
+  const av = await libav()
+  const input = new av.FormatContext()
+  await input.openInput(from)
+  await input.findStreamInfo(null)
+  const source = input.streams[0]!
+  const output = new av.FormatContext()
+  output.allocOutputContext2(null, null, to)
+  await output.openOutput()
+  const stream = output.newStream(null)
+  source.codecpar.copy(stream.codecpar)
+  stream.codecpar.codecTag = 0
+  await output.writeHeader(null)
+  const packet = new av.Packet()
+  packet.alloc()
+  while ((await input.readFrame(packet)) >= 0) {
+    packet.rescaleTs(source.timeBase, stream.timeBase)
+    await output.interleavedWriteFrame(packet)
+  }
+  await output.writeTrailer()
+  packet.free()
+  await output.closeOutput()
+  await input.closeInput()
+}

@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import t from 'tap'
 import { FrameReader } from '../../lib/video/reader.js'
-import { countDecoded, FRAME_BYTES, GROUP, writeNumbered } from '../support/group-clip.js'
+import { readClip } from '../support/frames.js'
+import { countDecoded, FRAME_BYTES, GROUP, remux, writeNumbered } from '../support/group-clip.js'
 
 t.test('reading backward decodes what reading forward does', async t => {
   const folder = t.testdir()
@@ -18,6 +19,24 @@ t.test('reading backward decodes what reading forward does', async t => {
     t.ok(backward >= count && backward <= count + 2 * groups, `${count}: ${backward} decoded`)
     await reader.close()
   }
+})
+
+t.test('a container that goes by the times of decoding is entered early enough', async t => {
+  const folder = t.testdir()
+  const [mp4, ts] = [join(folder, 'clip.mp4'), join(folder, 'clip.ts')]
+  await writeNumbered(mp4, 3 * GROUP)
+  await remux(mp4, ts)
+  const { frames } = await readClip(mp4)
+  const reader = await FrameReader.open(ts)
+  t.equal((await reader.extent()).frameCount, 3 * GROUP)
+  const backward = await countDecoded(async () => {
+    for (let i = 3 * GROUP - 1; i >= 0; i--) {
+      const { data } = await reader.get(i)
+      if (Buffer.compare(data, frames[i]!.data) !== 0) t.fail(`frame ${i}`)
+    }
+  })
+  t.ok(backward <= 3 * GROUP + 60, `${backward} decoded`)
+  await reader.close()
 })
 
 t.test('groups that do not fit are decoded again, piece by piece', async t => {
