@@ -13,16 +13,16 @@ const clean = (frameCount: number) => ({ frameCount, failure: null })
 
 t.test('a reader goes back and forth and gives what reading forward gives', async t => {
   const path = join(t.testdir(), 'long.mp4')
-  await writeNumbered(path, 2 * GROUP + 20)
+  await writeNumbered(path, GROUP + 20)
   const { frames } = await readClip(path)
-  for (const mostBytes of [FRAME_BYTES, 40 * FRAME_BYTES, undefined]) {
+  for (const mostBytes of [FRAME_BYTES, undefined]) {
     const reader = await FrameReader.open(path, {}, mostBytes)
-    t.same(await reader.extent(), clean(520))
-    for (const index of [0, 5, 519, 510, 3, 499, 500, 501, 250, 249, 519]) {
+    t.same(await reader.extent(), clean(270))
+    for (const index of [0, 5, 269, 260, 3, 251, 250, 249, 269]) {
       t.same({ ...(await reader.get(index)), decodeMs: 0 }, { ...frames[index], decodeMs: 0 })
     }
-    t.equal(await reader.find(520), null)
-    await t.rejects(reader.get(520), { code: 'INVALID_ARGUMENT', message: /0\.\.519/ })
+    t.equal(await reader.find(270), null)
+    await t.rejects(reader.get(270), { code: 'INVALID_ARGUMENT', message: /0\.\.269/ })
     await t.rejects(reader.get(-1), { code: 'INVALID_ARGUMENT' })
     await reader.close()
   }
@@ -33,7 +33,7 @@ t.test('files whose time stamps lead nowhere are read from their start', async t
     const { frames } = await readClip(fixturePath(`video/${name}`))
     const reader = await FrameReader.open(fixturePath(`video/${name}`), { onWarning: () => {} }, 1)
     t.same(await reader.extent(), clean(frames.length))
-    for (let i = frames.length - 1; i >= 0; i -= 17) {
+    for (const i of [frames.length - 1, frames.length >> 1, 0]) {
       t.same({ ...(await reader.get(i)), decodeMs: 0 }, { ...frames[i], decodeMs: 0 }, name)
     }
     await reader.close()
