@@ -1,4 +1,4 @@
-import { NotInstalledError } from '../engine/errors.js'
+import { DecodeError, NotInstalledError } from '../engine/errors.js'
 
 /**
  * The one door to FFmpeg. Only the low-level part of node-av is used: its higher layers are written
