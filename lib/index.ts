@@ -39,6 +39,7 @@ export type {
 export { type Box, Mask } from './formats/mask.js'
 export type { Polygon } from './formats/polygons.js'
 export { type AnyRle, type CocoRle, decodeRle, encodeRle } from './formats/rle.js'
+export type { MaskSource, Point, TrackFrame, TrackObject } from './formats/track-frame.js'
 export type {
   ClipSegmenter,
   FrameFeatures,
@@ -49,11 +50,11 @@ export type {
   TrackOptions,
 } from './ground/clip-segmenter.js'
 export type { CountOptions, CountResult, CountRule } from './ground/count.js'
-export type { Point, Timings } from './ground/models.js'
+export type { Timings } from './ground/models.js'
 export type { ClickPlan } from './ground/more-clicks.js'
 export type { GroundOptions, GroundProgress, PointOptions } from './ground/options.js'
 export type { PointResult } from './ground/point.js'
-export type { GroundedObject, GroundResult, MaskSource } from './ground/result.js'
+export type { GroundedObject, GroundResult } from './ground/result.js'
 export { GroundSession, type SessionMode, type SessionOptions } from './ground/session.js'
 export { VideoMolmo, type VideoMolmoLoadOptions } from './ground/videomolmo.js'
 export { type DownloadOptions, downloadModel } from './hub/resolve.js'
@@ -78,17 +79,17 @@ export {
   type SegmentPrompt,
   type SegmentResult,
 } from './segment/segmenter.js'
-export {
-  type CallOptions,
-  type ObjectId,
-  type PromptOptions,
-  type PropagateOptions,
-  type RemoveOptions,
-  type SegmentedFrame,
-  type SegmentedObject,
-  SegmenterVideo,
-  type SegmenterVideoOptions,
-} from './segment/segmenter-video.js'
+export { SegmenterVideo } from './segment/segmenter-video.js'
+export type {
+  CallOptions,
+  ObjectId,
+  PromptOptions,
+  PropagateOptions,
+  RemoveOptions,
+  SegmentedFrame,
+  SegmentedObject,
+  SegmenterVideoOptions,
+} from './segment/video-types.js'
 export type { ClipOptions, ClipSource, PictureOptions, UrlSource } from './video/frame.js'
 export type { PixelFormat, RawFrame, RgbImage } from './video/pixels.js'
 export type { ClipWarning, ClipWarningCode } from './video/warning.js'

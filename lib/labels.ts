@@ -3,7 +3,7 @@
  *
  *     import { readLabelFile, annotateClip } from 'videomolmo/labels'
  *
- * Labels are read and written in four formats, frames are ranked for review, points are chosen for
+ * Frames are written to files, labels read and written in four formats, frames ranked for review, points are chosen for
  * masks (the annotation pipeline of the paper), and run lengths are computed with.
  */
 
@@ -15,13 +15,14 @@ export {
 } from './annotate/choose.js'
 export { type AnnotatedFrame, type AnnotatedObject, annotateClip } from './annotate/clip.js'
 export {
+  type AskedFrame,
   type Conversation,
   type ConversationOptions,
   type Message,
   toConversations,
 } from './annotate/conversations.js'
 export type { AnnotateOptions, ChooseOptions } from './annotate/options.js'
-export { writeReview } from './formats/review.js'
+export { type ReviewFrame, ReviewList } from './formats/review-list.js'
 export {
   mergeRles,
   type RleIouOptions,
@@ -31,7 +32,8 @@ export {
   rleOverlap,
 } from './formats/rle-algebra.js'
 export { boxToRle, polygonsToRle } from './formats/rle-polygons.js'
-export { type ReviewFrame, ReviewList } from './ground/review.js'
+export type { ClipAbout, Sink, SinkPaths } from './formats/sink.js'
+export { writeReview } from './formats/sinks/review.js'
 export { type CocoVideoAnnotation, type CocoVideoFile, toCoco } from './labels/coco.js'
 export { type CollectorOptions, LabelCollector } from './labels/collector.js'
 export { toCvat } from './labels/cvat.js'
@@ -53,4 +55,5 @@ export type {
 export { readCoco } from './labels/read-coco.js'
 export { readCvat } from './labels/read-cvat.js'
 export { readLabelStudio } from './labels/read-label-studio.js'
+export { openSinks, SINKS, type SinkName } from './labels/sinks.js'
 export { readYoutubeVos, writeYoutubeVos } from './labels/youtube-vos.js'

@@ -2,6 +2,7 @@ import { throwIfAborted } from '../engine/cancel.js'
 import { InvalidArgumentError } from '../engine/errors.js'
 import { Mask } from '../formats/mask.js'
 import { decodeRle } from '../formats/rle.js'
+import type { TrackFrame, TrackObject } from '../formats/track-frame.js'
 import type { LabelledClip, LabelledFrame } from '../labels/labels.js'
 import { checkOptions } from '../options/check.js'
 import type { ClipOptions, ClipSource, Frame, FrameSource } from '../video/frame.js'
@@ -14,22 +15,16 @@ import {
   annotateSettings,
 } from './options.js'
 
-export interface AnnotatedObject {
+/** An object with the given mask; its point is the chosen one, its score SAM 2's own estimate. */
+export interface AnnotatedObject extends TrackObject {
   objectId: number
   label: string | null
-  /** The given mask. */
-  mask: Mask
   /** Null when the given mask is empty. */
   chosen: ChosenPoint | null
 }
 
-export interface AnnotatedFrame {
+export interface AnnotatedFrame extends TrackFrame {
   clip: string
-  frameIndex: number
-  /** Nanoseconds, as the source gave it. */
-  timeNs: bigint
-  width: number
-  height: number
   objects: AnnotatedObject[]
 }
 
@@ -101,7 +96,7 @@ async function annotateFrame(
   labels: LabelledClip,
   settings: AnnotateSettings,
 ): Promise<AnnotatedFrame> {
-  const { index: frameIndex, timeNs, width, height, data } = frame
+  const { index: frameIndex, timeNs, width, height, data, pixelAspect = 1 } = frame
   const names = new Map(labels.objects.map(({ objectId, label }) => [objectId, label]))
   const objects = labelled.masks.map(({ objectId, rle }) => ({
     objectId,
@@ -109,13 +104,24 @@ async function annotateFrame(
     mask: new Mask(decodeRle(rle), width, height),
     key: `${labels.name}:${frameIndex}:${objectId}`,
   }))
-  const chosen = await chooseFor(segmenter, { data, width, height }, objects, settings)
+  const image = { data, width, height, pixelAspect }
+  const chosen = await chooseFor(segmenter, image, objects, settings)
   return {
     clip: labels.name,
     frameIndex,
     timeNs,
     width,
     height,
-    objects: objects.map(({ key: _, ...object }, i) => ({ ...object, chosen: chosen[i]! })),
+    image,
+    objects: objects.map(({ key: _, ...object }, i) => annotated(object, chosen[i]!)),
   }
+}
+
+function annotated(
+  object: Pick<AnnotatedObject, 'objectId' | 'label' | 'mask'>,
+  chosen: ChosenPoint | null,
+): AnnotatedObject {
+  const points = chosen ? [{ x: chosen.x, y: chosen.y }] : []
+  const visible = object.mask.area > 0
+  return { ...object, chosen, points, score: chosen?.score ?? 0, visible, source: 'point' }
 }

@@ -30,10 +30,17 @@ export interface ConversationOptions {
 }
 
 const CONVERSATION_OPTIONS: OptionNames<ConversationOptions> = { prompt: true, pictures: true }
+type AskedObject = Pick<AnnotatedObject, 'objectId' | 'label' | 'chosen'>
+
+/** What a conversation needs of an annotated frame. */
+export interface AskedFrame
+  extends Pick<AnnotatedFrame, 'clip' | 'frameIndex' | 'width' | 'height'> {
+  objects: readonly AskedObject[]
+}
 
 /** A label's objects in a frame, in the order of their numbers. */
-function byLabel(frame: AnnotatedFrame): Map<string, AnnotatedObject[]> {
-  const groups = new Map<string, AnnotatedObject[]>()
+function byLabel(frame: AskedFrame): Map<string, AskedObject[]> {
+  const groups = new Map<string, AskedObject[]>()
   for (const object of frame.objects) {
     const { label, objectId } = object
     if (label === null) {
@@ -54,7 +61,7 @@ function byLabel(frame: AnnotatedFrame): Map<string, AnnotatedObject[]> {
  * @throws INVALID_ARGUMENT for an object without label.
  */
 export function toConversations(
-  frame: AnnotatedFrame,
+  frame: AskedFrame,
   options: ConversationOptions = {},
 ): Conversation[] {
   checkOptions(CONVERSATION_OPTIONS, options, 'toConversations')

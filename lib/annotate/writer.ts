@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { GrowingFile, toJson } from '../formats/outputs.js'
+import { GrowingFile, toJson } from '../formats/files.js'
 import type { AnnotatedFrame } from './clip.js'
 import { type ConversationOptions, toConversations } from './conversations.js'
 

@@ -1,9 +1,13 @@
-import { addon } from '../engine/loader.js'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { ClipSegmenter } from '../ground/clip-segmenter.js'
 import { groundClip } from '../ground/ground.js'
+import { nativeMaskWork } from '../ground/mask-work.js'
 import type { GroundModels, PointerStream } from '../ground/models.js'
 import { groundSettings } from '../ground/options.js'
 import type { GroundResult } from '../ground/result.js'
+import { openSinks, type SinkName } from '../labels/sinks.js'
 import type { FrameSource } from '../video/frame.js'
 import { threadMs } from './js-thread.js'
 import type { BenchOptions, BenchRow } from './rows.js'
@@ -84,35 +88,61 @@ function packed({ mask, objects }: GroundResult): number {
   return objects.reduce((sum, object) => sum + object.mask.toRLE().counts.length, 0) + mask.area
 }
 
-/** Grounds the still clip once and packs every result; milliseconds per frame. */
-async function groundOnce(models: GroundModels): Promise<{ wall: number; thread: number }> {
+/** Grounds the still clip once and takes every result; milliseconds per frame. */
+async function groundOnce(
+  models: GroundModels,
+  take: (result: GroundResult) => unknown,
+): Promise<{ wall: number; thread: number }> {
   const settings = groundSettings({ keyframeEvery: KEYFRAME_EVERY, contextFrames: 0 }, 0)
   const [since, before] = [performance.now(), threadMs()]
-  for await (const result of groundClip(models, still(), 'all', settings)) packed(result)
+  for await (const result of groundClip(models, still(), 'all', settings)) await take(result)
   const [wall, thread] = [performance.now() - since, threadMs() - before]
   return { wall: wall / FRAMES, thread: thread / FRAMES }
 }
 
+async function measure(
+  name: string,
+  objects: number,
+  rounds: number,
+  take: (result: GroundResult) => unknown,
+): Promise<BenchRow[]> {
+  const models: GroundModels = {
+    pointer: { openStream: () => pointAtAll(objects) },
+    segmenter: drawnSegmenter(objects),
+    masks: nativeMaskWork,
+  }
+  await groundOnce(models, take)
+  const times: { wall: number; thread: number }[] = []
+  for (let round = 0; round < rounds; round++) times.push(await groundOnce(models, take))
+  return [
+    { name, times: times.map(({ wall }) => wall) },
+    { name: '  of it the JavaScript thread', times: times.map(({ thread }) => thread) },
+  ]
+}
+
+/** The same with 16 objects and every frame written to outputs. */
+async function measureWritten(names: readonly SinkName[], rounds: number): Promise<BenchRow[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'videomolmo-masks-'))
+  const sink = await openSinks(folder, names)
+  try {
+    return await measure(`  with ${names.join(', ')}`, 16, rounds, frame => sink.write(frame))
+  } finally {
+    await sink.close()
+    await rm(folder, { recursive: true })
+  }
+}
+
 /**
  * What is done with the masks of a frame of 1920 x 1080 pixels between two keyframes and on them,
- * models left out: linking, fusion, boxes, points and run lengths. Of each, how long a frame takes
- * and what of that is the JavaScript thread's.
+ * models left out: linking, fusion, boxes, points and run lengths; then with files written. Of each,
+ * how long a frame takes and what of that is the JavaScript thread's.
  */
 export async function benchMasks({ rounds }: BenchOptions): Promise<BenchRow[]> {
-  const rows: BenchRow[] = []
-  for (const objects of [1, 16, 64]) {
-    const models: GroundModels = {
-      pointer: { openStream: () => pointAtAll(objects) },
-      segmenter: drawnSegmenter(objects),
-      masks: addon(),
-    }
-    await groundOnce(models)
-    const times: { wall: number; thread: number }[] = []
-    for (let round = 0; round < rounds; round++) times.push(await groundOnce(models))
-    rows.push(
-      { name: `a frame with ${objects} objects`, times: times.map(({ wall }) => wall) },
-      { name: '  of it the JavaScript thread', times: times.map(({ thread }) => thread) },
-    )
-  }
-  return rows
+  return [
+    ...(await measure('a frame with 1 object', 1, rounds, packed)),
+    ...(await measure('a frame with 16 objects', 16, rounds, packed)),
+    ...(await measureWritten(['points', 'rle', 'masks'], rounds)),
+    ...(await measureWritten(['overlay'], rounds)),
+    ...(await measure('a frame with 64 objects', 64, rounds, packed)),
+  ]
 }

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { type Command, InvalidArgumentError as WrongValue } from 'commander'
 import { type AnnotatedFrame, annotateFrames, LABELLED_CLIP } from '../annotate/clip.js'
 import { type LabelledSource, openLabelled } from '../annotate/inputs.js'
@@ -5,9 +6,12 @@ import { type AnnotateSettings, annotateSettings } from '../annotate/options.js'
 import { AnnotationWriter } from '../annotate/writer.js'
 import { Problems } from '../datasets/problems.js'
 import { AbortedError } from '../engine/errors.js'
-import { type LabelFormat, writeLabels } from '../labels/files.js'
+import type { SinkPaths } from '../formats/sink.js'
+import { LABEL_FORMATS, type LabelFormat, writeLabels } from '../labels/files.js'
 import type { LabelledClip } from '../labels/labels.js'
+import { openSinks, type SinkName } from '../labels/sinks.js'
 import { Segmenter } from '../segment/segmenter.js'
+import { PICTURE_FRAME_RATE } from '../video/images.js'
 import type { CommandContext } from './context.js'
 import {
   loadOptions,
@@ -27,7 +31,7 @@ interface AnnotateFlags extends ModelFlags {
   seed: number
   every: number
   prompt?: string
-  format: LabelFormat[]
+  format: SinkName[]
   output: string
   exifOrientation?: boolean
   lenient?: boolean
@@ -90,18 +94,42 @@ class Tally {
   }
 }
 
+const isLabelFormat = (name: SinkName): name is LabelFormat =>
+  (LABEL_FORMATS as readonly SinkName[]).includes(name)
+
+/** Points are always written, in the form of annotations; labels are written of all clips at once. */
+const ofFrames = (names: readonly SinkName[]) =>
+  names.filter(name => name !== 'points' && !isLabelFormat(name))
+
+interface AnnotateSinks {
+  writer: AnnotationWriter
+  tally: Tally
+  /** Where the outputs of this clip's frames go. */
+  folder: string
+  done: (paths: SinkPaths) => void
+}
+
 async function annotateSource(
   segmenter: Segmenter,
   { labels, pictures, open }: LabelledSource,
   flags: AnnotateFlags,
   settings: AnnotateSettings,
-  sink: { writer: AnnotationWriter; tally: Tally },
+  { writer, tally, folder, done }: AnnotateSinks,
 ): Promise<void> {
   const clip = relabelled(labels, flags.label)
   const options = { pictures, ...(flags.prompt === undefined ? {} : { prompt: flags.prompt }) }
-  for await (const frame of annotateFrames(segmenter, await open(), clip, settings)) {
-    await sink.writer.write(frame, options)
-    sink.tally.add(frame)
+  const source = await open()
+  const frameRate = source.frameRate ?? PICTURE_FRAME_RATE
+  const about = { frameRate, name: labels.name }
+  const outputs = await openSinks(folder, ofFrames(flags.format), about)
+  try {
+    for await (const frame of annotateFrames(segmenter, source, clip, settings)) {
+      await writer.write(frame, options)
+      await outputs.write(frame)
+      tally.add(frame)
+    }
+  } finally {
+    done(await outputs.close())
   }
 }
 
@@ -121,10 +149,19 @@ async function annotate(
   await using segmenter = await Segmenter.load(flags.segmenter, loadOptions(flags, signal))
   const writer = await AnnotationWriter.open(flags.output)
   const tally = new Tally()
+  const outputs: Record<string, string> = { ...writer.paths }
   let interrupted = false
   try {
     for (const source of sources) {
-      await annotateSource(segmenter, source, flags, settings, { writer, tally })
+      // Frames of several clips go into a folder for each.
+      const several = sources.length > 1
+      const folder = several ? join(flags.output, source.labels.name) : flags.output
+      const done = (paths: SinkPaths) => {
+        for (const [name, path] of Object.entries(paths)) {
+          outputs[name] = several ? flags.output : path
+        }
+      }
+      await annotateSource(segmenter, source, flags, settings, { writer, tally, folder, done })
     }
   } catch (error) {
     if (!(error instanceof AbortedError)) throw error
@@ -134,9 +171,8 @@ async function annotate(
     await writer.close()
   }
   const { frames, points, meanIou } = tally
-  const outputs: Record<string, string> = { ...writer.paths }
   const labelled = sources.map(({ labels }) => relabelled(labels, flags.label))
-  for (const format of flags.format) {
+  for (const format of flags.format.filter(isLabelFormat)) {
     outputs[format] = await writeLabels(flags.output, labelled, format)
   }
   const clips = sources.length

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import { toJson } from '../formats/outputs.js'
+import { toJson } from '../formats/files.js'
 import { COUNT_RULES, type CountRule } from '../ground/count.js'
 import { Pointer } from '../point/pointer.js'
 import type { CommandContext } from './context.js'

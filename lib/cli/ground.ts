@@ -1,12 +1,12 @@
 import type { Command } from 'commander'
 import { Option } from 'commander'
 import { AbortedError } from '../engine/errors.js'
+import type { SinkPaths } from '../formats/sink.js'
 import { TRACKING, type Tracking } from '../ground/clip-segmenter.js'
 import { FUSION_STRATEGIES, type GroundOptions } from '../ground/options.js'
 import { VideoMolmo } from '../ground/videomolmo.js'
 import type { ClipOptions } from '../video/frame.js'
 import type { CommandContext } from './context.js'
-import { type GroundOutputFlags, GroundOutputs } from './ground-outputs.js'
 import {
   loadOptions,
   type ModelFlags,
@@ -19,14 +19,16 @@ import {
   withModelOptions,
   withSourceOptions,
 } from './options.js'
+import { type OutputFlags, openOutputs } from './outputs.js'
 import { ProgressBar } from './progress.js'
 
 interface GroundFlags
   extends ModelFlags,
-    GroundOutputFlags,
+    OutputFlags,
     SourceFlags,
     Omit<GroundOptions, 'signal' | 'onProgress' | keyof ClipOptions> {
   tracking?: Tracking
+  review?: boolean
   json?: boolean
 }
 
@@ -91,12 +93,13 @@ async function ground(
   }
   await using vm = await VideoMolmo.load({ ...models, ...loadOptions(flags, signal) })
   const clip = sourceOptions(flags, context)
-  const outputs = await GroundOutputs.open(source, sentence, flags, clip)
+  const format = flags.review ? [...flags.format, 'review' as const] : flags.format
+  const outputs = await openOutputs(source, sentence, { ...flags, format }, clip)
   const bar = new ProgressBar(!flags.json)
   const options = { ...groundOptions(flags), ...clip, signal, onProgress: bar.update }
   const since = performance.now()
   let [frames, visible] = [0, 0]
-  let paths: Record<string, string> = {}
+  let paths: SinkPaths = {}
   let interrupted = false
   try {
     for await (const result of vm.ground(source, sentence, options)) {

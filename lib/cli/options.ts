@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { LABEL_FORMATS, type LabelFormat } from '../labels/files.js'
+import { SINKS, type SinkName } from '../labels/sinks.js'
 import {
   type DeviceName,
   DTYPES,
@@ -79,21 +79,21 @@ export function sourceOptions(
   }
 }
 
-/** Formats of labels between commas, added to those that the option named before. */
-export function parseFormats(text: string, before: readonly LabelFormat[]): LabelFormat[] {
+/** Outputs between commas, added to those that the option named before. */
+export function parseFormats(text: string, before: readonly SinkName[]): SinkName[] {
   const named = text.split(',').map(name => {
-    const format = LABEL_FORMATS.find(known => known === name.trim())
+    const format = SINKS.find(known => known === name.trim())
     if (format) return format
-    throw new InvalidArgumentError(`expected ${LABEL_FORMATS.join(', ')}, between commas.`)
+    throw new InvalidArgumentError(`expected ${SINKS.join(', ')}, between commas.`)
   })
   return [...new Set([...before, ...named])]
 }
 
-/** Adds --format: the masks once more, for tools that people label with. */
+/** Adds --format: what is to be written beside the usual, for tools that people label with, say. */
 export const withFormats = (command: Command): Command =>
   command.option(
     '--format <names>',
-    `also write labels as ${LABEL_FORMATS.join(', ')} (several between commas)`,
+    `also write ${SINKS.join(', ')} (several between commas)`,
     parseFormats,
     [],
   )

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { toJson } from '../formats/outputs.js'
+import { toJson } from '../formats/files.js'
 import type { PointOptions } from '../ground/options.js'
 import { Pointer } from '../point/pointer.js'
 import type { CommandContext } from './context.js'

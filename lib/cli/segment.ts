@@ -1,16 +1,14 @@
 import { type Command, InvalidArgumentError as WrongValue } from 'commander'
 import { AbortedError, InvalidArgumentError } from '../engine/errors.js'
 import { Mask } from '../formats/mask.js'
-import { type OutputPaths, OutputWriter } from '../formats/outputs.js'
 import { type CocoRle, decodeRle } from '../formats/rle.js'
-import { unionOf } from '../ground/fuse.js'
-import type { GroundResult } from '../ground/result.js'
+import type { SinkPaths } from '../formats/sink.js'
+import type { TrackFrame, TrackObject } from '../formats/track-frame.js'
 import type { FloatDtype } from '../load/settings.js'
 import type { PromptBox, PromptPoint } from '../segment/prompts.js'
 import { Segmenter } from '../segment/segmenter.js'
-import type { SegmentedFrame, SegmenterVideo } from '../segment/segmenter-video.js'
-import type { ClipOptions, Frame } from '../video/frame.js'
-import { PICTURE_FRAME_RATE } from '../video/images.js'
+import type { SegmenterVideo } from '../segment/segmenter-video.js'
+import type { Frame, FrameSource } from '../video/frame.js'
 import { openClip } from '../video/source.js'
 import type { CommandContext } from './context.js'
 import {
@@ -20,10 +18,12 @@ import {
   parseNumbers,
   type SourceFlags,
   sourceOptions,
+  withFormats,
   withJson,
   withModelOptions,
   withSourceOptions,
 } from './options.js'
+import { type OutputFlags, openOutputs } from './outputs.js'
 import { ProgressBar } from './progress.js'
 
 /** Clicks and boxes per object number. */
@@ -33,8 +33,7 @@ interface ObjectPrompt {
   box?: PromptBox
 }
 
-interface SegmentFlags extends ModelFlags, SourceFlags {
-  output: string
+interface SegmentFlags extends ModelFlags, OutputFlags, SourceFlags {
   point: [object: number, values: number[]][]
   box: [object: number, values: number[]][]
   frame: number
@@ -71,7 +70,7 @@ export function addSegmentCommand(program: Command, context: CommandContext): vo
     .option('-f, --frame <index>', 'frame of the clicks and boxes', parseInteger, 0)
     .option('--max-frames <count>', 'frames to go in each direction at most', parseInteger)
     .option('-o, --output <folder>', 'where to write', 'out')
-  withJson(withModelOptions(withSourceOptions(command), ['segmenter'])).action(
+  withJson(withFormats(withModelOptions(withSourceOptions(command), ['segmenter']))).action(
     (source: string, flags: SegmentFlags) => segment(source, flags, context),
   )
 }
@@ -99,97 +98,80 @@ async function prompt(video: SegmenterVideo, frame: number, prompts: Map<number,
   }
 }
 
-/** Masks of a frame, packed until all frames are known and can be written in order. */
-type PackedFrame = { objectId: number; score: number; rle: CocoRle }[]
+/** A frame without its pixels, its masks packed. */
+interface PackedFrame {
+  objects: (Omit<TrackObject, 'mask'> & { rle: CocoRle })[]
+}
 
-const pack = (found: SegmentedFrame): PackedFrame =>
-  found.objects.map(({ objectId, score, mask }) => ({
-    objectId: Number(objectId),
-    score,
-    rle: mask.toRLE(),
-  }))
+const pack = ({ objects }: TrackFrame): PackedFrame => ({
+  objects: objects.map(({ mask, ...object }) => ({ ...object, rle: mask.toRLE() })),
+})
 
-/** The masks of a frame in the form that the outputs are written from. */
-function toResult(
-  frame: Frame,
-  packed: PackedFrame,
-  prompts: Map<number, ObjectPrompt> | null,
-): GroundResult {
+function unpack({ objects }: PackedFrame, frame: Frame): TrackFrame {
   const { width, height, data, index: frameIndex, timeNs, pixelAspect = 1 } = frame
-  const objects = packed.map(({ objectId, score, rle }) => {
-    const mask = new Mask(decodeRle(rle), width, height)
-    return {
-      objectId,
-      points: (prompts?.get(objectId)?.points ?? []).map(([x, y]) => ({ x, y })),
-      mask,
-      box: mask.box,
-      score,
-      visible: mask.area > 0,
-      source: prompts ? ('point' as const) : ('propagated' as const),
-      agreement: null,
-    }
-  })
-  const union = unionOf(objects.map(({ mask }) => mask.data)) ?? new Uint8Array(width * height)
   return {
     frameIndex,
     timeNs,
     width,
     height,
     image: { data, width, height, pixelAspect },
-    keyframe: prompts !== null,
-    answer: null,
-    stats: null,
-    objects,
-    mask: new Mask(union, width, height),
-    directions: null,
-    agreement: null,
-    final: true,
-    timings: {},
+    objects: objects.map(({ rle, ...object }) => ({
+      ...object,
+      mask: new Mask(decodeRle(rle), width, height),
+    })),
   }
 }
 
-async function propagate(
-  video: SegmenterVideo,
-  flags: SegmentFlags,
-  signal: AbortSignal,
-): Promise<Map<number, PackedFrame>> {
-  const frames = new Map<number, PackedFrame>()
-  const bar = new ProgressBar(!flags.json)
-  const { maxFrames, frame: startFrame } = flags
-  const reach = maxFrames === undefined ? {} : { maxFrames }
-  const options = { startFrame, direction: 'both', signal, ...reach } as const
+/**
+ * The frames of a propagation in the order of the clip. From the first frame on they come in that
+ * order, each as it is found. What lies before a later start is found last and backwards: then
+ * masks are kept packed, and the clip is read again for the pictures.
+ */
+async function* inOrder(
+  found: AsyncIterable<TrackFrame>,
+  start: number,
+  reopen: () => Promise<FrameSource>,
+): AsyncGenerator<TrackFrame> {
+  if (start === 0) {
+    yield* found
+    return
+  }
+  const packed = new Map<number, PackedFrame>()
+  let interruption: AbortedError | undefined
+  let last = -1
   try {
-    for await (const found of video.propagate(options)) {
-      frames.set(found.frameIndex, pack(found))
-      bar.update({ framesDone: frames.size, frameCount: video.frameCount })
+    for await (const frame of found) {
+      packed.set(frame.frameIndex, pack(frame))
+      last = Math.max(last, frame.frameIndex)
     }
   } catch (error) {
     if (!(error instanceof AbortedError)) throw error
+    interruption = error
+  }
+
+  for await (const frame of await reopen()) {
+    const objects = packed.get(frame.index)
+    if (objects) yield unpack(objects, frame)
+    if (frame.index >= last) break
+  }
+  if (interruption) throw interruption
+}
+
+async function* counted(
+  frames: AsyncIterable<TrackFrame>,
+  frameCount: number,
+  quiet: boolean,
+): AsyncGenerator<TrackFrame> {
+  const bar = new ProgressBar(!quiet)
+  let framesDone = 0
+  try {
+    for await (const frame of frames) {
+      yield frame
+      bar.update({ framesDone: ++framesDone, frameCount })
+    }
   } finally {
     bar.stop()
   }
-  return frames
-}
-
-async function write(
-  source: string,
-  flags: SegmentFlags,
-  options: ClipOptions,
-  frames: Map<number, PackedFrame>,
-  prompts: Map<number, ObjectPrompt>,
-): Promise<OutputPaths> {
-  const clip = await openClip(source, options)
-  const writer = await OutputWriter.open(flags.output, '', clip.frameRate ?? PICTURE_FRAME_RATE)
-  try {
-    for await (const frame of clip) {
-      const packed = frames.get(frame.index)
-      const prompted = frame.index === flags.frame ? prompts : null
-      if (packed) await writer.write(toResult(frame, packed, prompted))
-    }
-  } finally {
-    await writer.close()
-  }
-  return writer.paths
 }
 
 async function segment(
@@ -209,12 +191,28 @@ async function segment(
   )
   using video = await segmenter.openVideo(source, clip)
   await prompt(video, flags.frame, prompts)
-  const frames = await propagate(video, flags, signal)
-  const outputs = await write(source, flags, clip, frames, prompts)
-  const interrupted = signal.aborted
-  if (flags.json) print(JSON.stringify({ frames: frames.size, interrupted, outputs }))
-  else for (const [name, path] of Object.entries(outputs)) print(`${name.padEnd(8)} ${path}`)
+  const { maxFrames, frame: startFrame } = flags
+  const reach = maxFrames === undefined ? {} : { maxFrames }
+  const found = video.propagate({ startFrame, direction: 'both', signal, ...reach })
+  const counting = counted(found, video.frameCount, flags.json ?? false)
+  const reopen = () => openClip(source, clip)
+  const outputs = await openOutputs(source, '', flags, clip)
+  let paths: SinkPaths = {}
+  let [frames, interrupted] = [0, false]
+  try {
+    for await (const frame of inOrder(counting, startFrame, reopen)) {
+      await outputs.write(frame)
+      frames++
+    }
+  } catch (error) {
+    if (!(error instanceof AbortedError)) throw error
+    interrupted = true
+  } finally {
+    paths = await outputs.close()
+  }
+  if (flags.json) print(JSON.stringify({ frames, interrupted, outputs: paths }))
+  else for (const [name, path] of Object.entries(paths)) print(`${name.padEnd(12)} ${path}`)
   if (!interrupted) return
-  note(`interrupted after ${frames.size} frames; they are kept`)
+  note(`interrupted after ${frames} frames; they are kept`)
   throw new AbortedError()
 }

@@ -12,7 +12,7 @@ import {
   type Variant,
 } from '../evaluate/sweep-tables.js'
 import { type TrialModels, trialModels } from '../evaluate/trial.js'
-import { writeWhole } from '../formats/outputs.js'
+import { writeWhole } from '../formats/files.js'
 import { toText } from '../formats/table.js'
 import { FUSION_STRATEGIES, type FusionStrategy } from '../ground/options.js'
 import { VideoMolmo } from '../ground/videomolmo.js'

@@ -1,7 +1,13 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatasetError, DecodeError } from '../engine/errors.js'
-import { decodeLabels, decodeMaskPng, type MaskImage } from '../formats/mask-png.js'
+import {
+  decodeLabels,
+  decodeMaskPng,
+  decodeWideLabels,
+  type MaskImage,
+  type WideLabelImage,
+} from '../formats/mask-png.js'
 import type { LabelImage } from '../formats/png.js'
 import { datasetFault } from '../json/faults.js'
 import { parseJson } from '../json/read.js'
@@ -73,6 +79,10 @@ async function decoded<T>(path: string, decode: (file: Uint8Array, name: string)
 
 /** @throws DATASET_INVALID: missing or corrupt. */
 export const readLabelFile = (path: string): Promise<LabelImage> => decoded(path, decodeLabels)
+
+/** Labels of 16 bits too. @throws DATASET_INVALID: missing or corrupt. */
+export const readWideLabelFile = (path: string): Promise<WideLabelImage> =>
+  decoded(path, decodeWideLabels)
 
 /** @throws DATASET_INVALID: missing or corrupt. */
 export const readMaskFile = (path: string): Promise<MaskImage> => decoded(path, decodeMaskPng)

@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { InvalidArgumentError } from '../engine/errors.js'
-import { writeWhole } from '../formats/outputs.js'
+import { writeWhole } from '../formats/files.js'
 import { encodeGrayPng, encodeLabelPng } from '../formats/png.js'
 import type { Dataset, Expression, LabelMap, ResultPart, Sequence } from './dataset.js'
 import type { Problems } from './problems.js'

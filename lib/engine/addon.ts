@@ -6,6 +6,7 @@
  * Pixel and mask buffers are borrowed until the promise settles and are never copied on the way in.
  */
 
+import type { AddonMaskJobs } from './masks-addon.js'
 import type {
   AnswerStats,
   FusionStrategy,
@@ -457,7 +458,7 @@ export interface AddonLabelPairs {
   radius: number
 }
 
-export interface Addon {
+export interface Addon extends AddonMaskJobs {
   version(): string
   cpu(): { selected: string; available: string[]; cores: number }
   cuda(): {

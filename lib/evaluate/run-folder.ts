@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InvalidArgumentError } from '../engine/errors.js'
-import { writeWhole } from '../formats/outputs.js'
+import { writeWhole } from '../formats/files.js'
 
 type Settings = { [name: string]: unknown }
 

@@ -4,7 +4,6 @@ import { checkSize, listFolder, readMaskFile } from '../datasets/files.js'
 import { type Problem, Problems } from '../datasets/problems.js'
 import { resultFile, resultParts } from '../datasets/results.js'
 import { InvalidArgumentError } from '../engine/errors.js'
-import { unionOf } from '../ground/fuse.js'
 import type { ScoredMask } from '../metrics/masks.js'
 import { addFrame, type FrameScores, noScores } from './score-frames.js'
 import { hasResults, scoreSemiSupervised, scoreUnsupervised } from './score-labels.js'
@@ -26,7 +25,10 @@ export interface SequenceScore {
 
 /** What a sentence names, as one mask. */
 export function unionOfObjects({ width, height, masks }: ObjectMasks): ScoredMask {
-  return { data: unionOf(masks) ?? new Uint8Array(width * height), width, height }
+  const [first, ...others] = masks
+  const data = first?.slice() ?? new Uint8Array(width * height)
+  for (const mask of others) for (let i = 0; i < data.length; i++) data[i]! |= mask[i]!
+  return { data, width, height }
 }
 
 /** A sentence without any result: left out, or 0 on every frame (docs/spec/evaluation.md 4.5 to 4.7). */

@@ -22,6 +22,7 @@ import {
   scorePoints,
 } from '../metrics/points.js'
 import { meanOf } from '../metrics/statistics.js'
+import { fuseMasks } from '../segment/masks.js'
 import type { Frame, FrameSource } from '../video/frame.js'
 import { openImageFiles } from '../video/images.js'
 import type { Subject } from './predict.js'
@@ -145,18 +146,13 @@ export interface FusionChoice {
 }
 
 /** A frame's mask as another fusion gives it. */
-function refuse(subject: Subject, result: GroundResult, choice: FusionChoice): Uint8Array {
-  const { directions, mask, width, height } = result
-  if (!directions) return mask.data
-  const side = (half: Mask | null) => half && { data: half.data, width, height }
-  const [forward, backward] = [side(directions.forward), side(directions.backward)]
-  if (!forward && !backward) return mask.data
-  return subject.models.masks.fuseMasks(forward, backward, choice).data
+function refuse({ directions, mask }: GroundResult, choice: FusionChoice): Mask {
+  if (!directions?.forward && !directions?.backward) return mask
+  return fuseMasks(directions.forward, directions.backward, choice)
 }
 
 /** J and F of a grounded sentence under a fusion, means over all frames that are scored. */
 export function measureMasks(
-  subject: Subject,
   { expression, truth }: Sentence,
   results: readonly GroundResult[],
   choice: FusionChoice,
@@ -171,7 +167,7 @@ export function measureMasks(
       width: objects.width || width,
       height: objects.height || height,
     })
-    return [scoreMasks(wanted, { data: refuse(subject, result, choice), width, height })]
+    return [scoreMasks(wanted, refuse(result, choice))]
   })
   const average = (of: 'j' | 'f') => meanOf(frames.map(frame => frame[of])) ?? Number.NaN
   return { kind: expression.kind ?? '', j: average('j'), f: average('f') }

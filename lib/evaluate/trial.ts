@@ -137,7 +137,7 @@ export class SentenceTrial {
       const subject = this.#trial.subject(group[0])
       const results = await this.#ground(subject, group[0]!)
       for (const setting of group) {
-        const record = measureMasks(subject, this.sentence, results, setting)
+        const record = measureMasks(this.sentence, results, setting)
         this.#masks.set(this.#key(setting), record)
       }
     }

@@ -55,6 +55,25 @@ export function decodeLabels(file: Uint8Array, name = 'PNG'): LabelImage {
   return { data: values, width, height, indexed: palette !== undefined }
 }
 
+/** A label map whose file may have more labels than a palette. */
+export interface WideLabelImage extends Omit<LabelImage, 'data'> {
+  data: Uint8Array | Uint16Array
+}
+
+/**
+ * As decodeLabels, and gray files of 16 bits with labels up to 65535.
+ *
+ * @throws as decodeLabels.
+ */
+export function decodeWideLabels(file: Uint8Array, name = 'PNG'): WideLabelImage {
+  const { data, depth, width, height } = decodePng(file, name, true)
+  if (depth !== 16) return decodeLabels(file, name)
+  const labels = Uint16Array.from({ length: width * height }, (_, i) => {
+    return data[i * 2]! * 256 + data[i * 2 + 1]!
+  })
+  return { data: labels, width, height, indexed: false }
+}
+
 function labelsOfColors({ data, width, height, channels }: PngSamples, name: string): Uint8Array {
   const palette = labelPalette()
   const byColor = new Map<number, number>()

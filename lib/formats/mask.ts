@@ -1,3 +1,6 @@
+import { typed } from '../engine/errors.js'
+import { addon } from '../engine/loader.js'
+import type { AddonGivenMask, AddonMaskHandle } from '../engine/masks-addon.js'
 import { maskToPolygons, type Polygon } from './polygons.js'
 import { type CocoRle, encodeRle } from './rle.js'
 
@@ -9,33 +12,69 @@ export interface Box {
   height: number
 }
 
-/** A binary mask of a frame. */
+/**
+ * A binary mask of a frame. Those that the library gives lie in the engine, packed, and are not to
+ * be changed; their bytes are made when `data` is read first.
+ */
 export class Mask {
-  /** u8 0/1, [height, width] row-major. */
-  readonly data: Uint8Array
   readonly width: number
   readonly height: number
-  #measured: { area: number; box: Box | null } | undefined
+  /** Whether it was made of bytes, which may still change. */
+  readonly #given: boolean
+  #data: Uint8Array | undefined
+  /** Where the mask lies; of given bytes a copy that is measured, once. */
+  #native: AddonMaskHandle | undefined
 
-  constructor(data: Uint8Array, width: number, height: number) {
-    this.data = data
-    this.width = width
-    this.height = height
+  /** @param data u8 0/1, [height, width] row-major. */
+  constructor(data: Uint8Array, width: number, height: number)
+  /** @internal */
+  constructor(native: AddonMaskHandle)
+  constructor(mask: AddonGivenMask, width?: number, height?: number) {
+    this.#given = mask instanceof Uint8Array
+    if (mask instanceof Uint8Array) this.#data = mask
+    else this.#native = mask
+    this.width = width ?? this.#native!.width
+    this.height = height ?? this.#native!.height
+  }
+
+  /** u8 0/1, [height, width] row-major. */
+  get data(): Uint8Array {
+    this.#data ??= this.#native!.bytes()
+    return this.#data
+  }
+
+  /**
+   * As the engine's jobs take it.
+   *
+   * @internal
+   */
+  get source(): AddonGivenMask {
+    return this.#given ? this.#data! : this.#native!
   }
 
   /** Pixels set. */
   get area(): number {
-    return this.#measure().area
+    return this.#measured().area
   }
 
   /** Smallest box that holds every set pixel, null for an empty mask. */
   get box(): Box | null {
-    return this.#measure().box
+    return this.#measured().box
+  }
+
+  /**
+   * A pixel deep inside the mask: the one farthest from its rim in city-block steps (the first in
+   * reading order on a tie). Null for an empty mask.
+   */
+  innerPoint(): { x: number; y: number } | null {
+    return this.#measured().innerPoint()
   }
 
   /** COCO run-length encoding, as pycocotools writes it. */
   toRLE(): CocoRle {
-    return encodeRle(this.data, this.width, this.height)
+    const { width, height } = this
+    if (this.#given) return encodeRle(this.data, width, height)
+    return { size: [height, width], counts: this.#native!.counts() }
   }
 
   /** Outlines along pixel edges, holes included; exact under the even-odd rule. */
@@ -43,25 +82,9 @@ export class Mask {
     return maskToPolygons(this.data, this.width, this.height)
   }
 
-  #measure(): { area: number; box: Box | null } {
-    this.#measured ??= measure(this.data, this.width, this.height)
-    return this.#measured
+  #measured(): AddonMaskHandle {
+    const { width, height } = this
+    this.#native ??= typed(() => addon().packMask({ data: this.#data!, width, height }))
+    return this.#native
   }
-}
-
-function measure(data: Uint8Array, width: number, height: number) {
-  let [area, left, right, top, bottom] = [0, width, -1, height, -1]
-  for (let y = 0; y < height; y++) {
-    const row = data.subarray(y * width, (y + 1) * width)
-    const first = row.indexOf(1)
-    if (first < 0) continue
-    const last = row.lastIndexOf(1)
-    for (let x = first; x <= last; x++) area += row[x]!
-    left = Math.min(left, first)
-    right = Math.max(right, last)
-    top = Math.min(top, y)
-    bottom = y
-  }
-  if (area === 0) return { area, box: null }
-  return { area, box: { x: left, y: top, width: right - left + 1, height: bottom - top + 1 } }
 }

@@ -78,20 +78,44 @@ export async function encodeGrayPng(
   return encode(data, width, height)
 }
 
+/**
+ * Writes label maps whose lines are laid out already (`AddonMaskJobs.labelLines`): 8-bit indexed with
+ * the full palette, or 16-bit gray.
+ */
+export function encodeLabelLines(
+  lines: Uint8Array,
+  width: number,
+  height: number,
+  wide: boolean,
+): Promise<Buffer> {
+  return encodeLines(lines, width, height, wide ? undefined : labelPalette(), wide ? 16 : 8)
+}
+
 async function encode(data: Uint8Array, width: number, height: number, palette?: Uint8Array) {
   if (data.length !== width * height) {
     throw new InvalidArgumentError(
       `a ${width}x${height} label map needs ${width * height} bytes, got ${data.length}`,
     )
   }
-  const header = Buffer.alloc(13)
-  header.writeUInt32BE(width, 0)
-  header.writeUInt32BE(height, 4)
-  header.set([8, palette ? INDEXED : GRAY, 0, 0, 0], 8)
   const lines = new Uint8Array((width + 1) * height)
   for (let y = 0; y < height; y++) {
     lines.set(data.subarray(y * width, (y + 1) * width), y * (width + 1) + 1)
   }
+  return encodeLines(lines, width, height, palette)
+}
+
+/** @param lines each a filter and the samples of a row, big-endian. */
+async function encodeLines(
+  lines: Uint8Array,
+  width: number,
+  height: number,
+  palette?: Uint8Array,
+  depth: 8 | 16 = 8,
+): Promise<Buffer> {
+  const header = Buffer.alloc(13)
+  header.writeUInt32BE(width, 0)
+  header.writeUInt32BE(height, 4)
+  header.set([depth, palette ? INDEXED : GRAY, 0, 0, 0], 8)
   return Buffer.concat([
     SIGNATURE,
     chunk('IHDR', header),
@@ -108,7 +132,7 @@ interface Header {
   colorType: number
 }
 
-function readHeader(data: Buffer, name: string): Header {
+function readHeader(data: Buffer, name: string, deep: boolean): Header {
   const header = {
     width: data.readUInt32BE(0),
     height: data.readUInt32BE(4),
@@ -117,6 +141,7 @@ function readHeader(data: Buffer, name: string): Header {
   }
   const { width, height, depth, colorType } = header
   const depths = [GRAY, INDEXED].includes(colorType) ? [1, 2, 4, 8] : [8]
+  if (deep && colorType === GRAY) depths.push(16)
   if (!CHANNELS[colorType] || !depths.includes(depth) || data[12] !== 0) {
     throw new DecodeError(
       `${name}: a mask must be an indexed or gray PNG of 1, 2, 4 or 8 bits or a coloured one of 8 bits, without interlacing, got colour type ${colorType}, ${depth} bits, interlace ${data[12]}`,
@@ -165,8 +190,10 @@ function paeth(left: number, up: number, corner: number): number {
 
 /** A PNG file's samples as stored. */
 export interface PngSamples {
-  /** One byte per sample, [height, width, channels]. */
+  /** One byte per sample, [height, width, channels]; two, the higher first, where `depth` is 16. */
   data: Uint8Array
+  /** Bits per sample in the file. */
+  depth: number
   width: number
   height: number
   /** 1: gray or palette index, 2: gray and alpha, 3: RGB, 4: RGBA. */
@@ -179,9 +206,10 @@ export interface PngSamples {
  * Reads the stored samples of a PNG without colour conversion.
  *
  * @param name of the file, for error messages.
+ * @param deep take gray files of 16 bits too.
  * @throws DECODE_FAILED for interlaced and 16-bit files, and for broken ones.
  */
-export function decodePng(file: Uint8Array, name = 'PNG'): PngSamples {
+export function decodePng(file: Uint8Array, name = 'PNG', deep = false): PngSamples {
   const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength)
   if (!bytes.subarray(0, 8).equals(SIGNATURE)) throw new DecodeError(`${name}: not a PNG file`)
   let header: Header | undefined
@@ -191,7 +219,7 @@ export function decodePng(file: Uint8Array, name = 'PNG'): PngSamples {
     const length = bytes.readUInt32BE(at)
     const type = bytes.toString('latin1', at + 4, at + 8)
     const data = bytes.subarray(at + 8, at + 8 + length)
-    if (type === 'IHDR' && data.length >= 13) header = readHeader(data, name)
+    if (type === 'IHDR' && data.length >= 13) header = readHeader(data, name, deep)
     else if (type === 'PLTE') palette = data
     else if (type === 'IDAT') parts.push(data)
     at += length + 12
@@ -201,10 +229,10 @@ export function decodePng(file: Uint8Array, name = 'PNG'): PngSamples {
   const channels = CHANNELS[colorType]!
   const rowBytes = Math.ceil((width * depth * channels) / 8)
   const lines = inflate(parts, (rowBytes + 1) * height, name)
-  const rows = unfilter(lines, rowBytes, height, channels)
-  const data = depth === 8 ? rows : unpack(rows, header, rowBytes)
+  const rows = unfilter(lines, rowBytes, height, channels * Math.ceil(depth / 8))
+  const data = depth < 8 ? unpack(rows, header, rowBytes) : rows
   const colors = colorType === INDEXED ? { palette: palette ?? new Uint8Array(0) } : {}
-  return { data, width, height, channels, ...colors }
+  return { data, depth, width, height, channels, ...colors }
 }
 
 /** One byte per sample from 1, 2 or 4 bits. */

@@ -1,5 +1,6 @@
 import type { AddonMask } from '../engine/addon.js'
 import { assign } from './assign.js'
+import type { Overlap } from './mask-work.js'
 
 /** Masks that overlap less than this are different objects, unless a point says otherwise. */
 export const LEAST_IOU = 0.25
@@ -7,15 +8,9 @@ export const LEAST_IOU = 0.25
 /** What a new object's point inside an old object's mask adds to their IoU. */
 const POINT_BONUS = 0.5
 
-export interface LinkObject {
-  mask: AddonMask
-  /** Where the pointer saw the object, in pixels; none for propagated masks. */
-  points: readonly { x: number; y: number }[]
-}
+type Points = readonly { x: number; y: number }[]
 
-export type Overlap = (a: AddonMask, b: AddonMask) => { intersection: number; union: number }
-
-function holdsPoint(mask: AddonMask, points: LinkObject['points']): boolean {
+function holdsPoint(mask: AddonMask, points: Points): boolean {
   return points.some(({ x, y }) => mask.data[Math.floor(y) * mask.width + Math.floor(x)] === 1)
 }
 
@@ -23,19 +18,21 @@ function holdsPoint(mask: AddonMask, points: LinkObject['points']): boolean {
  * Finds the same objects in two sets of masks of one frame: the one-to-one assignment with the
  * largest total of mask IoU, plus a bonus where a new object's point lies in the old object's mask.
  *
- * @returns for every entry of `current` its place in `known`, or -1 for a new object.
+ * @param points of every new object where the pointer saw it, in pixels; none for propagated masks.
+ * @param overlap of an old mask with a new one, by their places.
+ * @returns for every new object its place in `known`, or -1.
  */
 export function linkObjects(
-  known: readonly LinkObject[],
-  current: readonly LinkObject[],
-  overlap: Overlap,
+  known: readonly AddonMask[],
+  points: readonly Points[],
+  overlap: (known: number, current: number) => Overlap,
 ): number[] {
-  if (known.length === 0 || current.length === 0) return current.map(() => -1)
-  const scores = current.map(({ mask, points }) =>
-    known.map(old => {
-      const { intersection, union } = overlap(old.mask, mask)
+  if (known.length === 0 || points.length === 0) return points.map(() => -1)
+  const scores = points.map((points, c) =>
+    known.map((old, k) => {
+      const { intersection, union } = overlap(k, c)
       const iou = union === 0 ? 0 : intersection / union
-      const pointed = holdsPoint(old.mask, points)
+      const pointed = holdsPoint(old, points)
       return iou >= LEAST_IOU || pointed ? iou + (pointed ? POINT_BONUS : 0) : 0
     }),
   )

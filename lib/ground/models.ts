@@ -1,15 +1,11 @@
-import type { Addon } from '../engine/addon.js'
 import type { AnswerStats } from '../engine/public-types.js'
+import type { Point } from '../formats/track-frame.js'
 import type { Frame } from '../video/frame.js'
 import type { ClipSegmenter } from './clip-segmenter.js'
+import type { MaskWork } from './mask-work.js'
 
+export type { Point } from '../formats/track-frame.js'
 export type { AnswerStats }
-
-/** Pixels of the original frame; x to the right, y down. */
-export interface Point {
-  x: number
-  y: number
-}
 
 /** Milliseconds per stage. */
 export type Timings = Record<string, number>
@@ -76,5 +72,5 @@ export interface PointerModel {
 export interface GroundModels {
   pointer: PointerModel
   segmenter: ClipSegmenter
-  masks: Pick<Addon, 'fuseMasks' | 'maskOverlap'>
+  masks: MaskWork
 }

@@ -1,6 +1,5 @@
 import { Mask } from '../formats/mask.js'
 import type { OptionNames } from '../options/check.js'
-import { interiorPoint } from './interior.js'
 import type { Point } from './models.js'
 
 /** Clicks on one object: where, and whether on it (1) or beside it (0). */
@@ -43,7 +42,7 @@ function besidePoint(mask: Mask): Point | null {
       around.data[y * width + x] = +!data[y * width + x]
     }
   }
-  return interiorPoint(around)
+  return around.innerPoint()
 }
 
 /**
@@ -59,7 +58,7 @@ export function moreClicks(found: Mask, first: Point, { points, negative }: Clic
   for (let last = first; clicks.points.length < points; ) {
     clearDisk(rest, { x: Math.round(last.x), y: Math.round(last.y) }, radius)
     // A mask measures itself once, so what is left is a new one.
-    const next = interiorPoint(new Mask(rest.data, rest.width, rest.height))
+    const next = new Mask(rest.data, rest.width, rest.height).innerPoint()
     if (!next) break
     clicks.points.push(next)
     clicks.labels.push(1)

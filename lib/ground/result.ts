@@ -1,14 +1,8 @@
 import type { Box, Mask } from '../formats/mask.js'
-import type { RgbImage } from '../video/pixels.js'
-import type { AnswerStats, Point, Timings } from './models.js'
+import type { Point, TrackFrame, TrackObject } from '../formats/track-frame.js'
+import type { AnswerStats, Timings } from './models.js'
 
-/**
- * Where an object's mask in a frame comes from: from the pointer's own point ('point', keyframes),
- * from one neighbouring keyframe ('propagated') or from both ('fused').
- */
-export type MaskSource = 'point' | 'propagated' | 'fused'
-
-export interface GroundedObject {
+export interface GroundedObject extends TrackObject {
   /** From 1; the same object keeps its number across keyframes. */
   objectId: number
   /**
@@ -16,25 +10,16 @@ export interface GroundedObject {
    * empty).
    */
   points: Point[]
-  mask: Mask
   box: Box | null
   /** Predicted IoU of the mask, 0..1; the mean of both directions where both gave one. */
   score: number
   /** Whether the mask holds any pixel. */
   visible: boolean
-  source: MaskSource
   /** As the frame's `agreement`, for this object alone; 0 where only one direction knows it. */
   agreement: number | null
 }
 
-export interface GroundResult {
-  frameIndex: number
-  /** Nanoseconds, as the source gave it. */
-  timeNs: bigint
-  width: number
-  height: number
-  /** The frame's pixels, packed RGB. */
-  image: RgbImage
+export interface GroundResult extends TrackFrame {
   /** Whether the pointer was asked on this frame. */
   keyframe: boolean
   /** The pointer's answer on a keyframe, else null. */

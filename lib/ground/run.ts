@@ -1,18 +1,10 @@
-import { Mask } from '../formats/mask.js'
+import type { Mask } from '../formats/mask.js'
 import type { AheadFrame, PointerWork } from './ahead.js'
 import { bothDone } from './both-done.js'
 import { toResult } from './frame-result.js'
-import {
-  agreementOf,
-  type FusionOptions,
-  fuseDirections,
-  fuseObjects,
-  type NamedEstimate,
-  pointedObjects,
-  unionMask,
-  unionOf,
-} from './fuse.js'
+import { fuseObjects, measureMasks, type NamedEstimate, pointedObjects } from './fuse.js'
 import { linkObjects } from './link.js'
+import type { FusedMasks, FusionOptions } from './mask-work.js'
 import type { GroundModels, Point, PointerAnswer } from './models.js'
 import type { GroundSettings } from './options.js'
 import { distinctPoints } from './points.js'
@@ -28,7 +20,7 @@ interface Keyframe {
   slot: FrameSlot
   answer: PointerAnswer
   /** The masks of the frame's own points; null when the pointer or SAM 2 found nothing. */
-  own: NamedEstimate | null
+  own: (NamedEstimate & { measured: FusedMasks }) | null
   /** Follows the own masks into the coming interval. */
   tracker: Tracker | null
   /** Of a keyframe without own masks: what its left neighbour's objects became here. */
@@ -93,17 +85,17 @@ export class GroundRun {
     this.#waiting.push(slot)
     const [{ timings }] = await bothDone(pointing, this.#follow(slot))
     addTimes(slot.timings, timings)
-    if (this.#options.provisional) yield this.#provisional(slot)
+    if (this.#options.provisional) yield await this.#provisional(slot)
   }
 
   /** Gives the results of the frames after the last keyframe. */
   async *finish(): AsyncGenerator<GroundResult> {
     const left = this.#left
     if (!left) return
-    if (!left.own) yield this.#fused(left.slot, left.arrived, null, { answer: left.answer })
+    if (!left.own) yield await this.#fused(left.slot, left.arrived, null, { answer: left.answer })
     for (const slot of this.#waiting.splice(0)) {
       if (!this.#forward.has(slot.index)) await this.#carry(slot)
-      yield this.#fused(slot, this.#forward.get(slot.index) ?? null, null)
+      yield await this.#fused(slot, this.#forward.get(slot.index) ?? null, null)
       this.#release(slot)
     }
   }
@@ -153,7 +145,7 @@ export class GroundRun {
     this.#left = right
     this.#forward.clear()
     if (right.own) yield this.#pointed(right, right.own)
-    else if (this.#options.provisional) yield this.#provisional(slot)
+    else if (this.#options.provisional) yield await this.#provisional(slot)
   }
 
   /** Turns the answer's points into masks on the keyframe and starts following them. */
@@ -167,12 +159,15 @@ export class GroundRun {
     const unanswered = { ...keyframe, own: null, tracker: null, carried }
     if (answer.points.length === 0) return unanswered
     const { tracker, estimate } = await this.#track(slot, answer.points, false)
-    if (estimate.masks.every(mask => mask.indexOf(1) < 0)) {
+    const measured = await measureMasks(this.#models.masks, estimate.masks, slot.frame)
+    if (measured.mask.area === 0) {
       this.#drop(tracker)
       return unanswered
     }
-    const objectIds = this.#identify(slot, answer.points, estimate, arrived)
-    return { ...keyframe, own: { ...estimate, objectIds }, tracker, carried: null }
+    const masks = measured.objects.map(({ mask }) => mask)
+    const points = answer.points.map(point => [point])
+    const objectIds = await this.#identify(slot, masks, points, arrived)
+    return { ...keyframe, own: { ...estimate, objectIds, measured }, tracker, carried: null }
   }
 
   async #track(slot: FrameSlot, points: readonly Point[], reverse: boolean) {
@@ -186,21 +181,20 @@ export class GroundRun {
   }
 
   /**
-   * Numbers of the objects of an estimate: those of the known objects that they are, else new ones.
+   * Numbers of objects in a frame: those of the known objects that they are, else new ones.
+   *
+   * @param points of every object where the pointer saw it; none for propagated masks.
    */
-  #identify(
+  async #identify(
     slot: FrameSlot,
-    points: readonly Point[] | null,
-    estimate: Estimate,
+    masks: readonly (Mask | Uint8Array)[],
+    points: readonly (readonly Point[])[],
     known: NamedEstimate | null,
-  ): number[] {
+  ): Promise<number[]> {
     const { width, height } = slot.frame
-    const toObject = (data: Uint8Array, o: number) => ({
-      mask: { data, width, height },
-      points: points ? [points[o]!] : [],
-    })
-    const old = (known?.masks ?? []).map(data => ({ mask: { data, width, height }, points: [] }))
-    const links = linkObjects(old, estimate.masks.map(toObject), this.#models.masks.maskOverlap)
+    const old = (known?.masks ?? []).map(data => ({ data, width, height }))
+    const overlaps = await this.#models.masks.overlaps(known?.masks ?? [], masks, slot.frame)
+    const links = linkObjects(old, points, (k, c) => overlaps[k]![c]!)
     return links.map(place => (place >= 0 ? known!.objectIds[place]! : this.#nextId++))
   }
 
@@ -211,14 +205,14 @@ export class GroundRun {
     this.#drop(left.carried)
     const backward = await this.#trackBack(open, right)
     const atLeft = backward.get(left.slot.index)
-    if (atLeft && left.arrived && right.own) this.#relink(left, right, atLeft)
+    if (atLeft && left.arrived && right.own) await this.#relink(left, right, atLeft)
     for (const slot of open) {
       const own = slot === left.slot ? left.arrived : null
       const forward = own ?? (left.own ? this.#forward.get(slot.index) : null) ?? null
       const estimate = backward.get(slot.index)
       const named = estimate && right.own ? { ...estimate, objectIds: right.own.objectIds } : null
       const answer = slot === left.slot ? left.answer : null
-      yield this.#fused(slot, forward, named, { answer, between: true })
+      yield await this.#fused(slot, forward, named, { answer, between: true })
       this.#release(slot)
     }
     this.#waiting = []
@@ -241,34 +235,31 @@ export class GroundRun {
   /**
    * Across an unanswered keyframe, objects are recognised on that keyframe, where both sides meet.
    */
-  #relink(left: Keyframe, right: Keyframe, atLeft: Estimate): void {
-    right.own!.objectIds = this.#identify(left.slot, null, atLeft, left.arrived)
+  async #relink(left: Keyframe, right: Keyframe, { masks }: Estimate): Promise<void> {
+    const points = masks.map(() => [])
+    right.own!.objectIds = await this.#identify(left.slot, masks, points, left.arrived)
   }
 
   /** @param between the frame has a keyframe on either side, so that both have something to say. */
-  #fused(
+  async #fused(
     slot: FrameSlot,
     forward: NamedEstimate | null,
     backward: NamedEstimate | null,
     { answer = null, final = true, between = false }: FusedOptions = {},
-  ): GroundResult {
+  ): Promise<GroundResult> {
     const since = performance.now()
-    const masks = this.#models.masks
-    const objects = fuseObjects(masks, forward, backward, slot.frame, this.#fusion, between)
-    const directions = {
-      forward: unionMask(forward, slot.frame),
-      backward: unionMask(backward, slot.frame),
-    }
-    // Of one object alone the frame says what it says of the object.
-    const only = objects.length === 1 ? objects[0] : undefined
-    const mask = only?.mask ?? fuseDirections(masks, directions, slot.frame, this.#fusion)
-    const { forward: ahead, backward: back } = directions
-    const agreement = between ? (only?.agreement ?? agreementOf(masks, ahead, back)) : null
+    const { masks } = this.#models
+    const fused = await fuseObjects(masks, forward, backward, slot.frame, this.#fusion)
+    const { directions, mask } = fused
     addTimes(slot.timings, { fuse: performance.now() - since })
+    const objects = between
+      ? fused.objects
+      : fused.objects.map(object => ({ ...object, agreement: null }))
+    const agreement = between ? fused.agreement : null
     return { ...toResult(slot, answer, objects, mask, final), directions, agreement }
   }
 
-  #provisional(slot: FrameSlot): GroundResult {
+  #provisional(slot: FrameSlot): Promise<GroundResult> {
     const left = this.#left
     const here = left?.slot === slot
     const forward = here ? left.arrived : this.#forward.get(slot.index)
@@ -276,10 +267,8 @@ export class GroundRun {
     return this.#fused(slot, forward ?? null, null, { answer, final: false })
   }
 
-  #pointed(keyframe: Keyframe, own: NamedEstimate): GroundResult {
-    const { width, height } = keyframe.slot.frame
-    const objects = pointedObjects(own, keyframe.answer.points, { width, height })
-    const mask = new Mask(unionOf(own.masks)!, width, height)
-    return toResult(keyframe.slot, keyframe.answer, objects, mask, true)
+  #pointed({ slot, answer }: Keyframe, own: NonNullable<Keyframe['own']>): GroundResult {
+    const objects = pointedObjects(own, own.measured, answer.points)
+    return toResult(slot, answer, objects, own.measured.mask, true)
   }
 }

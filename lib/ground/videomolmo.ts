@@ -1,5 +1,4 @@
-import { DisposedError, InvalidArgumentError, typed } from '../engine/errors.js'
-import { addon } from '../engine/loader.js'
+import { DisposedError, InvalidArgumentError } from '../engine/errors.js'
 import { divideMemory } from '../load/divide-memory.js'
 import { DTYPES, loadSettings, segmenterDtype } from '../load/settings.js'
 import { checkOptions, type OptionNames } from '../options/check.js'
@@ -11,6 +10,7 @@ import { openClip } from '../video/source.js'
 import type { ClipSegmenter, Tracking } from './clip-segmenter.js'
 import type { CountOptions, CountResult } from './count.js'
 import { groundClip } from './ground.js'
+import { nativeMaskWork } from './mask-work.js'
 import type { GroundModels } from './models.js'
 import { GROUND_OPTIONS, type GroundOptions, groundSettings, type PointOptions } from './options.js'
 import type { PointResult } from './point.js'
@@ -67,10 +67,7 @@ export class VideoMolmo<S extends Segmenter | ClipSegmenter = Segmenter>
     this.models = {
       pointer,
       segmenter: clipSegmenter(segmenter, tracking),
-      masks: {
-        fuseMasks: (...masks) => typed(() => addon().fuseMasks(...masks)),
-        maskOverlap: (...masks) => typed(() => addon().maskOverlap(...masks)),
-      },
+      masks: nativeMaskWork,
     }
     this.#owned = owned
   }

@@ -1,4 +1,4 @@
-import type { GroundResult } from '../ground/result.js'
+import { numberOf, type TrackFrame } from '../formats/track-frame.js'
 import { checkOptions, type OptionNames } from '../options/check.js'
 import type { LabelledClip, LabelledFrame } from './labels.js'
 
@@ -11,7 +11,7 @@ export interface CollectorOptions {
 
 const COLLECTOR_OPTIONS: OptionNames<CollectorOptions> = { label: true, fileNames: true }
 
-/** Gathers the final results of grounding as labels, packed. */
+/** Gathers the frames of a clip as labels, packed. */
 export class LabelCollector {
   readonly #name: string
   readonly #label: string | null
@@ -29,13 +29,18 @@ export class LabelCollector {
     this.#fileNames = fileNames
   }
 
-  /** Takes a frame's result; first estimates of a 'lag' session are passed over. */
-  add({ frameIndex, timeNs, width, height, objects, final }: GroundResult): void {
+  /**
+   * Takes a frame; first estimates of a 'lag' session are passed over.
+   *
+   * @throws INVALID_ARGUMENT for objects with names instead of numbers.
+   */
+  add({ frameIndex, timeNs, width, height, objects, final = true }: TrackFrame): void {
     if (!final) return
     this.#size = { width, height }
-    const seen = objects.filter(({ visible }) => visible)
-    const masks = seen.map(({ objectId, mask }) => ({ objectId, rle: mask.toRLE() }))
-    for (const { objectId } of seen) this.#objectIds.add(objectId)
+    const masks = objects
+      .filter(({ visible }) => visible)
+      .map(object => ({ objectId: numberOf(object, 'labels'), rle: object.mask.toRLE() }))
+    for (const { objectId } of masks) this.#objectIds.add(objectId)
     this.#frames.push({ frameIndex, timeNs, masks })
   }
 

@@ -1,7 +1,7 @@
 import { basename, join, parse } from 'node:path'
-import { checkSize, listFolder, readLabelFile } from '../datasets/files.js'
+import { checkSize, listFolder, readWideLabelFile } from '../datasets/files.js'
 import { DatasetError } from '../engine/errors.js'
-import type { LabelImage } from '../formats/png.js'
+import type { WideLabelImage } from '../formats/mask-png.js'
 import { encodeRle } from '../formats/rle.js'
 import {
   type LabelledClip,
@@ -32,14 +32,19 @@ function frameOf(path: string, stems: readonly string[] | null): number {
   )
 }
 
-/** A mask per label; a gray picture of 0 and 255 alone is one object. */
-function masksOf({ data, width, height, indexed }: LabelImage): LabelledMask[] {
+/**
+ * A mask per label; an 8-bit gray picture of 0 and 255 alone is one object. In pictures of 16 bits
+ * every number but 0 is an object's.
+ */
+function masksOf({ data, width, height, indexed }: WideLabelImage): LabelledMask[] {
   const labels = [...new Set(data)].filter(label => label !== 0).sort((a, b) => a - b)
-  const binary = !indexed && labels.every(label => label === 255)
+  const wide = data instanceof Uint16Array
+  const binary = !wide && !indexed && labels.every(label => label === VOID)
   return labels
-    .filter(label => binary || label !== VOID)
+    .filter(label => wide || binary || label !== VOID)
     .map(label => {
-      const mask = data.map(value => +(value === label))
+      const mask = new Uint8Array(data.length)
+      for (let at = 0; at < mask.length; at++) mask[at] = +(data[at] === label)
       return { objectId: binary ? 1 : label, rle: encodeRle(mask, width, height) }
     })
 }
@@ -47,7 +52,7 @@ function masksOf({ data, width, height, indexed }: LabelImage): LabelledMask[] {
 /**
  * Reads a folder of mask PNGs, one per frame, as DAVIS, YouTube-VOS and `ground` have them: the
  * stored value is the object's number, 0 is background, 255 counts as nothing. Gray PNGs of 0 and
- * 255 are one object.
+ * 255 are one object. In gray PNGs of 16 bits 255 is a number like others.
  *
  * @param fileNames pictures of the clip in order; without them the number in a mask's name is its
  * frame.
@@ -68,7 +73,7 @@ export async function readLabelFolder(
   for (const path of names.map(name => join(folder, name))) {
     try {
       const frameIndex = frameOf(path, stems)
-      const image = await readLabelFile(path)
+      const image = await readWideLabelFile(path)
       size ??= { width: image.width, height: image.height }
       checkSize(path, image, size)
       frames.push({ frameIndex, masks: masksOf(image) })

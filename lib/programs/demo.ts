@@ -43,9 +43,9 @@ async function demo(output: string): Promise<void> {
     await writer.write(result)
     scores.push(await score(result, labels))
   }
-  await writer.close()
+  const paths = await writer.close()
   console.log(`"${sentence}" in ${clip}, ${scores.length} frames`)
-  for (const [name, path] of Object.entries(writer.paths)) console.log(`${name.padEnd(8)} ${path}`)
+  for (const [name, path] of Object.entries(paths)) console.log(`${name.padEnd(8)} ${path}`)
   console.log(`J&F ${meanOf(scores)?.toFixed(3)}`)
 }
 

@@ -21,7 +21,7 @@ import {
   type TrialModels,
   trialModels,
 } from '../evaluate/trial.js'
-import { writeWhole } from '../formats/outputs.js'
+import { writeWhole } from '../formats/files.js'
 import { TRACKING, type Tracking } from '../ground/clip-segmenter.js'
 import { VideoMolmo } from '../ground/videomolmo.js'
 import { DTYPES, type Dtype } from '../load/settings.js'

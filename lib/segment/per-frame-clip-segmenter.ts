@@ -8,7 +8,6 @@ import type {
   TrackedMasks,
   TrackOptions,
 } from '../ground/clip-segmenter.js'
-import { interiorPoint } from '../ground/interior.js'
 import type { Point } from '../ground/models.js'
 import type { RgbImage } from '../video/pixels.js'
 import { encodeForVideo } from './memory-clip-segmenter.js'
@@ -82,7 +81,7 @@ class PerFrameTrack implements ObjectTrack<AddonImageFeatures> {
   }
 
   #inside(mask: Uint8Array): Point | null {
-    return interiorPoint(new Mask(mask, this.#width, this.#height))
+    return new Mask(mask, this.#width, this.#height).innerPoint()
   }
 
   dispose(): void {}

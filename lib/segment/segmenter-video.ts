@@ -7,93 +7,30 @@ import type {
 } from '../engine/addon.js'
 import { withCancel } from '../engine/cancel.js'
 import { DisposedError, InvalidArgumentError, typed } from '../engine/errors.js'
-import { Mask } from '../formats/mask.js'
-import { checkOptions, type OptionNames } from '../options/check.js'
-import { CLIP_OPTIONS, type ClipExtent, type ClipOptions, type Frame } from '../video/frame.js'
-import type { RgbImage } from '../video/pixels.js'
+import type { Point } from '../formats/track-frame.js'
+import { measureMasks } from '../ground/fuse.js'
+import { nativeMaskWork } from '../ground/mask-work.js'
+import { checkOptions } from '../options/check.js'
+import type { ClipExtent, Frame } from '../video/frame.js'
 import type { FrameReader } from '../video/reader.js'
+import { Prompted } from './prompted.js'
 import { type Click, type PromptBox, toAddonBox, toAddonPoints } from './prompts.js'
+import {
+  CALL_OPTIONS,
+  type CallOptions,
+  type ObjectId,
+  PROMPT_OPTIONS,
+  PROPAGATE_OPTIONS,
+  type PromptOptions,
+  type PropagateOptions,
+  REMOVE_OPTIONS,
+  type RemoveOptions,
+  type SegmentedFrame,
+  type SegmenterVideoOptions,
+} from './video-types.js'
 
 /** Frames whose image features are kept, the last used. */
 const KEPT_FEATURES = 8
-
-/** Objects are called by the caller's own numbers or names. */
-export type ObjectId = number | string
-
-export interface SegmenterVideoOptions extends ClipOptions {
-  /** Holes of at most this many low-resolution pixels are filled; 0 switches it off. Default 8. */
-  fillHoleArea?: number
-  /** Give every pixel to at most one object. Default false. */
-  nonOverlapMasks?: boolean
-  /**
-   * Keep a correction when a later pass crosses its frame. Default true; false is what the
-   * reference does, where a correction only influences frames that are tracked from there.
-   */
-  keepCorrections?: boolean
-}
-
-export interface PromptOptions {
-  /** Forget earlier points of this object on this frame. Default true. */
-  clearOldPoints?: boolean
-  signal?: AbortSignal
-}
-
-export interface PropagateOptions {
-  /** Default: the first prompted frame. */
-  startFrame?: number
-  /**
-   * Frames to go from the start at most; one more is given, the start itself. Default: to the end.
-   */
-  maxFrames?: number
-  /** 'both': forward to the end, then backward from the start. Default 'forward'. */
-  direction?: 'forward' | 'backward' | 'both'
-  signal?: AbortSignal
-}
-
-/** Of a call that can be stopped. */
-export interface CallOptions {
-  signal?: AbortSignal
-}
-
-export interface RemoveOptions {
-  /** An unknown object is an error. Default false. */
-  strict?: boolean
-}
-
-export const SEGMENTER_VIDEO_OPTIONS: OptionNames<SegmenterVideoOptions> = {
-  ...CLIP_OPTIONS,
-  fillHoleArea: true,
-  nonOverlapMasks: true,
-  keepCorrections: true,
-}
-const CALL_OPTIONS: OptionNames<CallOptions> = { signal: true }
-const PROMPT_OPTIONS: OptionNames<PromptOptions> = { ...CALL_OPTIONS, clearOldPoints: true }
-const PROPAGATE_OPTIONS: OptionNames<PropagateOptions> = {
-  ...CALL_OPTIONS,
-  startFrame: true,
-  maxFrames: true,
-  direction: true,
-}
-const REMOVE_OPTIONS: OptionNames<RemoveOptions> = { strict: true }
-
-export interface SegmentedObject {
-  objectId: ObjectId
-  mask: Mask
-  /** Predicted IoU of the mask. */
-  score: number
-  /** Whether the model sees the object in this frame. */
-  visible: boolean
-}
-
-export interface SegmentedFrame {
-  frameIndex: number
-  timeNs: bigint
-  width: number
-  height: number
-  /** The frame's pixels, packed RGB. */
-  image: RgbImage
-  objects: SegmentedObject[]
-}
 
 /**
  * One video with its objects, in the words of SAM 2: prompts on any frame, then `propagate`. Frames
@@ -111,6 +48,7 @@ export class SegmenterVideo implements Disposable {
   /** Least recently used first. */
   readonly #features = new Map<number, AddonImageFeatures>()
   readonly #numbers = new Map<ObjectId, number>()
+  readonly #prompted = new Prompted()
   #disposed = false
 
   private constructor(
@@ -165,7 +103,9 @@ export class SegmenterVideo implements Disposable {
     checkOptions(PROMPT_OPTIONS, options, 'addPoints')
     const what = `object ${objectId} on frame ${frame}`
     const prompt = toAddonPoints(points, labels, this.width, this.height, what)
-    return this.#prompt(frame, objectId, { ...prompt, ...clearing(options) }, options)
+    const clicks = points.filter((_, i) => labels?.[i] !== 0).map(toPoint)
+    const note = () => this.#prompted.click(frame, objectId, clicks, options.clearOldPoints)
+    return this.#prompt(frame, objectId, { ...prompt, ...clearing(options) }, options, note)
   }
 
   /** Adds a box around an object; a box replaces the earlier clicks of its frame. */
@@ -178,7 +118,8 @@ export class SegmenterVideo implements Disposable {
     checkOptions(CALL_OPTIONS, options, 'addBox')
     const what = `object ${objectId} on frame ${frame}`
     const corners = toAddonBox(box, this.width, this.height, what)
-    return this.#prompt(frame, objectId, { box: corners }, options)
+    const note = () => this.#prompted.replace(frame, objectId)
+    return this.#prompt(frame, objectId, { box: corners }, options, note)
   }
 
   /** Gives an object's mask in a frame, u8 with non-zero = object. */
@@ -202,16 +143,20 @@ export class SegmenterVideo implements Disposable {
     return this.#call(options.signal, async call => {
       const features = await this.#encode(frame, call)
       const number = this.#number(objectId)
-      return this.#toFrame(await this.#video.addMask(frame, features, number, mask, call))
+      const found = await this.#video.addMask(frame, features, number, mask, call)
+      this.#prompted.replace(frame, objectId)
+      return this.#toFrame(found)
     })
   }
 
   /** Removes the object's prompts of a frame; masks of other frames stay. */
   async clearPromptsInFrame(frame: number, objectId: ObjectId): Promise<SegmentedFrame> {
     const number = this.#known(objectId)
-    return this.#call(undefined, async call =>
-      this.#toFrame(await this.#video.clearPromptsInFrame(frame, number, call)),
-    )
+    return this.#call(undefined, async call => {
+      const found = await this.#video.clearPromptsInFrame(frame, number, call)
+      this.#prompted.clear(frame, objectId)
+      return this.#toFrame(found)
+    })
   }
 
   /**
@@ -226,6 +171,7 @@ export class SegmenterVideo implements Disposable {
     return this.#call(undefined, async call => {
       const frames = await this.#video.removeObject(number, { ...options, ...call })
       this.#numbers.delete(objectId)
+      this.#prompted.forget(objectId)
       return Promise.all(frames.map(frame => this.#toFrame(frame)))
     })
   }
@@ -282,6 +228,7 @@ export class SegmenterVideo implements Disposable {
     this.#checkAlive()
     this.#video.reset()
     this.#numbers.clear()
+    this.#prompted.reset()
   }
 
   dispose(): void {
@@ -302,11 +249,14 @@ export class SegmenterVideo implements Disposable {
     objectId: ObjectId,
     prompt: Parameters<AddonVideo['addPoints']>[3],
     options: PromptOptions,
+    note: () => void,
   ): Promise<SegmentedFrame> {
     return this.#call(options.signal, async call => {
       const features = await this.#encode(frame, call)
       const number = this.#number(objectId)
-      return this.#toFrame(await this.#video.addPoints(frame, features, number, prompt, call))
+      const found = await this.#video.addPoints(frame, features, number, prompt, call)
+      note()
+      return this.#toFrame(found)
     })
   }
 
@@ -350,14 +300,22 @@ export class SegmenterVideo implements Disposable {
     const { width, height } = this
     const names = new Map([...this.#numbers].map(([name, number]) => [number, name]))
     const { timeNs, data, pixelAspect = 1 } = await this.#reader.get(frameIndex)
-    const objects = objectIds.map((number, i) => ({
-      objectId: names.get(number)!,
-      mask: new Mask(masks[i]!, width, height),
-      score: ious[i]!,
-      visible: objectScores[i]! > 0,
-    }))
+    const measured = await measureMasks(nativeMaskWork, masks, { width, height })
+    const objects = measured.objects.map(({ mask }, i) => {
+      const objectId = names.get(objectIds[i]!)!
+      const clicks = this.#prompted.clicks(frameIndex, objectId)
+      const inside = clicks?.length ? null : mask.innerPoint()
+      return {
+        objectId,
+        points: clicks?.length ? clicks : inside ? [inside] : [],
+        mask,
+        score: ious[i]!,
+        visible: objectScores[i]! > 0,
+        source: clicks ? ('point' as const) : ('propagated' as const),
+      }
+    })
     const image = { data, width, height, pixelAspect }
-    return { frameIndex, timeNs, width, height, image, objects }
+    return { frameIndex, timeNs, width, height, image, mask: measured.mask, objects }
   }
 
   async #call<T>(
@@ -371,6 +329,11 @@ export class SegmenterVideo implements Disposable {
   #checkAlive(): void {
     if (this.#disposed) throw new DisposedError('the video session was disposed')
   }
+}
+
+const toPoint = (click: Click): Point => {
+  const [x, y] = 'x' in click ? [click.x, click.y] : click
+  return { x, y }
 }
 
 const clearing = ({ clearOldPoints }: PromptOptions) =>

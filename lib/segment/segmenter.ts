@@ -25,11 +25,8 @@ import { FrameReader } from '../video/reader.js'
 import { MemoryClipSegmenter } from './memory-clip-segmenter.js'
 import { PerFrameClipSegmenter } from './per-frame-clip-segmenter.js'
 import { type Click, type PromptBox, toAddonBox, toAddonPoints } from './prompts.js'
-import {
-  SEGMENTER_VIDEO_OPTIONS,
-  SegmenterVideo,
-  type SegmenterVideoOptions,
-} from './segmenter-video.js'
+import { SegmenterVideo } from './segmenter-video.js'
+import { SEGMENTER_VIDEO_OPTIONS, type SegmenterVideoOptions } from './video-types.js'
 
 /** One object on one picture; at least one of points, box and maskInput. */
 export interface SegmentPrompt {

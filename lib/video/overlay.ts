@@ -1,15 +1,15 @@
+import { typed } from '../engine/errors.js'
+import { addon } from '../engine/loader.js'
+import type { AddonGivenMask } from '../engine/masks-addon.js'
 import { objectColor } from './colors.js'
 import type { RgbImage } from './pixels.js'
 
 /** What an overlay shows of one object. */
 export interface OverlayObject {
   objectId: number
-  /** u8 0/1, [height, width]. */
-  mask: Uint8Array | null
+  mask: AddonGivenMask | null
   points: readonly { x: number; y: number }[]
 }
-
-const TINT = 0.45
 
 /** 3 x 5 digits, one row of three bits per entry, top to bottom. */
 const DIGITS: readonly (readonly number[])[] = [
@@ -35,21 +35,6 @@ function setPixel(image: RgbImage, x: number, y: number, color: Color): void {
 function fillRect(image: RgbImage, x: number, y: number, w: number, h: number, color: Color) {
   for (let dy = 0; dy < h; dy++) {
     for (let dx = 0; dx < w; dx++) setPixel(image, x + dx, y + dy, color)
-  }
-}
-
-function tintMask(image: RgbImage, mask: Uint8Array, color: Color): void {
-  const { data, width, height } = image
-  for (let y = 0, at = 0; y < height; y++) {
-    for (let x = 0; x < width; x++, at++) {
-      if (!mask[at]) continue
-      const rim =
-        !mask[at - 1] || !mask[at + 1] || !mask[at - width] || !mask[at + width] || x === 0
-      const share = rim ? 1 : TINT
-      for (let c = 0; c < 3; c++) {
-        data[at * 3 + c] = data[at * 3 + c]! * (1 - share) + color[c]! * share
-      }
-    }
   }
 }
 
@@ -81,12 +66,17 @@ function drawNumber(image: RgbImage, x: number, y: number, value: number, scale:
  * The frame with every object's mask tinted and its points and number drawn; the input stays as it
  * is.
  */
-export function drawOverlay(frame: RgbImage, objects: readonly OverlayObject[]): RgbImage {
-  const image = { data: frame.data.slice(), width: frame.width, height: frame.height }
-  const scale = Math.max(1, Math.round(Math.min(image.width, image.height) / 240))
-  for (const { objectId, mask } of objects) {
-    if (mask) tintMask(image, mask, objectColor(objectId))
-  }
+export async function drawOverlay(
+  frame: RgbImage,
+  objects: readonly OverlayObject[],
+): Promise<RgbImage> {
+  const { width, height } = frame
+  const tinted = objects.flatMap(({ objectId, mask }) => (mask ? [{ objectId, mask }] : []))
+  const masks = tinted.map(({ mask }) => mask)
+  const colors = Uint8Array.from(tinted.flatMap(({ objectId }) => objectColor(objectId)))
+  const data = await typed(() => addon().tintMasks({ ...frame, masks, colors }))
+  const image = { data, width, height }
+  const scale = Math.max(1, Math.round(Math.min(width, height) / 240))
   for (const { objectId, points } of objects) {
     for (const point of points) {
       const [x, y] = [Math.round(point.x), Math.round(point.y)]

@@ -102,6 +102,7 @@ namespace {
 // Larger pictures are taken for mistakes: 2^15 pixels a side, 2^28 pixels in all.
 constexpr int64_t kMaxSide = 32768;
 constexpr int64_t kMaxPixels = int64_t{1} << 28;
+}  // namespace
 
 std::pair<int64_t, int64_t> picture_size(const Argument& argument) {
   const int64_t width = argument["width"].integer_in(1, kMaxSide);
@@ -110,7 +111,6 @@ std::pair<int64_t, int64_t> picture_size(const Argument& argument) {
           " must have at most ", kMaxPixels, " pixels, but is ", width, " x ", height, ".");
   return {width, height};
 }
-}  // namespace
 
 ops::ImageView borrow_image(const Argument& argument, Loans& loans) {
   const auto [width, height] = picture_size(argument);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "native/binding/arguments.h"
@@ -42,6 +43,9 @@ std::vector<T> copy_of(const Argument& argument) {
   const std::span<const T> elements = borrow<T>(argument, loans);
   return {elements.begin(), elements.end()};
 }
+
+// width and height of a picture or mask. Rejects what is taken for a mistake.
+std::pair<int64_t, int64_t> picture_size(const Argument& argument);
 
 // AddonImage: interleaved RGB, checked against its width, height and stride.
 ops::ImageView borrow_image(const Argument& argument, Loans& loans);

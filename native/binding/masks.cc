@@ -1,5 +1,6 @@
 #include "native/binding/buffers.h"
 #include "native/binding/errors.h"
+#include "native/binding/fusion_strategy.h"
 #include "native/binding/registry.h"
 #include "native/binding/tensors.h"
 #include "native/fusion/fuse.h"
@@ -8,8 +9,6 @@
 #include "native/ops/mask.h"
 
 namespace vmolmo::binding {
-
-namespace {
 
 FusionStrategy strategy_of(const Argument& argument) {
   const std::string name = argument.text_or("bidirectional");
@@ -22,6 +21,8 @@ FusionStrategy strategy_of(const Argument& argument) {
   argument.reject(
       "'bidirectional', 'prefer-left', 'prefer-right', 'intersection', 'larger' or 'smaller'");
 }
+
+namespace {
 
 const char* branch_name(FusionBranch branch) {
   switch (branch) {

@@ -115,6 +115,7 @@ const zoo: AnnotatedFrame = {
   timeNs: 200_000_000_000_000_001n,
   width,
   height,
+  image: { data: new Uint8Array(width * height * 3), width, height },
   objects: [
     ['Dog', chosen(32, 24)],
     ['cat & "kit"', chosen(63, 47)],
@@ -125,6 +126,10 @@ const zoo: AnnotatedFrame = {
     label: label as string,
     mask: chosen(0, 0).mask,
     chosen: point as ReturnType<typeof chosen> | null,
+    points: [],
+    score: 0.75,
+    visible: true,
+    source: 'point',
   })),
 }
 

@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import sharp from 'sharp'
 import t from 'tap'
 import { EXIT } from '../../lib/cli/context.js'
+import { decodeRle } from '../../lib/formats/rle.js'
+import { rleArea } from '../../lib/formats/rle-algebra.js'
 import { EMBEDDED } from '../../lib/load/settings.js'
 import { demoFolder, run, start } from '../support/cli.js'
 
@@ -46,6 +48,38 @@ t.test('segment follows clicks in both directions', async t => {
     frames[2].objects.map((object: { objectId: number }) => object.objectId),
     [1, 2],
   )
+})
+
+t.test('segment writes a point per frame and object, and every format', async t => {
+  const folder = join(t.testdir(), 'out')
+  for (const frame of ['0', '2']) {
+    const prompts = ['-p', '1:60,60', '-p', '1:2,2,0', '-b', '2:20,20,70,70', '-f', frame]
+    const more = ['--max-frames', '3', '--format', 'coco,review', '-o', folder]
+    const { code, stdout, stderr } = await run('segment', clip, ...prompts, ...more, '--json')
+    t.equal(code, 0, stderr)
+    t.match(JSON.parse(stdout).outputs, { coco: join(folder, 'coco.json'), review: String })
+    const { width, frames } = JSON.parse(readFileSync(join(folder, 'masks.json'), 'utf8'))
+    const lines = readFileSync(join(folder, 'points.jsonl'), 'utf8').trim().split('\n')
+    const points = lines.map(line => JSON.parse(line))
+    const order = points.map(point => point.frame)
+    t.same(
+      order,
+      order.toSorted((a, b) => a - b),
+      'in the order of the clip',
+    )
+    for (const { frame: index, objects } of frames) {
+      for (const { objectId, segmentation } of objects) {
+        const own = points.filter(point => point.frame === index && point.objectId === objectId)
+        const area = rleArea(segmentation)
+        t.equal(own.length, area > 0 || index === Number(frame) ? 1 : 0)
+        if (own.length === 0 || (objectId === 1 && index === Number(frame))) continue
+        t.equal(decodeRle(segmentation)[own[0].y * width + own[0].x], 1, 'inside the mask')
+      }
+    }
+    const clicked = points.filter(({ frame: index }) => index === Number(frame))
+    t.match(clicked, [{ objectId: 1, x: 60, y: 60, source: 'point' }, { source: 'point' }])
+    t.ok(points.some(({ source }) => source === 'propagated'))
+  }
 })
 
 t.test('pictures are turned by their EXIF mark when asked', async t => {

@@ -105,7 +105,7 @@ t.test('a wrong model has the scores it deserves', async t => {
   t.match([moving!.precision, moving!.recall, moving!.countExact], [0, 0, true])
   t.match([absent!.precision, absent!.recall, absent!.countExact], [0, 0, false])
   const results = await groundSentence(subject, sentences[1]!, {})
-  const { j } = measureMasks(subject, sentences[1]!, results, {
+  const { j } = measureMasks(sentences[1]!, results, {
     strategy: 'bidirectional',
     tau: 0.7,
   })

@@ -1,7 +1,7 @@
 import t from 'tap'
-import { addon } from '../../lib/engine/loader.js'
 import { CachedModels } from '../../lib/evaluate/cached-models.js'
 import { SharedFeatures } from '../../lib/evaluate/shared-features.js'
+import { nativeMaskWork } from '../../lib/ground/mask-work.js'
 import { Pointer, Segmenter } from '../../lib/index.js'
 import { toRgb } from '../../lib/video/pixels.js'
 import { drawClip, twoBoxes } from '../support/scene.js'
@@ -23,7 +23,7 @@ t.test('cached models keep features of the engine, which stay as the engine made
   await using pointer = await Pointer.load()
   await using segmenter = await Segmenter.load()
   const image = toRgb(drawClip(twoBoxes(1))[0]!)
-  const models = { pointer, segmenter: segmenter.tracking(), masks: addon() }
+  const models = { pointer, segmenter: segmenter.tracking(), masks: nativeMaskWork }
   const cached = new CachedModels(models, 1)
   const call = { signal: new AbortController().signal }
   const { width, height } = image

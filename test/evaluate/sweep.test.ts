@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t, { type Test } from 'tap'
 import { openDataset } from '../../lib/datasets/open.js'
-import { addon } from '../../lib/engine/loader.js'
 import { runSweep, type SweepOptions } from '../../lib/evaluate/sweep.js'
 import {
   PAPER_SWEEP,
@@ -13,6 +12,7 @@ import {
 } from '../../lib/evaluate/sweep-tables.js'
 import { defaultSetting } from '../../lib/evaluate/trial.js'
 import type { Tracking } from '../../lib/ground/clip-segmenter.js'
+import { nativeMaskWork } from '../../lib/ground/mask-work.js'
 import type { ClickPlan } from '../../lib/ground/more-clicks.js'
 import { sweepCsv, sweepHtml, sweepMarkdown, sweepResults } from '../../lib/reports/sweep-report.js'
 import { noBrowser, openBrowser } from '../support/browser.js'
@@ -44,7 +44,7 @@ function models(log: Log) {
       },
       distort: (mask, { reverse }) => (reverse ? striped(mask) : mask),
     })
-    fake.masks = addon()
+    fake.masks = nativeMaskWork
     log.models.push(fake)
     return {
       models: fake,

@@ -1,4 +1,3 @@
-import type { AddonFusion, AddonMask } from '../../lib/engine/addon.js'
 import { AbortedError } from '../../lib/engine/errors.js'
 import type {
   ClipSegmenter,
@@ -7,6 +6,7 @@ import type {
   TrackedMasks,
   TrackOptions,
 } from '../../lib/ground/clip-segmenter.js'
+import type { MaskWork } from '../../lib/ground/mask-work.js'
 import type {
   GroundModels,
   Point,
@@ -16,6 +16,7 @@ import type {
   PointerStream,
 } from '../../lib/ground/models.js'
 import type { RgbImage } from '../../lib/video/pixels.js'
+import { referenceMaskWork } from './mask-work.js'
 
 /** Features that remember their picture, so that masks can be read off the colours. */
 interface FakeFeatures extends FrameFeatures {
@@ -120,7 +121,7 @@ export class FakeModels implements GroundModels {
     openTrack: options => this.#openTrack(options),
   }
 
-  masks: GroundModels['masks'] = { fuseMasks, maskOverlap }
+  masks: MaskWork = referenceMaskWork
 
   #openTrack({ width, height, reverse }: TrackOptions): ObjectTrack<FakeFeatures> {
     this.liveTracks++
@@ -166,37 +167,4 @@ const NO_STATS = { promptRows: 0, reusedRows: 0, steps: 0, drafted: 0, accepted:
 async function checkSignal(signal: AbortSignal): Promise<void> {
   await new Promise(resolve => setImmediate(resolve))
   if (signal.aborted) throw new AbortedError()
-}
-
-function maskOverlap(a: AddonMask, b: AddonMask): { intersection: number; union: number } {
-  let [intersection, union] = [0, 0]
-  for (let i = 0; i < a.data.length; i++) {
-    intersection += a.data[i]! & b.data[i]!
-    union += a.data[i]! | b.data[i]!
-  }
-  return { intersection, union }
-}
-
-/** Equations 5 and 6 in plain words. */
-function fuseMasks(
-  forward: AddonMask | null,
-  backward: AddonMask | null,
-  { tau, strategy }: { tau: number; strategy: string },
-): AddonFusion {
-  const empty = (mask: AddonMask | null) => mask === null || mask.data.indexOf(1) < 0
-  const only = (mask: AddonMask | null, branch: AddonFusion['branch']): AddonFusion => ({
-    data: mask!.data,
-    branch,
-    intersection: 0,
-    union: 0,
-  })
-  if (empty(forward)) return only(backward ?? forward, 'backward')
-  if (empty(backward) || strategy === 'prefer-left') return only(forward, 'forward')
-  if (strategy === 'prefer-right') return only(backward, 'backward')
-  const { intersection, union } = maskOverlap(forward!, backward!)
-  const both = strategy === 'intersection' || intersection / union >= tau
-  const data = forward!.data.map((value, i) =>
-    both ? value & backward!.data[i]! : value | backward!.data[i]!,
-  )
-  return { data, branch: both ? 'intersection' : 'union', intersection, union }
 }

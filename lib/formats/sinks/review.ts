@@ -1,7 +1,8 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ReviewFrame } from '../ground/review.js'
-import { toJson, writeWhole } from './outputs.js'
+import { toJson, writeWhole } from '../files.js'
+import { type ReviewFrame, ReviewList } from '../review-list.js'
+import type { ClipAbout, Sink } from '../sink.js'
 
 const toRecord = ({ frameIndex: frame, timeNs: tNs, agreement, objects }: ReviewFrame) => ({
   frame,
@@ -29,4 +30,13 @@ export async function writeReview(
   const lines = ['rank,frame,seconds,agreement,objects', ...ranked.map(toLine)]
   await writeWhole(paths.reviewTable, `${lines.join('\n')}\n`)
   return paths
+}
+
+/** review.json and review.csv: which frames to look at first. */
+export async function openReview(folder: string, { query }: ClipAbout): Promise<Sink> {
+  const list = new ReviewList()
+  return {
+    write: async frame => list.add(frame),
+    close: () => writeReview(folder, query, list.ranked()),
+  }
 }

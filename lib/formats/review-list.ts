@@ -1,4 +1,4 @@
-import type { GroundResult } from './result.js'
+import type { TrackFrame, TrackObject } from './track-frame.js'
 
 /** A frame that somebody should look at. */
 export interface ReviewFrame {
@@ -8,7 +8,7 @@ export interface ReviewFrame {
   /** IoU of the two directions before fusion, 0..1. */
   agreement: number
   /** The most disputed first. */
-  objects: { objectId: number; agreement: number }[]
+  objects: { objectId: TrackObject['objectId']; agreement: number }[]
 }
 
 const lowestFirst = (a: { agreement: number }, b: { agreement: number }) =>
@@ -22,10 +22,10 @@ export class ReviewList {
   readonly #frames: ReviewFrame[] = []
 
   /** Takes a frame's result; those that have no `agreement` are passed over. */
-  add({ frameIndex, timeNs, agreement, objects, final }: GroundResult): void {
-    if (agreement === null || !final) return
-    const disputed = objects.flatMap(object =>
-      object.agreement === null ? [] : [{ objectId: object.objectId, agreement: object.agreement }],
+  add({ frameIndex, timeNs, agreement, objects, final = true }: TrackFrame): void {
+    if (typeof agreement !== 'number' || !final) return
+    const disputed = objects.flatMap(({ objectId, agreement }) =>
+      typeof agreement === 'number' ? [{ objectId, agreement }] : [],
     )
     this.#frames.push({ frameIndex, timeNs, agreement, objects: disputed.sort(lowestFirst) })
   }
