@@ -3,6 +3,7 @@
 #include "native/binding/cancel.h"
 #include "native/binding/registry.h"
 #include "native/binding/segmenter.h"
+#include "native/layers/nchw.h"
 #include "native/parity/sam2_stages.h"
 
 namespace vmolmo::binding {
@@ -24,7 +25,7 @@ Napi::Value encode_tensor(const Napi::CallbackInfo& info) {
     const Tensor pixels = borrow_f32(argument(info, 1, "pixels"), {1, 3, side, side}, job.loans);
     return submit_encode(info.Env(), state, argument(info, 3, "options"), std::move(job),
                          [pixels, width, height](Segmenter& held) {
-                           const Tensor map = sam2::to_nhwc(held.context(), pixels);
+                           const Tensor map = to_nhwc(held.context(), pixels);
                            return held.model()->encode(held.context(), map, width, height);
                          });
   });

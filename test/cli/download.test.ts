@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { modelSettings } from '../../lib/cli/model-settings.js'
 import { run } from '../support/cli.js'
 import { HubServer } from '../support/hub-server.js'
 
@@ -29,6 +30,8 @@ t.test('models by their id on the command line', async t => {
   const inspected = await run('inspect', 'owner/sam')
   t.equal(inspected.code, 0, inspected.stderr)
   t.match(inspected.stdout, /^segmenter: /)
+  const { segmenterFiles } = await modelSettings({ segmenter: 'owner/sam' })
+  t.match(segmenterFiles, /^[1-9]\d+ bytes of /, 'what a run was made with can be told later')
   const missing = await run('inspect', 'owner/other', '--json')
   t.equal(missing.code, 1)
   t.match(JSON.parse(missing.stderr).error, { code: 'MODEL_NOT_FOUND', message: /OFFLINE/ })
