@@ -5,9 +5,12 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include "native/base/cpu_quota.h"
 
 #ifdef __linux__
 #include <sched.h>
@@ -33,13 +36,24 @@ inline void pause_briefly() {
 
 }  // namespace
 
-int available_cores() {
+namespace {
+
+int allowed_cores() {
 #ifdef __linux__
   cpu_set_t set;
   CPU_ZERO(&set);
   if (sched_getaffinity(0, sizeof(set), &set) == 0) return std::max(1, CPU_COUNT(&set));
 #endif
-  return std::max(1u, std::thread::hardware_concurrency());
+  return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+}
+
+}  // namespace
+
+int available_cores() {
+  const int allowed = allowed_cores();
+  const std::optional<double> quota = cpu_quota();
+  // Threads beyond the quota are stopped in the middle of loops that the others wait for.
+  return quota ? std::clamp(static_cast<int>(*quota), 1, allowed) : allowed;
 }
 
 // A loop is published by bumping `generation`. A worker enters by raising `active` and then checks

@@ -11,7 +11,7 @@ namespace vmolmo {
 // caller.
 class ThreadPool {
  public:
-  // threads <= 0: one per available core (the process's affinity mask counts).
+  // threads <= 0: one per available core.
   explicit ThreadPool(int threads = 0);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -29,6 +29,7 @@ class ThreadPool {
   std::unique_ptr<Impl> impl_;
 };
 
+// Of the process's affinity mask, and not more than its control group grants time for; at least 1.
 int available_cores();
 
 }  // namespace vmolmo
