@@ -3,11 +3,11 @@
  * tests fail on a line that is no longer true.
  */
 export const knownIncludes: string[] = [
-  // The binding reaches around the public headers; its parts for parity tests move to native/parity.
+  // The binding reaches around the public headers.
   'native/binding/buffers.h -> native/ops/resize.h',
   'native/binding/cancel.h -> native/base/cancel.h',
   'native/binding/engine_thread.h -> native/base/cancel.h',
-  'native/binding/limits.cc -> native/ops/linear.h',
+  'native/binding/engine_thread.h -> native/weights/finite.h',
   'native/binding/fusion_strategy.h -> native/kernels/fusion_rule.h',
   'native/binding/mask_handle.h -> native/fusion/fuse_bits.h',
   'native/binding/masks.cc -> native/fusion/fuse.h',
@@ -22,22 +22,12 @@ export const knownIncludes: string[] = [
   'native/binding/module.cc -> native/base/thread_pool.h',
   'native/binding/module.cc -> native/kernels/cpu/kernels.h',
   'native/binding/paint_masks.cc -> native/fusion/paint.h',
-  'native/binding/pointer_ops.cc -> native/molmo/preprocess.h',
-  'native/binding/pointer_ops.cc -> native/molmo/videomolmo.h',
-  'native/binding/quantise_ops.cc -> native/ops/linear.h',
-  'native/binding/quantise_ops.cc -> native/weights/quantize.h',
   'native/binding/segmenter.cc -> native/sam2/image_predictor.h',
-  'native/binding/segmenter.cc -> native/sam2/stages.h',
   'native/binding/segmenter.h -> native/sam2/video_predictor.h',
   'native/binding/tensors.h -> native/base/cancel.h',
   'native/binding/tensors.h -> native/ops/context.h',
-  'native/binding/units.cc -> native/ops/boundary.h',
-  'native/binding/units.cc -> native/ops/elementwise.h',
-  'native/binding/units.cc -> native/ops/mask.h',
-  'native/binding/units.cc -> native/ops/resize.h',
-  'native/binding/units.cc -> native/ops/rope.h',
-  'native/binding/units.cc -> native/sam2/video_predictor.h',
-  'native/binding/units.cc -> native/weights/weight_source.h',
+  'native/binding/weight_files.cc -> native/weights/save_weights.h',
+  'native/binding/weight_files.cc -> native/weights/weight_file.h',
   'native/binding/weights.h -> native/base/cancel.h',
   'native/binding/weights.h -> native/weights/weight_source.h',
   // The public configuration becomes the family's own.
