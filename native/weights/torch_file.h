@@ -1,11 +1,10 @@
 #pragma once
 
-#include <cstdint>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "native/weights/tensor_file.h"
+#include "native/weights/torch_tensor.h"
 
 namespace vmolmo {
 
@@ -19,16 +18,8 @@ class TorchFile : public TensorFile {
 
   Tensor tensor(size_t index) const override;
 
-  // A tensor's elements in the file: where they begin, how far they lie apart, and what they are.
-  struct View {
-    uint64_t begin = 0;            // of the element with all indices 0, in bytes from the beginning
-    std::vector<int64_t> strides;  // in elements
-    uint8_t element = 0;           // bytes of an element in the file
-    enum class Stored : uint8_t { kAsIs, kF64, kI16 } stored = Stored::kAsIs;
-  };
-
  private:
-  std::vector<View> views_;
+  std::vector<TorchView> views_;
 };
 
 }  // namespace vmolmo
