@@ -148,7 +148,8 @@ export interface FusionChoice {
 /** A frame's mask as another fusion gives it. */
 function refuse({ directions, mask }: GroundResult, choice: FusionChoice): Mask {
   if (!directions?.forward && !directions?.backward) return mask
-  return fuseMasks(directions.forward, directions.backward, choice)
+  const { strategy, tau } = choice
+  return fuseMasks(directions.forward, directions.backward, { strategy, tau })
 }
 
 /** J and F of a grounded sentence under a fusion, means over all frames that are scored. */
