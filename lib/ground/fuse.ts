@@ -9,6 +9,17 @@ export interface NamedEstimate extends Estimate {
   objectIds: readonly number[]
 }
 
+/**
+ * How far the keyframes around a frame vouch for an object that only one of them names, 0..1: an
+ * answer that does not name it says that it is not there, and the more so the nearer it is.
+ */
+export interface Vouched {
+  /** For what comes from the left keyframe alone. */
+  forward: number
+  /** For what comes from the right keyframe alone. */
+  backward: number
+}
+
 const clampScore = (iou: number) => Math.min(1, Math.max(0, iou))
 
 /** The masks of one direction alone, measured. */
@@ -29,6 +40,7 @@ export async function fuseObjects(
   backward: NamedEstimate | null,
   { width, height }: Size,
   options: FusionOptions,
+  vouched: Vouched,
 ): Promise<Omit<FusedMasks, 'objects'> & { objects: GroundedObject[] }> {
   const [ahead, back] = [forward?.objectIds ?? [], backward?.objectIds ?? []]
   const ids = [...new Set([...ahead, ...back])]
@@ -38,9 +50,12 @@ export async function fuseObjects(
   const objects = fused.objects.map(({ mask, agreement }, o) => {
     const [left, right] = pairs[o]!
     const ious = [forward?.ious[left], backward?.ious[right]].filter(iou => iou !== undefined)
-    const score = ious.reduce((sum, iou) => sum + iou, 0) / ious.length
-    const source = left >= 0 && right >= 0 ? 'fused' : 'propagated'
-    return { ...toObject(ids[o]!, mask, score, source), agreement }
+    const iou = ious.reduce((sum, iou) => sum + iou, 0) / ious.length
+    const [source, trust] =
+      left >= 0 && right >= 0
+        ? (['fused', 1] as const)
+        : (['propagated', left >= 0 ? vouched.forward : vouched.backward] as const)
+    return { ...toObject(ids[o]!, mask, iou * trust, source), agreement }
   })
   return { ...fused, objects }
 }

@@ -11,7 +11,11 @@ export interface GroundedObject extends TrackObject {
    */
   points: Point[]
   box: Box | null
-  /** Predicted IoU of the mask, 0..1; the mean of both directions where both gave one. */
+  /**
+   * Predicted IoU of the mask, 0..1; the mean of both directions where both gave one. An object that
+   * only one of the two keyframes around a frame names loses it evenly on the way to the other one,
+   * and has none left at a keyframe that found nothing and behind it.
+   */
   score: number
   /** Whether the mask holds any pixel. */
   visible: boolean

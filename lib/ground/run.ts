@@ -2,7 +2,13 @@ import type { Mask } from '../formats/mask.js'
 import type { AheadFrame, PointerWork } from './ahead.js'
 import { bothDone } from './both-done.js'
 import { toResult } from './frame-result.js'
-import { fuseObjects, measureMasks, type NamedEstimate, pointedObjects } from './fuse.js'
+import {
+  fuseObjects,
+  measureMasks,
+  type NamedEstimate,
+  pointedObjects,
+  type Vouched,
+} from './fuse.js'
 import { linkObjects } from './link.js'
 import type { FusedMasks, FusionOptions } from './mask-work.js'
 import type { GroundModels, Point, PointerAnswer } from './models.js'
@@ -33,7 +39,14 @@ interface FusedOptions {
   answer?: PointerAnswer | null
   final?: boolean
   between?: boolean
+  vouched?: Vouched
 }
+
+/** There is no answer that denies an object. */
+const UNDENIED: Vouched = { forward: 1, backward: 1 }
+
+/** At a keyframe that answered and found nothing, and behind it. */
+const DENIED: Vouched = { forward: 0, backward: 0 }
 
 export interface RunOptions {
   settings: GroundSettings
@@ -92,10 +105,13 @@ export class GroundRun {
   async *finish(): AsyncGenerator<GroundResult> {
     const left = this.#left
     if (!left) return
-    if (!left.own) yield await this.#fused(left.slot, left.arrived, null, { answer: left.answer })
+    const vouched = left.own ? UNDENIED : DENIED
+    if (!left.own) {
+      yield await this.#fused(left.slot, left.arrived, null, { answer: left.answer, vouched })
+    }
     for (const slot of this.#waiting.splice(0)) {
       if (!this.#forward.has(slot.index)) await this.#carry(slot)
-      yield await this.#fused(slot, this.#forward.get(slot.index) ?? null, null)
+      yield await this.#fused(slot, this.#forward.get(slot.index) ?? null, null, { vouched })
       this.#release(slot)
     }
   }
@@ -201,6 +217,7 @@ export class GroundRun {
   /** Gives the frames between two keyframes, and the left one if it has no masks of its own. */
   async *#closeInterval(left: Keyframe, right: Keyframe): AsyncGenerator<GroundResult> {
     const open = left.own ? this.#waiting : [left.slot, ...this.#waiting]
+    const length = right.slot.index - left.slot.index
     if (left.tracker !== right.carried) this.#drop(left.tracker)
     this.#drop(left.carried)
     const backward = await this.#trackBack(open, right)
@@ -212,7 +229,9 @@ export class GroundRun {
       const estimate = backward.get(slot.index)
       const named = estimate && right.own ? { ...estimate, objectIds: right.own.objectIds } : null
       const answer = slot === left.slot ? left.answer : null
-      yield await this.#fused(slot, forward, named, { answer, between: true })
+      const share = (slot.index - left.slot.index) / length
+      const vouched = own ? DENIED : { forward: 1 - share, backward: share }
+      yield await this.#fused(slot, forward, named, { answer, between: true, vouched })
       this.#release(slot)
     }
     this.#waiting = []
@@ -245,11 +264,11 @@ export class GroundRun {
     slot: FrameSlot,
     forward: NamedEstimate | null,
     backward: NamedEstimate | null,
-    { answer = null, final = true, between = false }: FusedOptions = {},
+    { answer = null, final = true, between = false, vouched = UNDENIED }: FusedOptions,
   ): Promise<GroundResult> {
     const since = performance.now()
     const { masks } = this.#models
-    const fused = await fuseObjects(masks, forward, backward, slot.frame, this.#fusion)
+    const fused = await fuseObjects(masks, forward, backward, slot.frame, this.#fusion, vouched)
     const { directions, mask } = fused
     addTimes(slot.timings, { fuse: performance.now() - since })
     const objects = between
@@ -264,7 +283,8 @@ export class GroundRun {
     const here = left?.slot === slot
     const forward = here ? left.arrived : this.#forward.get(slot.index)
     const answer = here ? left.answer : null
-    return this.#fused(slot, forward ?? null, null, { answer, final: false })
+    const vouched = left?.own ? UNDENIED : DENIED
+    return this.#fused(slot, forward ?? null, null, { answer, final: false, vouched })
   }
 
   #pointed({ slot, answer }: Keyframe, own: NonNullable<Keyframe['own']>): GroundResult {
