@@ -13,6 +13,7 @@ import { nativeMaskWork } from '../ground/mask-work.js'
 import { checkOptions } from '../options/check.js'
 import type { ClipExtent, Frame } from '../video/frame.js'
 import type { FrameReader } from '../video/reader.js'
+import { KeptFeatures } from './kept-features.js'
 import { Prompted } from './prompted.js'
 import { type Click, type PromptBox, toAddonBox, toAddonPoints } from './prompts.js'
 import {
@@ -29,9 +30,6 @@ import {
   type SegmenterVideoOptions,
 } from './video-types.js'
 
-/** Frames whose image features are kept, the last used. */
-const KEPT_FEATURES = 8
-
 /**
  * One video with its objects, in the words of SAM 2: prompts on any frame, then `propagate`. Frames
  * are read and encoded as they are needed; the last few stay encoded.
@@ -45,8 +43,7 @@ export class SegmenterVideo implements Disposable {
   /** What keeps the frames behind the last one from being read; null at a clean end. */
   readonly #failure: unknown
   readonly #video: AddonVideo
-  /** Least recently used first. */
-  readonly #features = new Map<number, AddonImageFeatures>()
+  readonly #features = new KeptFeatures()
   readonly #numbers = new Map<ObjectId, number>()
   readonly #prompted = new Prompted()
   #disposed = false
@@ -234,8 +231,7 @@ export class SegmenterVideo implements Disposable {
   dispose(): void {
     if (this.#disposed) return
     this.#disposed = true
-    for (const features of this.#features.values()) features.dispose()
-    this.#features.clear()
+    this.#features.dispose()
     this.#video.dispose()
     void this.#reader.close()
   }
@@ -279,19 +275,10 @@ export class SegmenterVideo implements Disposable {
 
   async #encode(frame: number, call: AddonCallOptions): Promise<AddonImageFeatures> {
     const kept = this.#features.get(frame)
-    if (kept) {
-      this.#features.delete(frame)
-      this.#features.set(frame, kept)
-      return kept
-    }
+    if (kept) return kept
     const pixels = await this.#reader.get(frame)
     const { features } = await this.#model.encode(pixels, { ...call, mode: 'video' })
-    this.#features.set(frame, features)
-    const [oldest] = this.#features
-    if (this.#features.size > KEPT_FEATURES && oldest) {
-      this.#features.delete(oldest[0])
-      oldest[1].dispose()
-    }
+    this.#features.add(frame, features)
     return features
   }
 
