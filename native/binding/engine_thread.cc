@@ -202,7 +202,16 @@ void EngineThread::drain(Napi::Env env) {
     std::lock_guard lock(mutex_);
     done.swap(done_);
   }
-  for (auto& task : done) settle(env, *task);
+  for (auto& task : done) {
+    const bool last = task->last;
+    try {
+      settle(env, *task);
+    } catch (const Napi::Error&) {
+      // JavaScript is being ended (a worker that is terminated): nobody waits for the promise any
+      // more, and this callback's caller knows no exceptions.
+    }
+    if (!last) hold(-1);
+  }
 }
 
 void EngineThread::settle(Napi::Env env, Task& task) {
@@ -230,7 +239,6 @@ void EngineThread::settle(Napi::Env env, Task& task) {
       }
     }
   }
-  hold(-1);
 }
 
 // The event loop stays alive exactly while calls are under way.
