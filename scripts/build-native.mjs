@@ -16,7 +16,7 @@ const has = program => spawnSync(program, ['--version'], { stdio: 'ignore' }).st
 
 const args = ['--directory', root, '--parallel', String(availableParallelism())]
 if (!process.argv.includes('--tests')) args.push('--target', 'videomolmo')
-// Configured wherever they lie (an installed package has neither folder), so that one build folder serves both.
+// Configured wherever they lie (an installed package has none of these folders), so that one build folder serves both.
 for (const [folder, option] of [
   ['test/native', 'VMOLMO_TESTS'],
   ['bench/native', 'VMOLMO_BENCH'],

@@ -19,7 +19,7 @@ function* sources(folder) {
 }
 
 function* everything() {
-  for (const room of ['include', 'native', 'test/native', 'bench']) {
+  for (const room of ['include', 'native', 'test/native', 'bench', 'examples/cpp']) {
     try {
       yield* sources(path.join(root, room))
     } catch (error) {

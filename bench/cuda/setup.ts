@@ -34,7 +34,8 @@ export class Models {
     const since = performance.now()
     const model = await typed(() =>
       addon().loadPointer({
-        config: this.sizes.pointer,
+        family: 'molmo',
+        attributes: this.sizes.pointer,
         weights: STORED,
         dtype,
         device: this.device,
@@ -51,9 +52,9 @@ export class Models {
   segmenter(name: string): Promise<AddonSegmenter> {
     return typed(() =>
       addon().loadSegmenter({
-        config: this.sizes.segmenters[name]!,
+        family: 'sam2',
+        attributes: this.sizes.segmenters[name]!,
         weights: { ...STORED, adjust: PRESENT },
-        names: 'original',
         dtype: 'bf16',
         device: this.device,
         threads: 0,

@@ -1,18 +1,17 @@
 import { testPicture } from '../../lib/bench/pictures.js'
-import type { AddonMolmoConfig, AddonSam2Config } from '../../lib/engine/addon.js'
-import { Fields } from '../../lib/hub/fields.js'
-import { heldBytes } from '../../lib/hub/memory.js'
-import { molmoConfig } from '../../lib/hub/molmo-config.js'
-import { sam2Config } from '../../lib/hub/sam2-config.js'
-import { releasedSam2 } from '../../lib/hub/sam2-sizes.js'
+import { addon } from '../../lib/engine/loader.js'
+import { Fields } from '../../lib/families/fields.js'
+import { type MolmoAttributes, molmoAttributes } from '../../lib/families/molmo-attributes.js'
+import { type Sam2Attributes, sam2Attributes } from '../../lib/families/sam2-attributes.js'
+import { releasedSam2 } from '../../lib/families/sam2-sizes.js'
 import type { Dtype } from '../../lib/load/settings.js'
 import type { RgbImage } from '../../lib/video/pixels.js'
 
 /** What is measured: the released models, or tiny ones that the emulated device can run. */
 export interface Sizes {
   frame: RgbImage
-  pointer: AddonMolmoConfig
-  segmenters: Record<string, AddonSam2Config>
+  pointer: MolmoAttributes
+  segmenters: Record<string, Sam2Attributes>
   objects: readonly number[]
   /** Frames until SAM 2's memory bank and its object pointers are full. */
   warmFrames: number
@@ -82,12 +81,13 @@ const TINY_SEGMENTER = {
 }
 
 /** Generated weights could end an answer early, so no id does. */
-const pointerOf = (fields: object): AddonMolmoConfig => ({
-  ...molmoConfig(new Fields(fields as Record<string, unknown>, 'benchmark')),
+const pointerOf = (fields: object): MolmoAttributes => ({
+  ...molmoAttributes(new Fields(fields as Record<string, unknown>, 'benchmark')),
   eos: -1,
 })
 
-const segmenterOf = (fields: Record<string, unknown>) => sam2Config(new Fields(fields, 'benchmark'))
+const segmenterOf = (fields: Record<string, unknown>) =>
+  sam2Attributes(new Fields(fields, 'benchmark'))
 
 export const realSizes = (): Sizes => ({
   frame: testPicture(960, 540),
@@ -118,17 +118,21 @@ export const tinySizes = (): Sizes => ({
   memoryFrames: 8,
 })
 
-/** Bytes of weights that a decoding step reads: every matrix of the language model once. */
-export function weightsPerStep({ decoder }: AddonMolmoConfig, dtype: Dtype): number {
-  const { width, blocks, heads, kvHeads, mlpWidth, vocabSize } = decoder
-  const held = (name: string, out: number, inner: number) =>
-    heldBytes({ name: `${name}.weight`, dtype: 'F32', shape: [out, inner], file: '' }, dtype)
-  const block = 'model.transformer.blocks.0'
+/** Bytes of weights that a decoding step on a GPU reads: every matrix of the language model once. */
+export function weightsPerStep(attributes: MolmoAttributes, dtype: Dtype): number {
+  const { width, blocks, heads, kvHeads, mlpWidth, vocabSize } = attributes.decoder
+  const layer = (name: string, out: number, inner: number) => ({
+    name: `model.transformer.${name}.weight`,
+    dtype: 'BF16',
+    shape: [out, inner],
+  })
   const head = width / heads
-  const perBlock =
-    held(`${block}.att_proj`, width + 2 * kvHeads * head, width) +
-    held(`${block}.attn_out`, width, width) +
-    held(`${block}.ff_proj`, 2 * mlpWidth, width) +
-    held(`${block}.ff_out`, width, mlpWidth)
-  return blocks * perBlock + held('model.transformer.ff_out', vocabSize, width)
+  const layers = Array.from({ length: blocks }, (_, i) => [
+    layer(`blocks.${i}.att_proj`, width + 2 * kvHeads * head, width),
+    layer(`blocks.${i}.attn_out`, width, width),
+    layer(`blocks.${i}.ff_proj`, 2 * mlpWidth, width),
+    layer(`blocks.${i}.ff_out`, width, mlpWidth),
+  ])
+  const tensors = [...layers.flat(), layer('ff_out', vocabSize, width)]
+  return addon().weightBytes({ family: 'molmo', attributes, tensors, dtype, device: 'cuda' })
 }

@@ -1,8 +1,8 @@
 import type {
-  AddonMolmoConfig,
   AddonPointer,
   AddonPointerStream,
   AddonWeights,
+  Attributes,
 } from '../../lib/engine/addon.js'
 import type { PointerCase } from '../../test/parity/runner/pointer.js'
 import { relativeL2 } from '../../test/parity/runner/report.js'
@@ -10,7 +10,7 @@ import { relativeL2 } from '../../test/parity/runner/report.js'
 /** A model and the questions it is asked. */
 export interface Subject {
   name: string
-  config: AddonMolmoConfig
+  attributes: Attributes
   weights: AddonWeights
   cases: PointerCase[]
 }

@@ -1,9 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
+import { pointerFamily } from '../../lib/families/index.js'
 import { readCheckpoint } from '../../lib/hub/checkpoint.js'
 import { EMBEDDED } from '../../lib/load/settings.js'
-import { promptText } from '../../lib/text/prompt.js'
-import { TextTokenizer } from '../../lib/text/tokenizer.js'
 import { openClip } from '../../lib/video/source.js'
 import type { PointerCase } from '../../test/parity/runner/pointer.js'
 
@@ -17,22 +16,16 @@ export async function demoCases(): Promise<PointerCase[]> {
     queries: { text: string }[]
   }
   const checkpoint = await readCheckpoint(EMBEDDED.pointer)
-  if (checkpoint.kind !== 'pointer') throw new Error('the embedded pointer is none')
-  const { decoder, eos } = checkpoint.config
-  const tokenizer = await TextTokenizer.load([EMBEDDED.pointer], {
-    embeddingRows: decoder.vocabSize + decoder.extraVocabSize,
-    special: {},
-    eos,
-  })
+  const text = await pointerFamily(checkpoint.family).text(checkpoint, [EMBEDDED.pointer])
   const frames = []
   for await (const { data, width, height } of await openClip(`${demo}clip.mp4`))
     frames.push({ data, width, height })
   const cases: PointerCase[] = []
-  for (const { text } of queries.slice(0, QUERIES)) {
-    const promptIds = Int32Array.from(tokenizer.encode(promptText(text)))
+  for (const { text: query } of queries.slice(0, QUERIES)) {
+    const promptIds = text.encodePrompt(query)
     for (const index of KEYFRAMES) {
       const previous = frames.slice(index - 4, index)
-      cases.push({ name: `${text}, frame ${index}`, frame: frames[index]!, previous, promptIds })
+      cases.push({ name: `${query}, frame ${index}`, frame: frames[index]!, previous, promptIds })
     }
   }
   return cases

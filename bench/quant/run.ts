@@ -1,7 +1,6 @@
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import type { AddonMolmoConfig } from '../../lib/engine/addon.js'
 import { addon } from '../../lib/engine/loader.js'
 import { readCheckpoint } from '../../lib/hub/checkpoint.js'
 import { EMBEDDED } from '../../lib/load/settings.js'
@@ -29,24 +28,25 @@ const fixtures = fileURLToPath(new URL('../../../test/fixtures/golden/', import.
 
 function goldenSubject(folder: string): Subject {
   const set = new GoldenSet(folder)
-  const { config, weights } = pointerModel(set)
-  return { name: set.meta.name, config, weights, cases: pointerCases(set, config.previousFrames) }
+  const { attributes, weights } = pointerModel(set)
+  const cases = pointerCases(set, attributes.previousFrames)
+  return { name: set.meta.name, attributes, weights, cases }
 }
 
 async function embeddedSubject(): Promise<Subject> {
-  const { config, weights } = await readCheckpoint(EMBEDDED.pointer)
+  const { attributes, weights } = await readCheckpoint(EMBEDDED.pointer)
   return {
     name: 'embedded pointer, demo clip',
-    config: config as AddonMolmoConfig,
+    attributes,
     weights: { path: weights },
     cases: await demoCases(),
   }
 }
 
 async function measure(subject: Subject, threads: number): Promise<void> {
-  const { config, weights } = subject
+  const { attributes, weights } = subject
   const load = (type: { dtype: 'fp32' } | (typeof TYPES)[number]) =>
-    addon().loadPointer({ config, weights, threads, ...type })
+    addon().loadPointer({ family: 'molmo', attributes, weights, threads, ...type })
   const pointer = await load({ dtype: 'fp32' })
   const { weightBytes } = pointer.info()
   const exact: Exact[] = await readExact(pointer, subject)

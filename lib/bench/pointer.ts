@@ -1,15 +1,13 @@
-import type { AddonMolmoConfig, AddonPointer } from '../engine/addon.js'
+import type { AddonPointer } from '../engine/addon.js'
 import { typed } from '../engine/errors.js'
 import { addon } from '../engine/loader.js'
-import { Fields } from '../hub/fields.js'
-import { heldBytes } from '../hub/memory.js'
-import { molmoConfig } from '../hub/molmo-config.js'
-import type { Dtype } from '../load/settings.js'
+import { Fields } from '../families/fields.js'
+import { type MolmoAttributes, molmoAttributes } from '../families/molmo-attributes.js'
 import { testPicture } from './pictures.js'
 import type { BenchOptions, BenchRow } from './rows.js'
 
 /** VideoMolmo's widths with few blocks and a small vocabulary, so that it fits any machine. */
-function benchConfig(vitBlocks: number, decoderBlocks: number): AddonMolmoConfig {
+function benchConfig(vitBlocks: number, decoderBlocks: number): MolmoAttributes {
   const fields = {
     hidden_size: 3584,
     num_hidden_layers: decoderBlocks,
@@ -25,15 +23,22 @@ function benchConfig(vitBlocks: number, decoderBlocks: number): AddonMolmoConfig
     vision_config: { num_hidden_layers: vitBlocks },
     preprocessor: { eos_token_id: 7 },
   }
-  return molmoConfig(new Fields(fields, 'benchmark'))
+  return molmoAttributes(new Fields(fields, 'benchmark'))
 }
 
-function load(config: AddonMolmoConfig, options: BenchOptions): Promise<AddonPointer> {
+function load(config: MolmoAttributes, options: BenchOptions): Promise<AddonPointer> {
   const { device, dtype, threads } = options
   // Generated weights could end an answer early.
   const endless = { ...config, bos: 0, eos: -1 }
   return typed(() =>
-    addon().loadPointer({ config: endless, weights: { hash: true }, device, dtype, threads }),
+    addon().loadPointer({
+      family: 'molmo',
+      attributes: endless,
+      weights: { hash: true },
+      device,
+      dtype,
+      threads,
+    }),
   )
 }
 
@@ -87,12 +92,17 @@ const BLOCK = [
 const HEAD = [2048, 3584] as const
 
 /** Bytes of weights that one decoding step reads. */
-function bytesPerStep(dtype: Dtype): number {
-  const held = (name: string, shape: readonly number[]) =>
-    heldBytes({ name: `${name}.weight`, dtype: 'F32', shape: [...shape], file: '' }, dtype)
-  const block = BLOCK.map(([name, ...shape]) => held(`model.transformer.blocks.0.${name}`, shape))
-  const head = held('model.transformer.ff_out', HEAD)
-  return BLOCKS * block.reduce((sum, bytes) => sum + bytes, 0) + head
+function bytesPerStep({ dtype, device }: BenchOptions): number {
+  const blocks = Array.from({ length: BLOCKS }, (_, i) =>
+    BLOCK.map(([name, ...shape]) => ({ name: `blocks.${i}.${name}`, shape })),
+  )
+  const tensors = [...blocks.flat(), { name: 'ff_out', shape: HEAD }].map(({ name, shape }) => ({
+    name: `model.transformer.${name}.weight`,
+    dtype: 'F32',
+    shape: [...shape],
+  }))
+  const attributes = benchConfig(1, BLOCKS)
+  return addon().weightBytes({ family: 'molmo', attributes, tensors, dtype, device })
 }
 
 const NEW_TOKENS = 17
@@ -104,7 +114,7 @@ const NEW_TOKENS = 17
 export async function benchDecode(options: BenchOptions): Promise<BenchRow[]> {
   const model = await load(benchConfig(1, BLOCKS), options)
   const stream = model.openStream({ capacity: 1 })
-  const bytes = bytesPerStep(options.dtype)
+  const bytes = bytesPerStep(options)
   const rows: BenchRow[] = []
   let frameIndex = 0
   for (const sequences of [1, 8]) {

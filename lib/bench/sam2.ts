@@ -1,8 +1,8 @@
 import type { AddonImageFeatures, AddonSegmenter } from '../engine/addon.js'
 import { typed } from '../engine/errors.js'
 import { addon } from '../engine/loader.js'
-import { Fields } from '../hub/fields.js'
-import { sam2Config } from '../hub/sam2-config.js'
+import { Fields } from '../families/fields.js'
+import { sam2Attributes } from '../families/sam2-attributes.js'
 import { segmenterDtype } from '../load/settings.js'
 import { testPicture } from './pictures.js'
 import { type BenchOptions, type BenchRow, repeat } from './rows.js'
@@ -20,9 +20,9 @@ async function loadTiny({ device, dtype, threads }: BenchOptions): Promise<Addon
   const adjust = { 'sam_mask_decoder.pred_obj_score_head.layers.2.bias': { add: 10 } }
   return typed(() =>
     addon().loadSegmenter({
-      config: sam2Config(new Fields({}, 'benchmark')),
+      family: 'sam2',
+      attributes: sam2Attributes(new Fields({}, 'benchmark')),
       weights: { hash: true, adjust },
-      names: 'original',
       device,
       dtype: segmenterDtype(dtype, device),
       threads,

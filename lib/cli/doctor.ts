@@ -1,6 +1,8 @@
 import { access, stat } from 'node:fs/promises'
 import type { Command } from 'commander'
+import { InternalError } from '../engine/errors.js'
 import { addon } from '../engine/loader.js'
+import { FAMILIES } from '../families/index.js'
 import { hubEnvironment } from '../hub/environment.js'
 import { EMBEDDED, packageVersion } from '../load/settings.js'
 import { libav } from '../video/libav.js'
@@ -58,6 +60,18 @@ async function describeCache(): Promise<string> {
   return `${cache}, ${room}, ${access}; ${from}`
 }
 
+/** The families of the table, those that the engine lacks named. */
+function describeFamilies(): string {
+  const { pointer, segmenter } = addon().families()
+  const known = new Set([...pointer, ...segmenter])
+  const missing = FAMILIES.filter(({ name }) => !known.has(name)).map(({ name }) => name)
+  if (missing.length > 0) throw new InternalError(`the engine does not know ${missing.join(', ')}`)
+  return FAMILIES.map(({ kind, title, files }) => {
+    const beside = files.length > 0 ? ` with ${files.join(', ')}` : ''
+    return `${kind}: ${title} (weights${beside})`
+  }).join('; ')
+}
+
 async function findings(): Promise<Finding[]> {
   return [
     await attempt('package', async () => `videomolmo ${await packageVersion()}`),
@@ -77,6 +91,7 @@ async function findings(): Promise<Finding[]> {
       async () => `sharp ${(await import('sharp')).default.versions.sharp}`,
     ),
     await attempt('model cache', describeCache),
+    await attempt('families', describeFamilies),
     await attempt('embedded models', async () => {
       await Promise.all(Object.values(EMBEDDED).map(path => access(path)))
       return Object.values(EMBEDDED).join(', ')

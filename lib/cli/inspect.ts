@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { Capabilities } from '../families/family.js'
 import { type Checkpoint, readCheckpoint } from '../hub/checkpoint.js'
 import { memoryByDtype, parameterCount, workMemory } from '../hub/memory.js'
 import { type DeviceName, DTYPES, loadSettings } from '../load/settings.js'
@@ -61,29 +62,44 @@ function describeWork(work: Work): string[] {
   ]
 }
 
+function describeCapabilities(capabilities: Capabilities): string {
+  const { text, points, previousFrames, masks, videoMemory, tracks } = capabilities
+  const abilities: [boolean, string][] = [
+    [text, 'sentences'],
+    [points, 'points'],
+    [previousFrames > 0, `a look at ${previousFrames} earlier frames`],
+    [masks, 'masks'],
+    [videoMemory, 'memory of a video'],
+    [tracks, 'tracks'],
+  ]
+  return abilities.flatMap(([able, what]) => (able ? [what] : [])).join(', ')
+}
+
 async function inspect(
   path: string,
   flags: InspectFlags,
   { print, signal }: CommandContext,
 ): Promise<void> {
   const checkpoint = await readCheckpoint(path, { signal, onProgress: showDownloads() })
-  const { kind, config, tensors } = checkpoint
+  const { kind, family, attributes, names, capabilities, tensors } = checkpoint
   const parameters = parameterCount(checkpoint)
-  const bytes = memoryByDtype(checkpoint)
   const { device, memoryLimit } = loadSettings(flags, DTYPES)
+  const bytes = memoryByDtype(checkpoint, device)
   const work = workMemory(checkpoint, device)
   const fits =
     memoryLimit === undefined ? undefined : fitting(checkpoint, bytes, device, memoryLimit)
   if (flags.json) {
-    print(JSON.stringify({ kind, config, parameters, bytes, work, fits, tensors }))
+    const model = { kind, family, attributes, names, capabilities }
+    print(JSON.stringify({ ...model, parameters, bytes, work, fits, tensors }))
     return
   }
   print(`${kind}: ${parameters} parameters in ${tensors.length} tensors`)
+  print(`  family ${family}: ${describeCapabilities(capabilities)}`)
   for (const [dtype, size] of Object.entries(bytes)) {
     print(`  ${dtype.padEnd(7)} ${mib(size)}${fits ? `; ${sideBySide(fits[dtype])}` : ''}`)
   }
   for (const line of describeWork(work)) print(`  ${line}`)
-  print(JSON.stringify(config, null, 2))
+  print(JSON.stringify(attributes, null, 2))
   for (const { name, dtype, shape } of tensors) {
     print(`${dtype.padEnd(5)} ${`[${shape.join(', ')}]`.padEnd(24)} ${name}`)
   }

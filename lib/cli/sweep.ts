@@ -103,7 +103,7 @@ export function addSweepCommand(program: Command, context: CommandContext): void
 /** The pointer's own number of previous frames, before any model is loaded. */
 async function previousFrames(pointer: string = EMBEDDED.pointer): Promise<number> {
   const checkpoint = await readCheckpoint(pointer)
-  return checkpoint.kind === 'pointer' ? checkpoint.config.previousFrames : 0
+  return checkpoint.capabilities.previousFrames
 }
 
 async function loadVariant(

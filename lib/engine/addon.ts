@@ -42,6 +42,28 @@ export interface AddonCancel {
 /** Milliseconds per stage. */
 export type AddonTimes = Record<string, number>
 
+/** One tensor of a checkpoint: name, dtype as in the file, shape, and the shard that it lies in. */
+export interface TensorRow {
+  name: string
+  dtype: string
+  shape: number[]
+  file: string
+}
+
+export type AttributeValue =
+  | number
+  | boolean
+  | string
+  | null
+  | readonly AttributeValue[]
+  | { readonly [name: string]: AttributeValue }
+
+/**
+ * What a model is built from. Its family reads and checks them and knows what one that is left out, or null,
+ * means; the names are in native/<family>/config.cc.
+ */
+export type Attributes = { readonly [name: string]: AttributeValue }
+
 /** Where weights come from: a file, a folder of shards, or generated values (golden sets, benchmarks). */
 export interface AddonWeights {
   path?: string
@@ -59,16 +81,22 @@ export type AddonFloatDtype = 'fp32' | 'bf16' | 'stored'
 /** Pointers can be quantised on load; native/tensor/weight.h has the formats. */
 export type AddonWeightDtype = AddonFloatDtype | 'int8' | 'int4' | 'fp4'
 
-export interface AddonLoadOptions<Config, Dtype extends AddonWeightDtype = AddonFloatDtype> {
-  config: Config
+export interface AddonLoadOptions<Dtype extends AddonWeightDtype = AddonFloatDtype> {
+  /** One of `families()`. */
+  family: string
+  attributes: Attributes
   weights: AddonWeights
+  /** What the tensors are called, for families that know more than one way. */
+  names?: string
   /** How matrices are held: 'fp32' widens, 'bf16' narrows, 'stored' keeps the file's dtype. */
   dtype: Dtype
+  /** Weights that share a scale with 'int4': 64 (default) or 128. */
+  groupSize?: number
   /** 0: one per available core. */
   threads: number
   /** 'cpu' (default), 'cuda' or 'cuda:<index>'. */
   device?: string
-  /** Bytes that weights and work may take; absent: include/videomolmo/pointer.h, segmenter.h. */
+  /** Bytes that weights and work may take; absent: include/videomolmo/load.h. */
   memoryLimit?: number
   cancel?: AddonCancel
 }
@@ -99,8 +127,9 @@ export interface AddonSegmenterMemory extends AddonWorkMemory {
 }
 
 /** `available`: bytes beside the weights; absent: any. */
-export interface AddonMemoryOptions<Config> {
-  config: Config
+export interface AddonMemoryOptions {
+  family: string
+  attributes: Attributes
   device?: string
   available?: number
 }
@@ -120,52 +149,6 @@ export interface AddonMemoryUse {
 
 // --- pointer -----------------------------------------------------------------------------------------
 
-/** native/molmo/config.h, field by field (camelCase). */
-export interface AddonMolmoConfig {
-  vit: {
-    imageSize: number
-    patchSize: number
-    width: number
-    heads: number
-    headDim: number
-    mlpWidth: number
-    blocks: number
-    normEps: number
-  }
-  decoder: {
-    width: number
-    blocks: number
-    heads: number
-    kvHeads: number
-    mlpWidth: number
-    vocabSize: number
-    extraVocabSize: number
-    maxPositions: number
-    ropeTheta: number
-    normEps: number
-    qkvBias: boolean
-    qkNorm: boolean
-    normAfter: boolean
-    clipQkv: number | null
-    tied: boolean
-  }
-  preprocess: {
-    maxCrops: number
-    marginBefore: number
-    marginAfter: number
-    mean: [number, number, number]
-    std: [number, number, number]
-    useColTokens: boolean
-  }
-  tokens: { start: number; end: number; patch: number; col: number; image: number }
-  bos: number
-  eos: number
-  vitLayers: number[]
-  padEmbed: boolean
-  temporalAdapter: boolean
-  previousFrames: number
-}
-
 export interface AddonAnswerRequest {
   frameIndex: number
   /** Text token ids, without BOS and image tokens; the engine builds the sequence (docs/spec/videomolmo.md 4.3). */
@@ -179,7 +162,7 @@ export interface AddonAnswerOptions {
   maxNewTokens?: number
   /** Ids that end an answer, beside the model's eos. */
   stopIds?: Int32Array
-  /** Previous frames to use, 0 .. config.previousFrames; the missing ones are black. Default all. */
+  /** Previous frames to use, at most those that the model looks at; the missing ones are black. Default all. */
   contextFrames?: number
   /** Use black previous frames even where real ones exist. Default false. */
   blackContext?: boolean
@@ -246,46 +229,6 @@ export interface AddonPointer {
 //   video    f<frame>.o<object>.{memattn.memory, memattn.memory_pos, memattn.out, memattn.layer.<i>,
 //            memattn.n_tokens, iou, low_res_raw, low_res, obj_ptr, object_score, maskmem}; commit():
 //            preflight.f<frame>.o<object>.maskmem
-
-/** Everything docs/spec/sam2.md 1 and 14 make configurable; defaults filled by lib/hub. */
-export interface AddonSam2Config {
-  version: '2.0' | '2.1'
-  imageSize: number
-  trunk: {
-    width: number
-    blocksPerStage: number[]
-    widths: number[]
-    headsPerStage: number[]
-    windowPerStage: number[]
-    globalBlocks: number[]
-    backgroundSize: [number, number]
-    mlpRatio: number
-    normEps: number
-  }
-  hiddenSize: number
-  maskInputChannels: number
-  decoder: {
-    layers: number
-    heads: number
-    mlpWidth: number
-    attentionDownsample: number
-    iouHeadHidden: number
-    dynamicMultimask: boolean
-    stabilityDelta: number
-    stabilityThreshold: number
-  }
-  memoryAttention: { layers: number; mlpWidth: number; ropeTheta: number }
-  memoryEncoder: { channels: number; fuserLayers: number; fuserWidth: number }
-  maxMemoryFrames: number
-  maxObjectPointers: number
-  maxConditioningFrames: number
-  sigmoidScale: number
-  sigmoidBias: number
-  occlusionEmbedding: boolean
-  pointerTemporalEncoding: boolean
-}
-
-export type AddonNameScheme = 'original' | 'transformers'
 
 /** One frame's image features; shared by objects, directions and sessions. */
 export interface AddonImageFeatures {
@@ -471,20 +414,22 @@ export interface Addon extends AddonMaskJobs {
   /** GFLOP/s of an f32 matrix product and GB/s of reading memory, measured for about a second. 0 threads: all. */
   measureLimits(threads: number): { gflops: number; gigabytesPerSecond: number }
   createCancel(): AddonCancel
-  loadPointer(
-    options: AddonLoadOptions<AddonMolmoConfig, AddonWeightDtype> & {
-      /** Weights that share a scale with 'int4': 64 (default) or 128. */
-      groupSize?: number
-    },
-  ): Promise<AddonPointer>
-  loadSegmenter(
-    options: AddonLoadOptions<AddonSam2Config> & { names: AddonNameScheme },
-  ): Promise<AddonSegmenter>
+  /** Names of the families that are there. */
+  families(): { pointer: string[]; segmenter: string[] }
+  loadPointer(options: AddonLoadOptions<AddonWeightDtype>): Promise<AddonPointer>
+  loadSegmenter(options: AddonLoadOptions): Promise<AddonSegmenter>
   /** What a pointer would do with so much memory. */
-  pointerMemory(options: AddonMemoryOptions<AddonMolmoConfig>): AddonPointerMemory
-  segmenterMemory(options: AddonMemoryOptions<AddonSam2Config>): AddonSegmenterMemory
+  pointerMemory(options: AddonMemoryOptions): AddonPointerMemory
+  segmenterMemory(options: AddonMemoryOptions): AddonSegmenterMemory
+  /** Bytes of these tensors when they are loaded so: what `info().weightBytes` will be. */
+  weightBytes(
+    options: Pick<
+      AddonLoadOptions<AddonWeightDtype>,
+      'family' | 'attributes' | 'names' | 'dtype' | 'groupSize' | 'device'
+    > & { tensors: readonly Pick<TensorRow, 'name' | 'dtype' | 'shape'>[] },
+  ): number
   /** Names, dtypes and shapes of a file of weights (safetensors, PyTorch) or a folder with them. */
-  listTensors(path: string): { name: string; dtype: string; shape: number[]; file: string }[]
+  listTensors(path: string): TensorRow[]
   /** Reads tensors of a file of weights (golden sets). */
   readTensors(path: string, names?: string[]): AddonTensors
   /**

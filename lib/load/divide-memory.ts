@@ -28,6 +28,7 @@ export async function divideMemory(
 ): Promise<{ pointer: Budget; segmenter: Budget } | undefined> {
   const { pointer = EMBEDDED.pointer, segmenter = EMBEDDED.segmenter } = options
   const { device, dtype, memoryLimit } = loadSettings(options, DTYPES)
+  const groupSize = options.groupSize === undefined ? {} : { groupSize: options.groupSize }
   const budget = memoryLimit ?? freeMemory(device)
   if (budget === undefined || typeof pointer !== 'string' || typeof segmenter !== 'string') {
     return undefined
@@ -38,8 +39,8 @@ export async function divideMemory(
   ]
   const shares = divideBudget(
     budget,
-    memoryNeed(points, dtype, device),
-    memoryNeed(masks, segmenterDtype(options.dtype, device), device),
+    memoryNeed(points, { dtype, device, ...groupSize }),
+    memoryNeed(masks, { dtype: segmenterDtype(options.dtype, device), device }),
   )
   return {
     pointer: { memoryBudget: shares.pointer },

@@ -1,8 +1,10 @@
-import type { AddonMolmoConfig, AddonPointer } from '../engine/addon.js'
+import type { AddonPointer } from '../engine/addon.js'
 import { withCancel } from '../engine/cancel.js'
 import { InvalidArgumentError, typed, UnsupportedModelError } from '../engine/errors.js'
 import { addon } from '../engine/loader.js'
 import type { PointerInfo } from '../engine/public-types.js'
+import type { Capabilities, PointerText } from '../families/family.js'
+import { pointerFamily, titlesOf } from '../families/index.js'
 import {
   COUNT_OPTIONS,
   type CountOptions,
@@ -10,7 +12,7 @@ import {
   checkCountRule,
   combineCounts,
 } from '../ground/count.js'
-import type { Point, PointerBatch, PointerStream } from '../ground/models.js'
+import type { PointerBatch, PointerStream } from '../ground/models.js'
 import { POINT_OPTIONS, type PointOptions, pointSettings } from '../ground/options.js'
 import { type PointResult, pointClip } from '../ground/point.js'
 import { readCheckpoint } from '../hub/checkpoint.js'
@@ -27,31 +29,16 @@ import {
   weightFiles,
 } from '../load/settings.js'
 import { checkOptions, type OptionNames } from '../options/check.js'
-import { answerTemplate, parseAnswer } from '../text/answer.js'
-import { checkSentence, promptText } from '../text/prompt.js'
-import { TextTokenizer } from '../text/tokenizer.js'
+import { checkSentence } from '../text/prompt.js'
 import type { ClipSource } from '../video/frame.js'
 import { openClip } from '../video/source.js'
 import { SentenceStream } from './sentence-stream.js'
-
-/** @internal How a pointer's sentences and answers are written. */
-export interface PointerText {
-  /** Token ids of the prompt for a sentence, without BOS and image tokens. */
-  encodePrompt(query: string): Int32Array
-  /** Token ids of what an answer to the sentence usually looks like. */
-  encodeDraft(query: string): Int32Array
-  /** The text of an answer. */
-  decode(ids: Int32Array): string
-  /** Points of an answer in pixels, inside the frame. */
-  parse(answer: string, width: number, height: number): Point[]
-}
 
 /** @internal What a pointer is made of; see `Pointer.load`. */
 export interface PointerParts {
   handle: AddonPointer
   text: PointerText
-  /** Previous frames that the model looks at (l). */
-  previousFrames: number
+  capabilities: Capabilities
 }
 
 export interface PointerLoadOptions extends LoadOptions<Dtype> {
@@ -70,17 +57,20 @@ export const POINTER_LOAD_OPTIONS: OptionNames<PointerLoadOptions> = {
   tokenizer: true,
 }
 
-/** VideoMolmo and Molmo: frames and a sentence in, points out. */
+/** VideoMolmo, Molmo and their like: frames and a sentence in, points out. */
 export class Pointer extends LoadedModel<PointerInfo> {
   /** Previous frames that the model looks at; 0 for Molmo. */
   readonly previousFrames: number
+  /** @internal */
+  readonly capabilities: Capabilities
   readonly #handle: AddonPointer
   readonly #text: PointerText
 
-  private constructor({ handle, text, previousFrames }: PointerParts) {
+  private constructor({ handle, text, capabilities }: PointerParts) {
     super(handle, 'pointer')
     this.#handle = handle
-    this.previousFrames = previousFrames
+    this.capabilities = capabilities
+    this.previousFrames = capabilities.previousFrames
     this.#text = text
   }
 
@@ -105,25 +95,29 @@ export class Pointer extends LoadedModel<PointerInfo> {
     const settings = { ...loadSettings(options, DTYPES), groupSize: groupSize(options) }
     const checkpoint = await readCheckpoint(path, options)
     if (checkpoint.kind !== 'pointer') {
-      throw new UnsupportedModelError(`${path}: expected a Molmo or VideoMolmo checkpoint`)
+      throw new UnsupportedModelError(`${path}: expected a ${titlesOf('pointer')} checkpoint`)
     }
-    const { config, folder } = checkpoint
+    const { family, attributes, capabilities, folder, names } = checkpoint
     checkLimit(checkpoint, settings)
     const other =
       options.tokenizer === undefined
         ? checkpoint.tokenizer
         : await resolveTokenizer(options.tokenizer, options)
-    const tokenizer = await loadTokenizer(folder, other, config)
+    const folders = other === undefined ? [folder] : [folder, other]
+    const text = await pointerFamily(family).text(checkpoint, folders)
     const weights = weightFiles(checkpoint.weights, options)
     const native = addon()
     const handle = await withCancel(options.signal, call =>
-      native.loadPointer({ ...settings, ...call, config, weights }),
+      native.loadPointer({
+        ...settings,
+        ...call,
+        family,
+        attributes,
+        ...(names === undefined ? {} : { names }),
+        weights,
+      }),
     )
-    return Pointer.of({
-      handle,
-      text: textOf(tokenizer),
-      previousFrames: config.previousFrames,
-    })
+    return Pointer.of({ handle, text, capabilities })
   }
 
   /**
@@ -198,32 +192,4 @@ function groupSize({ groupSize = 64, dtype }: PointerLoadOptions): 64 | 128 {
     throw new InvalidArgumentError(`groupSize goes with dtype int4, got dtype ${dtype ?? 'stored'}`)
   }
   return groupSize
-}
-
-function loadTokenizer(
-  folder: string,
-  second: string | undefined,
-  config: AddonMolmoConfig,
-): Promise<TextTokenizer> {
-  const { tokens, decoder, eos } = config
-  return TextTokenizer.load(second === undefined ? [folder] : [folder, second], {
-    embeddingRows: decoder.vocabSize + decoder.extraVocabSize,
-    special: {
-      '<im_start>': tokens.start,
-      '<im_end>': tokens.end,
-      '<im_patch>': tokens.patch,
-      '<im_col>': tokens.col,
-    },
-    eos,
-  })
-}
-
-function textOf(tokenizer: TextTokenizer): PointerText {
-  return {
-    encodePrompt: query => Int32Array.from(tokenizer.encode(promptText(query))),
-    encodeDraft: query => Int32Array.from(tokenizer.encode(answerTemplate(query))),
-    decode: ids => tokenizer.decode(ids),
-    parse: (answer, width, height) =>
-      parseAnswer(answer, width, height).points.map(({ x, y }) => ({ x, y })),
-  }
 }

@@ -1,5 +1,6 @@
 import type { AddonPointerStream } from '../engine/addon.js'
 import { withCancel } from '../engine/cancel.js'
+import type { PointerText } from '../families/family.js'
 import type {
   AnswerOptions,
   PointerAnswer,
@@ -8,7 +9,6 @@ import type {
   Timings,
 } from '../ground/models.js'
 import type { Frame } from '../video/frame.js'
-import type { PointerText } from './pointer.js'
 
 /** Sentences whose last answers are kept as drafts. */
 const KEPT_DRAFTS = 16

@@ -3,6 +3,8 @@ import { withCancel } from '../engine/cancel.js'
 import { InvalidArgumentError, UnsupportedModelError } from '../engine/errors.js'
 import { addon } from '../engine/loader.js'
 import type { SegmenterInfo } from '../engine/public-types.js'
+import type { Capabilities } from '../families/family.js'
+import { titlesOf } from '../families/index.js'
 import { Mask } from '../formats/mask.js'
 import { type ClipSegmenter, TRACKING, type Tracking } from '../ground/clip-segmenter.js'
 import { CLICK_PLAN, type ClickPlan } from '../ground/more-clicks.js'
@@ -95,15 +97,18 @@ const isEncoded = (image: ImageSource | EncodedImage): image is EncodedImage =>
 export class Segmenter extends LoadedModel<SegmenterInfo> {
   /** @internal */
   readonly handle: AddonSegmenter
+  /** @internal */
+  readonly capabilities: Capabilities
 
-  private constructor(handle: AddonSegmenter) {
+  private constructor(handle: AddonSegmenter, capabilities: Capabilities) {
     super(handle, 'segmenter')
     this.handle = handle
+    this.capabilities = capabilities
   }
 
   /** @internal A segmenter of a model in the engine. */
-  static of(handle: AddonSegmenter): Segmenter {
-    return new Segmenter(handle)
+  static of(handle: AddonSegmenter, capabilities: Capabilities): Segmenter {
+    return new Segmenter(handle, capabilities)
   }
 
   /**
@@ -122,16 +127,23 @@ export class Segmenter extends LoadedModel<SegmenterInfo> {
     const settings = loadSettings(options, FLOAT_DTYPES)
     const checkpoint = await readCheckpoint(path, options)
     if (checkpoint.kind !== 'segmenter') {
-      throw new UnsupportedModelError(`${path}: expected a SAM 2 checkpoint`)
+      throw new UnsupportedModelError(`${path}: expected a ${titlesOf('segmenter')} checkpoint`)
     }
     checkLimit(checkpoint, settings)
-    const { config, names } = checkpoint
+    const { family, attributes, capabilities, names } = checkpoint
     const native = addon()
     const weights = weightFiles(checkpoint.weights, options)
     const handle = await withCancel(options.signal, call =>
-      native.loadSegmenter({ ...settings, ...call, config, names, weights }),
+      native.loadSegmenter({
+        ...settings,
+        ...call,
+        family,
+        attributes,
+        ...(names === undefined ? {} : { names }),
+        weights,
+      }),
     )
-    return Segmenter.of(handle)
+    return Segmenter.of(handle, capabilities)
   }
 
   /** Computes the image features of a picture once, for many prompts. */
@@ -187,12 +199,16 @@ export class Segmenter extends LoadedModel<SegmenterInfo> {
   }
 
   /**
-   * The model as grounding uses it: with SAM 2's memory, or frame by frame without any.
+   * The model as grounding uses it: with its memory (the default where it has one), or frame by frame
+   * without any.
    *
    * @param clicks per object, with memory only. Default: the pointer's own click alone.
    * @throws INVALID_ARGUMENT for another word.
    */
-  tracking(how: Tracking = 'memory', clicks?: ClickPlan): ClipSegmenter {
+  tracking(
+    how: Tracking = this.capabilities.videoMemory ? 'memory' : 'per-frame',
+    clicks?: ClickPlan,
+  ): ClipSegmenter {
     this.checkAlive()
     if (!TRACKING.includes(how)) {
       throw new InvalidArgumentError(

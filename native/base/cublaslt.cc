@@ -116,3 +116,9 @@ const Library& library() {
 }
 
 }  // namespace vmolmo::cublaslt
+
+namespace vmolmo {
+
+const CublasLtStatus& cublaslt_status() { return cublaslt::library().status; }
+
+}  // namespace vmolmo

@@ -4,18 +4,12 @@
 #include <cstdint>
 #include <string>
 
+#include "videomolmo/system.h"
+
 // cuBLASLt is opened at run time, so that neither building nor loading needs it. The declarations
 // below are the part of its C interface that we call (CUDA 12 and later); test/native/cublaslt.cc
 // compares them with cublasLt.h where that is installed.
 namespace vmolmo {
-
-// What was found on this machine, as values: a missing library is a state, never a failure.
-struct CublasLtStatus {
-  bool found = false;
-  int version = 0;      // 10000 * major + 100 * minor + patch, 0 when not found
-  std::string path;     // what was opened
-  std::string message;  // why there is none; empty when found
-};
 
 namespace cublaslt {
 
@@ -96,7 +90,5 @@ Library open(const std::string& name);
 const Library& library();
 
 }  // namespace cublaslt
-
-inline const CublasLtStatus& cublaslt_status() { return cublaslt::library().status; }
 
 }  // namespace vmolmo

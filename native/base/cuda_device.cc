@@ -1,9 +1,9 @@
-#include "native/base/cuda_device.h"
+#include "videomolmo/system.h"
 
 namespace vmolmo {
 
 #ifdef VMOLMO_HAVE_CUDA
-// native/kernels/cuda/device.cu
+// native/kernels/cuda/runtime/device.cc
 CudaStatus probe_cuda();
 
 CudaStatus cuda_status() { return probe_cuda(); }

@@ -112,7 +112,7 @@ std::pair<int64_t, int64_t> picture_size(const Argument& argument) {
   return {width, height};
 }
 
-ops::ImageView borrow_image(const Argument& argument, Loans& loans) {
+RgbImage borrow_image(const Argument& argument, Loans& loans) {
   const auto [width, height] = picture_size(argument);
   const int64_t stride = argument["stride"].integer_or(3 * width);
   require(stride >= 3 * width && stride <= (int64_t{1} << 32), Code::kInvalidArgument,
@@ -121,7 +121,7 @@ ops::ImageView borrow_image(const Argument& argument, Loans& loans) {
   const int64_t bytes = stride * (height - 1) + 3 * width;
   const auto data =
       borrow<uint8_t>(argument["data"], loans, bytes, "stride * (height - 1) + 3 * width");
-  return {data.data(), width, height, 3, stride};
+  return {data.data(), width, height, stride};
 }
 
 MaskView borrow_mask(const Argument& argument, Loans& loans) {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "native/binding/arguments.h"
-#include "native/ops/resize.h"
+#include "videomolmo/call.h"
 
 namespace vmolmo::binding {
 
@@ -48,7 +48,7 @@ std::vector<T> copy_of(const Argument& argument) {
 std::pair<int64_t, int64_t> picture_size(const Argument& argument);
 
 // AddonImage: interleaved RGB, checked against its width, height and stride.
-ops::ImageView borrow_image(const Argument& argument, Loans& loans);
+RgbImage borrow_image(const Argument& argument, Loans& loans);
 
 // AddonMask: u8 [height, width].
 struct MaskView {

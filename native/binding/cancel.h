@@ -6,8 +6,8 @@
 #include <mutex>
 #include <vector>
 
-#include "native/base/cancel.h"
 #include "native/binding/arguments.h"
+#include "videomolmo/cancel.h"
 
 namespace vmolmo::binding {
 

@@ -12,10 +12,10 @@
 #include <utility>
 #include <vector>
 
-#include "native/base/cancel.h"
 #include "native/binding/buffers.h"
 #include "native/binding/errors.h"
-#include "native/weights/finite.h"
+#include "videomolmo/cancel.h"
+#include "videomolmo/weights.h"
 
 namespace vmolmo::binding {
 
@@ -89,13 +89,13 @@ struct Job {
 //
 //   Job job;
 //   job.cancel = cancel_flag(options["cancel"]);
-//   const ops::ImageView image = borrow_image(argument(info, 0, "image"), job.loans);
+//   const RgbImage image = borrow_image(argument(info, 0, "image"), job.loans);
+//   const auto trace = Trace::when(options["trace"].boolean_or(false));
 //   job.work = [model = state().model, image, cancel = job.cancel, trace]() -> Finish {
 //     const auto held = model->get();                                   // throws DISPOSED
-//     CallScope call(held->context(), cancel, trace);
-//     auto result = std::make_shared<Result>(held->run(image));
-//     return [result, outcome = call.outcome()](Napi::Env env) -> Napi::Value {
-//       Napi::Object object = outcome.to_js(env);                       // times, tensors
+//     auto result = std::make_shared<Result>(held->run(image, {cancel, trace.get()}));
+//     return [result, trace](Napi::Env env) -> Napi::Value {
+//       Napi::Object object = outcome(env, result->times, trace);       // times, tensors
 //       object.Set("ids", to_js(env, std::move(result->ids)));
 //       return object;
 //     };

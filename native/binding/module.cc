@@ -1,12 +1,9 @@
 #include <napi.h>
 
-#include "native/base/cublaslt.h"
-#include "native/base/cuda_device.h"
-#include "native/base/thread_pool.h"
 #include "native/binding/errors.h"
 #include "native/binding/handle.h"
 #include "native/binding/registry.h"
-#include "native/kernels/cpu/kernels.h"
+#include "videomolmo/system.h"
 
 #ifndef VMOLMO_VERSION
 #define VMOLMO_VERSION "0.0.0"
@@ -29,14 +26,13 @@ Napi::Value version(const Napi::CallbackInfo& info) {
 Napi::Value cpu(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Napi::Env env = info.Env();
+    const CpuStatus status = cpu_status();
     auto available = Napi::Array::New(env);
-    for (const cpu::Kernels* table : cpu::supported_kernels()) {
-      available.Set(available.Length(), table->name);
-    }
+    for (const std::string& name : status.available) available.Set(available.Length(), name);
     auto result = Napi::Object::New(env);
-    result.Set("selected", cpu::kernels().name);
+    result.Set("selected", status.selected);
     result.Set("available", available);
-    result.Set("cores", available_cores());
+    result.Set("cores", status.cores);
     return result;
   });
 }

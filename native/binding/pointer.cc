@@ -2,41 +2,19 @@
 
 #include <napi.h>
 
+#include <array>
+
 #include "native/binding/cancel.h"
 #include "native/binding/engine_thread.h"
 #include "native/binding/handle.h"
 #include "native/binding/memory_use.h"
 #include "native/binding/numbers.h"
-#include "native/binding/pointer_config.h"
 #include "native/binding/registry.h"
 #include "native/binding/tensors.h"
 #include "native/binding/weights.h"
 
 namespace vmolmo::binding {
 namespace {
-
-// Copies what a traced call records; null for calls without a trace.
-class TraceRecorder : public Recorder {
- public:
-  static std::shared_ptr<TraceRecorder> when(bool wanted) {
-    return wanted ? std::make_shared<TraceRecorder>() : nullptr;
-  }
-  void record(const std::string& name, const Tensor& tensor) override {
-    tensors_[name] = tensor.clone(cpu_heap());
-  }
-  const Tensors& tensors() const { return tensors_; }
-
- private:
-  Tensors tensors_;
-};
-
-Napi::Object outcome_to_js(Napi::Env env, const StageTimes& times,
-                           const std::shared_ptr<TraceRecorder>& trace) {
-  auto object = Napi::Object::New(env);
-  object.Set("times", to_js(env, times));
-  if (trace) object.Set("tensors", to_js(env, trace->tensors()));
-  return object;
-}
 
 const char* stop_name(StopReason reason) {
   switch (reason) {
@@ -48,11 +26,6 @@ const char* stop_name(StopReason reason) {
       break;
   }
   return "length";
-}
-
-RgbImage rgb_image(const Argument& argument, Loans& loans) {
-  const ops::ImageView view = borrow_image(argument, loans);
-  return {view.data, view.width, view.height, view.stride};
 }
 
 std::vector<AnswerRequest> read_requests(const Argument& argument) {
@@ -94,12 +67,12 @@ Napi::Object stats_to_js(Napi::Env env, const AnswerStats& stats) {
 }
 
 Napi::Array answers_to_js(Napi::Env env, std::vector<Answer>& answers,
-                          const std::shared_ptr<TraceRecorder>& trace) {
+                          const std::shared_ptr<Trace>& trace) {
   auto array = Napi::Array::New(env, answers.size());
   for (size_t i = 0; i < answers.size(); ++i) {
     // A trace holds the last request's tensors; parity runs ask for one at a time.
     const bool traced = i + 1 == answers.size();
-    Napi::Object object = outcome_to_js(env, answers[i].times, traced ? trace : nullptr);
+    Napi::Object object = outcome(env, answers[i].times, traced ? trace : nullptr);
     object.Set("ids", to_js(env, std::move(answers[i].ids)));
     object.Set("stopped", stop_name(answers[i].stopped));
     object.Set("stats", stats_to_js(env, answers[i].stats));
@@ -132,17 +105,15 @@ class StreamHandle : public Handle<StreamHandle, StreamState> {
     return guarded(info.Env(), [&]() -> Napi::Value {
       const Argument options = argument(info, 2, "options");
       const int64_t frame_index = argument(info, 0, "frameIndex").integer();
-      const auto trace = TraceRecorder::when(options["trace"].boolean_or(false));
+      const auto trace = Trace::when(options["trace"].boolean_or(false));
       Job job;
       job.cancel = cancel_flag(options["cancel"]);
-      const RgbImage image = rgb_image(argument(info, 1, "image"), job.loans);
+      const RgbImage image = borrow_image(argument(info, 1, "image"), job.loans);
       job.work = [model = state().model, stream = state().stream, frame_index, image, trace,
                   cancel = job.cancel]() -> Finish {
         const auto held_model = model->get();
         const auto times = stream->get()->encode(frame_index, image, {cancel, trace.get()});
-        return [times, trace](Napi::Env env) -> Napi::Value {
-          return outcome_to_js(env, times, trace);
-        };
+        return [times, trace](Napi::Env env) -> Napi::Value { return outcome(env, times, trace); };
       };
       return state().engine->submit(info.Env(), std::move(job));
     });
@@ -154,12 +125,12 @@ class StreamHandle : public Handle<StreamHandle, StreamState> {
       job.cancel = cancel_flag(argument(info, 1, "options")["cancel"]);
       std::vector<FrameRequest> frames;
       for (const Argument& item : argument(info, 0, "frames").items())
-        frames.push_back({item["frameIndex"].integer(), rgb_image(item["image"], job.loans)});
+        frames.push_back({item["frameIndex"].integer(), borrow_image(item["image"], job.loans)});
       job.work = [model = state().model, stream = state().stream, frames,
                   cancel = job.cancel]() -> Finish {
         const auto held_model = model->get();
         const auto times = stream->get()->encode(frames, {cancel, nullptr});
-        return [times](Napi::Env env) -> Napi::Value { return outcome_to_js(env, times, nullptr); };
+        return [times](Napi::Env env) -> Napi::Value { return outcome(env, times, nullptr); };
       };
       return state().engine->submit(info.Env(), std::move(job));
     });
@@ -178,7 +149,7 @@ class StreamHandle : public Handle<StreamHandle, StreamState> {
                   options]() -> Finish {
         const auto held_model = model->get();
         const auto times = stream->get()->prepare(frame_index, options);
-        return [times](Napi::Env env) -> Napi::Value { return outcome_to_js(env, times, nullptr); };
+        return [times](Napi::Env env) -> Napi::Value { return outcome(env, times, nullptr); };
       };
       return state().engine->submit(info.Env(), std::move(job));
     });
@@ -195,7 +166,7 @@ class StreamHandle : public Handle<StreamHandle, StreamState> {
     return guarded(info.Env(), [&]() -> Napi::Value {
       const Argument given = argument(info, 1, "options");
       AnswerOptions options = read_answer_options(given);
-      const auto trace = TraceRecorder::when(given["trace"].boolean_or(false));
+      const auto trace = Trace::when(given["trace"].boolean_or(false));
       Job job;
       job.cancel = cancel_flag(given["cancel"]);
       options.cancel = job.cancel;
@@ -276,18 +247,9 @@ class PointerHandle : public Handle<PointerHandle, PointerState> {
   Napi::Value preprocess(const Napi::CallbackInfo& info) {
     return guarded(info.Env(), [&]() -> Napi::Value {
       Job job;
-      const RgbImage image = rgb_image(argument(info, 0, "image"), job.loans);
+      const RgbImage image = borrow_image(argument(info, 0, "image"), job.loans);
       job.work = [model = state().model, image]() -> Finish {
-        const PreparedImage prepared = model->get()->preprocess(image);
-        const std::array tiling{static_cast<int32_t>(prepared.rows),
-                                static_cast<int32_t>(prepared.columns)};
-        const Tensors tensors{{"pre.crops", prepared.crops},
-                              {"pre.image_input_idx", prepared.image_input_idx},
-                              {"pre.image_masks", prepared.image_masks},
-                              {"pre.image_tokens",
-                               Tensor::from(prepared.image_tokens,
-                                            {static_cast<int64_t>(prepared.image_tokens.size())})},
-                              {"pre.tiling", Tensor::from(tiling, {2})}};
+        const Tensors tensors = model->get()->preprocess(image);
         return [tensors](Napi::Env env) -> Napi::Value { return to_js(env, tensors); };
       };
       return state().engine->submit(info.Env(), std::move(job));
@@ -300,57 +262,21 @@ class PointerHandle : public Handle<PointerHandle, PointerState> {
   }
 };
 
-WeightDType read_dtype(const Argument& argument) {
-  const std::string name = argument.text_or("stored");
-  if (name == "stored") return WeightDType::kStored;
-  if (name == "fp32") return WeightDType::kF32;
-  if (name == "bf16") return WeightDType::kBF16;
-  if (name == "int8") return WeightDType::kInt8;
-  if (name == "int4") return WeightDType::kInt4;
-  if (name == "fp4") return WeightDType::kFp4;
-  argument.reject("'stored', 'fp32', 'bf16', 'int8', 'int4' or 'fp4'");
-}
-
-PointerLoadOptions read_load_options(const Argument& given) {
-  PointerLoadOptions options;
-  options.config = read_molmo_config(given["config"]);
-  const Argument weights = given["weights"];
-  if (weights["hash"].boolean_or(false)) {
-    options.generated = read_generated(weights);
-  } else {
-    options.weights_path = weights["path"].text();
-    if (options.weights_path.empty()) weights["path"].reject("a path");
-    options.files = read_access(weights);
-  }
-  options.dtype = read_dtype(given["dtype"]);
-  if (given["groupSize"].present()) options.int4_group = given["groupSize"].integer();
-  options.threads =
-      static_cast<int>(given["threads"].present() ? given["threads"].integer_in(0, 1024) : 0);
-  options.device = read_device(given["device"]);
-  options.memory_limit = read_bytes(given["memoryLimit"]).value_or(0);
-  return options;
-}
-
-Finish own(const std::shared_ptr<EngineThread>& engine, std::shared_ptr<Pointer> pointer) {
-  auto model = engine->own(std::move(pointer), "pointer");
-  return [engine, model](Napi::Env env) -> Napi::Value {
-    return make_handle<PointerHandle>(env, {engine, model});
-  };
-}
-
 Napi::Value load_pointer(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Argument given = argument(info, 0, "options");
-    PointerLoadOptions options = read_load_options(given);
+    LoadOptions options = read_load_options(given);
     auto engine = EngineThread::create(info.Env(), "pointer");
     Job job;
-    job.cancel = cancel_flag(given["cancel"]);
-    options.cancel = job.cancel;
-    job.work = [engine, options]() -> Finish {
-      if (options.weights_path.empty()) return own(engine, Pointer::load(options));
-      const auto source = open_weights(options.weights_path, options.files);
-      engine->watch(source);
-      return own(engine, Pointer::load(options, source));
+    options.cancel = job.cancel = cancel_flag(given["cancel"]);
+    job.work = [engine, options, family = given["family"].text(), weights = read_weights(given),
+                attributes = read_attributes(given["attributes"])]() -> Finish {
+      std::shared_ptr<Pointer> pointer =
+          vmolmo::load_pointer(family, attributes, weights(*engine), options);
+      auto model = engine->own(std::move(pointer), "pointer");
+      return [engine, model](Napi::Env env) -> Napi::Value {
+        return make_handle<PointerHandle>(env, {engine, model});
+      };
     };
     return engine->submit(info.Env(), std::move(job));
   });

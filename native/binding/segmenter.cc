@@ -4,9 +4,7 @@
 #include "native/binding/memory_use.h"
 #include "native/binding/numbers.h"
 #include "native/binding/registry.h"
-#include "native/binding/sam2_config.h"
 #include "native/binding/weights.h"
-#include "native/sam2/image_predictor.h"
 
 namespace vmolmo::binding {
 
@@ -32,8 +30,8 @@ Napi::Value FeaturesHandle::dispose(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-std::shared_ptr<Slot<sam2::ImageFeatures>> features_of(const Argument& argument,
-                                                       const EngineThread& engine) {
+std::shared_ptr<Slot<FrameFeatures>> features_of(const Argument& argument,
+                                                 const EngineThread& engine) {
   FeaturesState& state = unwrap<FeaturesHandle>(argument).state();
   require(state.engine.get() == &engine, Code::kInvalidArgument, argument.name(),
           " must come from the same model, but another one made them.");
@@ -53,10 +51,10 @@ PointPrompt read_point_prompt(const Argument& argument) {
   return prompt;
 }
 
-namespace {
-
 // --- the model
 // ---------------------------------------------------------------------------------------
+
+namespace {
 
 std::vector<ImagePrompt> read_prompts(const Argument& argument) {
   std::vector<ImagePrompt> prompts;
@@ -83,8 +81,8 @@ SegmentOptions read_segment_options(const Argument& given) {
 }
 
 Napi::Object masks_to_js(Napi::Env env, const std::vector<ImageMasks>& results,
-                         const Outcome& outcome) {
-  Napi::Object object = outcome.to_js(env);
+                         const StageTimes& times, const std::shared_ptr<Trace>& trace) {
+  Napi::Object object = outcome(env, times, trace);
   auto masks = Napi::Array::New(env);
   auto low_res = Napi::Array::New(env);
   auto ious = Napi::Array::New(env);
@@ -115,26 +113,6 @@ std::vector<SegmenterHandle::PropertyDescriptor> SegmenterHandle::properties() {
           InstanceMethod<&SegmenterHandle::dispose>("dispose")};
 }
 
-Napi::Value submit_encode(Napi::Env env, const SegmenterState& state, const Argument& options,
-                          Job job, Encode body) {
-  const bool trace = options["trace"].boolean_or(false);
-  job.cancel = cancel_flag(options["cancel"]);
-  job.work = [engine = state.engine, model = state.model, body = std::move(body), trace,
-              cancel = job.cancel]() -> Finish {
-    const auto held = model->get();
-    CallScope call(held->context(), cancel, trace);
-    const auto encoded = body(*held);
-    const auto slot = engine->own(encoded, "image features");
-    return [engine, slot, width = encoded->width, height = encoded->height,
-            outcome = call.outcome()](Napi::Env js) -> Napi::Value {
-      Napi::Object object = outcome.to_js(js);
-      object.Set("features", make_handle<FeaturesHandle>(js, {engine, slot, width, height}));
-      return object;
-    };
-  };
-  return state.engine->submit(env, std::move(job));
-}
-
 Napi::Value SegmenterHandle::info_of(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     state().engine->check_alive();
@@ -153,6 +131,25 @@ Napi::Value SegmenterHandle::memory(const Napi::CallbackInfo& info) {
   return submit_memory_use(info, *state().engine, state().model);
 }
 
+Napi::Value submit_encode(Napi::Env env, const SegmenterState& state, const Argument& options,
+                          Job job, Encode body) {
+  const auto trace = Trace::when(options["trace"].boolean_or(false));
+  job.cancel = cancel_flag(options["cancel"]);
+  job.work = [engine = state.engine, model = state.model, body = std::move(body), trace,
+              cancel = job.cancel]() -> Finish {
+    const auto held = model->get();
+    const FrameFeaturesPtr encoded = body(*held, {cancel, trace.get()});
+    const auto slot = engine->own(encoded, "image features");
+    return [engine, slot, width = encoded->width, height = encoded->height, times = held->times(),
+            trace](Napi::Env js) -> Napi::Value {
+      Napi::Object object = outcome(js, times, trace);
+      object.Set("features", make_handle<FeaturesHandle>(js, {engine, slot, width, height}));
+      return object;
+    };
+  };
+  return state.engine->submit(env, std::move(job));
+}
+
 Napi::Value SegmenterHandle::encode(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Argument options = argument(info, 1, "options");
@@ -160,10 +157,10 @@ Napi::Value SegmenterHandle::encode(const Napi::CallbackInfo& info) {
     if (mode != "image" && mode != "video") options["mode"].reject("'image' or 'video'");
     const auto resize = mode == "image" ? ResizeMode::kImage : ResizeMode::kVideo;
     Job job;
-    const ops::ImageView image = borrow_image(argument(info, 0, "image"), job.loans);
+    const RgbImage image = borrow_image(argument(info, 0, "image"), job.loans);
     return submit_encode(info.Env(), state(), options, std::move(job),
-                         [image, resize](Segmenter& held) {
-                           return held.model()->encode(held.context(), image, resize);
+                         [image, resize](Segmenter& held, const CallOptions& call) {
+                           return held.encode(image, resize, call);
                          });
   });
 }
@@ -172,18 +169,17 @@ Napi::Value SegmenterHandle::segment(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Argument given = argument(info, 2, "options");
     const SegmentOptions options = read_segment_options(given);
-    const bool trace = given["trace"].boolean_or(false);
+    const auto trace = Trace::when(given["trace"].boolean_or(false));
     const auto features = features_of(argument(info, 0, "features"), *state().engine);
     Job job;
     job.cancel = cancel_flag(given["cancel"]);
     job.work = [model = state().model, features, options, trace, cancel = job.cancel,
                 prompts = read_prompts(argument(info, 1, "prompts"))]() -> Finish {
       const auto held = model->get();
-      CallScope call(held->context(), cancel, trace);
       const auto results = std::make_shared<std::vector<ImageMasks>>(
-          sam2::segment_image(held->context(), *held->model(), *features->get(), prompts, options));
-      return [results, outcome = call.outcome()](Napi::Env env) -> Napi::Value {
-        return masks_to_js(env, *results, outcome);
+          held->segment(features->get(), prompts, options, {cancel, trace.get()}));
+      return [results, times = held->times(), trace](Napi::Env env) -> Napi::Value {
+        return masks_to_js(env, *results, times, trace);
       };
     };
     return state().engine->submit(info.Env(), std::move(job));
@@ -194,7 +190,7 @@ Napi::Value SegmenterHandle::open_video(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     state().engine->check_alive();
     const VideoOptions options = read_video_options(argument(info, 0, "options"));
-    auto video = std::make_shared<sam2::VideoPredictor>(state().model->get()->model(), options);
+    std::shared_ptr<SegmenterVideo> video = state().model->get()->open_video(options);
     return make_handle<VideoHandle>(
         info.Env(), {state().engine, state().model,
                      state().engine->own(std::move(video), "segmenter's video session")});
@@ -207,38 +203,17 @@ Napi::Value SegmenterHandle::dispose(const Napi::CallbackInfo& info) {
 
 namespace {
 
-// --- loading
-// -----------------------------------------------------------------------------------------
-
-SegmenterLoadOptions read_load_options(const Argument& given, const LoadOptions& weights) {
-  SegmenterLoadOptions options;
-  options.config = read_sam2_config(given["config"]);
-  const std::string names = given["names"].text_or("original");
-  if (names != "original" && names != "transformers")
-    given["names"].reject("'original' or 'transformers'");
-  options.transformers_names = names == "transformers";
-  using Precision = LoadOptions::Precision;
-  options.dtype = weights.precision == Precision::kF32    ? WeightDType::kF32
-                  : weights.precision == Precision::kBF16 ? WeightDType::kBF16
-                                                          : WeightDType::kStored;
-  options.threads = weights.threads;
-  options.device = weights.device;
-  options.memory_limit = weights.memory_limit;
-  options.cancel = weights.cancel;
-  return options;
-}
-
 Napi::Value load_segmenter(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Argument given = argument(info, 0, "options");
-    const LoadOptions weights = load_options(given);
+    LoadOptions options = read_load_options(given);
     auto engine = EngineThread::create(info.Env(), "segmenter");
     Job job;
-    job.cancel = weights.cancel;
-    job.work = [engine, weights, options = read_load_options(given, weights)]() -> Finish {
-      const auto source = open_weights(weights);
-      if (!weights.hash) engine->watch(source);
-      std::shared_ptr<Segmenter> loaded = Segmenter::load(options, source);
+    options.cancel = job.cancel = cancel_flag(given["cancel"]);
+    job.work = [engine, options, family = given["family"].text(), weights = read_weights(given),
+                attributes = read_attributes(given["attributes"])]() -> Finish {
+      std::shared_ptr<Segmenter> loaded =
+          vmolmo::load_segmenter(family, attributes, weights(*engine), options);
       auto model = engine->own(std::move(loaded), "segmenter");
       return [engine, model](Napi::Env env) -> Napi::Value {
         return make_handle<SegmenterHandle>(env, {engine, model});

@@ -8,7 +8,6 @@
 #include "native/binding/engine_thread.h"
 #include "native/binding/handle.h"
 #include "native/binding/tensors.h"
-#include "native/sam2/video_predictor.h"
 #include "videomolmo/segmenter.h"
 
 // What the segmenter's handles share.
@@ -16,7 +15,7 @@ namespace vmolmo::binding {
 
 struct FeaturesState {
   std::shared_ptr<EngineThread> engine;
-  std::shared_ptr<Slot<sam2::ImageFeatures>> features;
+  std::shared_ptr<Slot<FrameFeatures>> features;
   int64_t width = 0;
   int64_t height = 0;
 };
@@ -34,8 +33,8 @@ class FeaturesHandle : public Handle<FeaturesHandle, FeaturesState> {
 };
 
 // The features behind a handle; INVALID_ARGUMENT for those of another engine.
-std::shared_ptr<Slot<sam2::ImageFeatures>> features_of(const Argument& argument,
-                                                       const EngineThread& engine);
+std::shared_ptr<Slot<FrameFeatures>> features_of(const Argument& argument,
+                                                 const EngineThread& engine);
 
 struct SegmenterState {
   std::shared_ptr<EngineThread> engine;
@@ -59,14 +58,14 @@ class SegmenterHandle : public Handle<SegmenterHandle, SegmenterState> {
 };
 
 // Encodes on the engine thread of `state`; resolves with {features, times, tensors?}.
-using Encode = std::function<std::shared_ptr<sam2::ImageFeatures>(Segmenter&)>;
+using Encode = std::function<FrameFeaturesPtr(Segmenter&, const CallOptions&)>;
 Napi::Value submit_encode(Napi::Env env, const SegmenterState& state, const Argument& options,
                           Job job, Encode body);
 
 struct VideoState {
   std::shared_ptr<EngineThread> engine;
   std::shared_ptr<Slot<Segmenter>> model;
-  std::shared_ptr<Slot<sam2::VideoPredictor>> video;
+  std::shared_ptr<Slot<SegmenterVideo>> video;
   // Calls submitted and not finished yet.
   std::shared_ptr<std::atomic<int>> under_way = std::make_shared<std::atomic<int>>(0);
 };
@@ -94,7 +93,7 @@ class VideoHandle : public Handle<VideoHandle, VideoState> {
   Napi::Value dispose(const Napi::CallbackInfo& info);
 
  private:
-  using Call = std::function<std::vector<FrameMasks>(Context&, sam2::VideoPredictor&)>;
+  using Call = std::function<std::vector<FrameMasks>(SegmenterVideo&, const VideoCall&)>;
 
   // What a call resolves with: its one result, all of them as an array, or times and traces alone.
   enum class Reply : uint8_t { kFrame, kFrames, kOutcome };
@@ -103,9 +102,9 @@ class VideoHandle : public Handle<VideoHandle, VideoState> {
   Napi::Value run(Napi::Env env, const Argument& options, Loans loans, Call call,
                   Reply reply = Reply::kFrame);
   // The session, for synchronous methods.
-  std::shared_ptr<sam2::VideoPredictor> session();
+  std::shared_ptr<SegmenterVideo> session();
   // Runs a change now when no call is under way, else after the calls before it.
-  void change(std::function<void(sam2::VideoPredictor&)> body);
+  void change(std::function<void(SegmenterVideo&)> body);
 };
 
 VideoOptions read_video_options(const Argument& argument);

@@ -18,9 +18,9 @@ Napi::Array to_array(Napi::Env env, const std::vector<int64_t>& values) {
   return array;
 }
 
-Napi::Object frame_to_js(Napi::Env env, const FrameMasks& frame, const Outcome& outcome,
-                         bool logits) {
-  Napi::Object object = outcome.to_js(env);
+Napi::Object frame_to_js(Napi::Env env, const FrameMasks& frame, const StageTimes& times,
+                         const std::shared_ptr<Trace>& trace, bool logits) {
+  Napi::Object object = outcome(env, times, trace);
   auto masks = Napi::Array::New(env);
   for (int64_t i = 0; i < frame.masks.dim(0); ++i)
     masks.Set(masks.Length(), to_js(env, frame.masks[i]).Get("data"));
@@ -84,14 +84,14 @@ std::vector<VideoHandle::PropertyDescriptor> VideoHandle::properties() {
           InstanceMethod<&VideoHandle::dispose>("dispose")};
 }
 
-std::shared_ptr<sam2::VideoPredictor> VideoHandle::session() {
+std::shared_ptr<SegmenterVideo> VideoHandle::session() {
   state().engine->check_alive();
   return state().video->get();
 }
 
 Napi::Value VideoHandle::run(Napi::Env env, const Argument& options, Loans loans, Call call,
                              Reply reply) {
-  const bool trace = options["trace"].boolean_or(false);
+  const auto trace = Trace::when(options["trace"].boolean_or(false));
   const bool logits = options["logits"].boolean_or(false);
   Job job;
   job.cancel = cancel_flag(options["cancel"]);
@@ -104,13 +104,16 @@ Napi::Value VideoHandle::run(Napi::Env env, const Argument& options, Loans loans
               reply, counted, cancel = job.cancel]() -> Finish {
     const auto held = model->get();
     const auto session = video->get();
-    CallScope scope(held->context(), cancel, trace);
-    const auto frames = std::make_shared<std::vector<FrameMasks>>(call(held->context(), *session));
-    return [frames, outcome = scope.outcome(), logits, reply](Napi::Env js) -> Napi::Value {
-      if (reply == Reply::kOutcome) return outcome.to_js(js);
+    VideoCall how;
+    how.cancel = cancel;
+    how.recorder = trace.get();
+    how.logits = logits;
+    const auto frames = std::make_shared<std::vector<FrameMasks>>(call(*session, how));
+    return [frames, times = held->times(), trace, logits, reply](Napi::Env js) -> Napi::Value {
+      if (reply == Reply::kOutcome) return outcome(js, times, trace);
       auto array = Napi::Array::New(js);
       for (const FrameMasks& frame : *frames)
-        array.Set(array.Length(), frame_to_js(js, frame, outcome, logits));
+        array.Set(array.Length(), frame_to_js(js, frame, times, trace, logits));
       if (reply == Reply::kFrames) return array;
       return array.Get(0u);
     };
@@ -118,7 +121,7 @@ Napi::Value VideoHandle::run(Napi::Env env, const Argument& options, Loans loans
   return state().engine->submit(env, std::move(job));
 }
 
-void VideoHandle::change(std::function<void(sam2::VideoPredictor&)> body) {
+void VideoHandle::change(std::function<void(SegmenterVideo&)> body) {
   const auto video = session();
   if (state().under_way->load() == 0) return body(*video);
   state().engine->release_later(
@@ -134,11 +137,9 @@ Napi::Value VideoHandle::add_points(const Napi::CallbackInfo& info) {
     const PointPrompt prompt = read_point_prompt(given);
     const bool clear_old = given["clearOldPoints"].boolean_or(true);
     const Argument options = argument(info, 4, "options");
-    const bool logits = options["logits"].boolean_or(false);
     return run(info.Env(), options, {},
-               [=](Context& context, sam2::VideoPredictor& video) -> std::vector<FrameMasks> {
-                 return {video.add_points(context, frame, *features->get(), object, prompt,
-                                          clear_old, {logits})};
+               [=](SegmenterVideo& video, const VideoCall& call) -> std::vector<FrameMasks> {
+                 return {video.add_points(frame, features->get(), object, prompt, clear_old, call)};
                });
   });
 }
@@ -152,10 +153,9 @@ Napi::Value VideoHandle::add_mask(const Napi::CallbackInfo& info) {
     const MaskView view = borrow_mask(argument(info, 3, "mask"), loans);
     const Tensor mask = Tensor::borrow(view.data, {view.height, view.width}, DType::kU8);
     const Argument options = argument(info, 4, "options");
-    const bool logits = options["logits"].boolean_or(false);
     return run(info.Env(), options, std::move(loans),
-               [=](Context& context, sam2::VideoPredictor& video) -> std::vector<FrameMasks> {
-                 return {video.add_mask(context, frame, *features->get(), object, mask, {logits})};
+               [=](SegmenterVideo& video, const VideoCall& call) -> std::vector<FrameMasks> {
+                 return {video.add_mask(frame, features->get(), object, mask, call)};
                });
   });
 }
@@ -165,10 +165,9 @@ Napi::Value VideoHandle::clear_prompts(const Napi::CallbackInfo& info) {
     const int64_t frame = frame_of(argument(info, 0, "frameIndex"));
     const int64_t object = argument(info, 1, "objectId").integer();
     const Argument options = argument(info, 2, "options");
-    const bool logits = options["logits"].boolean_or(false);
     return run(info.Env(), options, {},
-               [=](Context& context, sam2::VideoPredictor& video) -> std::vector<FrameMasks> {
-                 return {video.clear_prompts(context, frame, object, {logits})};
+               [=](SegmenterVideo& video, const VideoCall& call) -> std::vector<FrameMasks> {
+                 return {video.clear_prompts(frame, object, call)};
                });
   });
 }
@@ -177,12 +176,11 @@ Napi::Value VideoHandle::remove_object(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const int64_t object = argument(info, 0, "objectId").integer();
     const Argument options = argument(info, 1, "options");
-    const bool logits = options["logits"].boolean_or(false);
     const bool strict = options["strict"].boolean_or(false);
     return run(
         info.Env(), options, {},
-        [=](Context& context, sam2::VideoPredictor& video) {
-          return video.remove_object(context, object, strict, {logits});
+        [=](SegmenterVideo& video, const VideoCall& call) {
+          return video.remove_object(object, strict, call);
         },
         Reply::kFrames);
   });
@@ -201,8 +199,8 @@ Napi::Value VideoHandle::commit(const Napi::CallbackInfo& info) {
     const Argument options = argument(info, 2, "options");
     return run(
         info.Env(), options, {},
-        [=](Context& context, sam2::VideoPredictor& video) -> std::vector<FrameMasks> {
-          video.commit(context, frame, *features->get());
+        [=](SegmenterVideo& video, const VideoCall& call) -> std::vector<FrameMasks> {
+          video.commit(frame, features->get(), call);
           return {};
         },
         Reply::kOutcome);
@@ -223,15 +221,14 @@ Napi::Value VideoHandle::track(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const int64_t frame = frame_of(argument(info, 0, "frameIndex"));
     const Argument given = argument(info, 1, "features");
-    std::shared_ptr<Slot<sam2::ImageFeatures>> features;
+    std::shared_ptr<Slot<FrameFeatures>> features;
     if (given.present()) features = features_of(given, *state().engine);
     const Argument options = argument(info, 2, "options");
-    const bool logits = options["logits"].boolean_or(false);
     const bool reverse = options["reverse"].boolean_or(false);
     return run(info.Env(), options, {},
-               [=](Context& context, sam2::VideoPredictor& video) -> std::vector<FrameMasks> {
+               [=](SegmenterVideo& video, const VideoCall& call) -> std::vector<FrameMasks> {
                  const auto held = features ? features->get() : nullptr;
-                 return {video.track(context, frame, held.get(), reverse, {logits})};
+                 return {video.track(frame, held, reverse, call)};
                });
   });
 }
@@ -247,7 +244,7 @@ Napi::Value VideoHandle::forget(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const int64_t first = argument(info, 0, "first").integer();
     const int64_t last = argument(info, 1, "last").integer();
-    change([=](sam2::VideoPredictor& video) { video.forget(first, last); });
+    change([=](SegmenterVideo& video) { video.forget(first, last); });
     return info.Env().Undefined();
   });
 }
@@ -259,7 +256,7 @@ Napi::Value VideoHandle::object_ids(const Napi::CallbackInfo& info) {
 
 Napi::Value VideoHandle::reset(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    change([](sam2::VideoPredictor& video) { video.reset(); });
+    change([](SegmenterVideo& video) { video.reset(); });
     return info.Env().Undefined();
   });
 }

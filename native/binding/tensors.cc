@@ -133,40 +133,19 @@ Napi::Object to_js(Napi::Env env, const StageTimes& times) {
   return object;
 }
 
-Napi::Object Outcome::to_js(Napi::Env env) const {
+std::shared_ptr<Trace> Trace::when(bool wanted) {
+  return wanted ? std::make_shared<Trace>() : nullptr;
+}
+
+void Trace::record(const std::string& name, const Tensor& tensor) {
+  tensors_[name] = tensor.clone(cpu_heap());
+}
+
+Napi::Object outcome(Napi::Env env, const StageTimes& times, const std::shared_ptr<Trace>& trace) {
   auto object = Napi::Object::New(env);
-  object.Set("times", binding::to_js(env, times));
-  if (tensors) object.Set("tensors", binding::to_js(env, *tensors));
+  object.Set("times", to_js(env, times));
+  if (trace) object.Set("tensors", to_js(env, trace->tensors()));
   return object;
-}
-
-// Copies what it is given: models reuse and overwrite their buffers.
-class CallScope::Trace : public Recorder {
- public:
-  void record(const std::string& name, const Tensor& tensor) override {
-    (*tensors)[name] = tensor.clone(cpu_heap());
-  }
-
-  std::shared_ptr<Tensors> tensors = std::make_shared<Tensors>();
-};
-
-CallScope::CallScope(Context& context, std::shared_ptr<const CancelFlag> cancel, bool trace)
-    : context_(context) {
-  context_.times().clear();
-  context_.set_cancel(std::move(cancel));
-  if (trace) {
-    trace_ = std::make_unique<Trace>();
-    context_.set_recorder(trace_.get());
-  }
-}
-
-CallScope::~CallScope() {
-  context_.set_cancel(nullptr);
-  context_.set_recorder(nullptr);
-}
-
-Outcome CallScope::outcome() const {
-  return {context_.times(), trace_ ? trace_->tensors : nullptr};
 }
 
 }  // namespace vmolmo::binding

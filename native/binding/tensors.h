@@ -7,14 +7,13 @@
 #include <string>
 #include <utility>
 
-#include "native/base/cancel.h"
 #include "native/binding/arguments.h"
 #include "native/binding/buffers.h"
-#include "native/ops/context.h"
+#include "videomolmo/call.h"
 
 namespace vmolmo::binding {
 
-using Tensors = std::map<std::string, Tensor>;
+using Tensors = NamedTensors;
 
 // AddonTensor. The JavaScript array shares the tensor's memory, which must not be written
 // afterwards. Strided tensors are copied; bf16 and f16 are widened to F32, booleans are U8, i8
@@ -31,31 +30,19 @@ Tensor borrow_f32(const Argument& argument, Shape shape, Loans& loans);
 
 Napi::Object to_js(Napi::Env env, const StageTimes& times);
 
-// What every traced call returns beside its result.
-struct Outcome {
-  StageTimes times;
-  std::shared_ptr<Tensors> tensors;  // null unless the call was traced
-
-  // {times, tensors?}, to be completed by the caller.
-  Napi::Object to_js(Napi::Env env) const;
-};
-
-// One call on a model's context: sets the cancel flag and, for a traced call, the recorder; clears
-// the times; takes everything away again at its end. Engine thread only.
-class CallScope {
+// What a traced call records, copied: models reuse and overwrite their buffers.
+class Trace : public Recorder {
  public:
-  CallScope(Context& context, std::shared_ptr<const CancelFlag> cancel, bool trace = false);
-  ~CallScope();
-  CallScope(const CallScope&) = delete;
-  CallScope& operator=(const CallScope&) = delete;
-
-  Outcome outcome() const;
+  // Null for calls without a trace.
+  static std::shared_ptr<Trace> when(bool wanted);
+  void record(const std::string& name, const Tensor& tensor) override;
+  const Tensors& tensors() const { return tensors_; }
 
  private:
-  class Trace;
-
-  Context& context_;
-  std::unique_ptr<Trace> trace_;
+  Tensors tensors_;
 };
+
+// {times, tensors?}, to be completed by the caller. `trace` may be null.
+Napi::Object outcome(Napi::Env env, const StageTimes& times, const std::shared_ptr<Trace>& trace);
 
 }  // namespace vmolmo::binding

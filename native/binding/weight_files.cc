@@ -5,8 +5,7 @@
 #include "native/binding/registry.h"
 #include "native/binding/tensors.h"
 #include "native/binding/weights.h"
-#include "native/weights/save_weights.h"
-#include "native/weights/weight_file.h"
+#include "videomolmo/weights.h"
 
 namespace vmolmo::binding {
 

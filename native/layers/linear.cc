@@ -27,7 +27,7 @@ Linear Linear::outputs(int64_t begin, int64_t end) const {
 Linear load_linear(WeightLoader& loader, const std::string& prefix, int64_t in, int64_t out,
                    const LinearOptions& options) {
   Linear layer;
-  layer.weight = loader.linear(prefix + "weight", {out, in}, options.format);
+  layer.weight = loader.linear(prefix + "weight", {out, in});
   if (options.bias) layer.bias = loader.f32(prefix + "bias", {out});
   layer.path = options.path;
   return layer;

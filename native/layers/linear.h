@@ -28,7 +28,6 @@ struct Linear {
 };
 
 struct LinearOptions {
-  Weight::Format format = Weight::Format::kPlain;
   ops::RowPath path = ops::RowPath::kAuto;
   bool bias = true;
 };

@@ -62,8 +62,7 @@ Decoder::Decoder(const DecoderConfig& config, WeightLoader& weights, const std::
   for (int64_t i = 0; i < config.blocks; ++i)
     blocks_.push_back(load_block(weights, concat(prefix, "blocks.", i, ".")));
   head_ = config.tied ? Weight(embedding_)
-                      : weights.linear(prefix + "ff_out.weight", {config.vocab_size, config.width},
-                                       weights.formats().head);
+                      : weights.linear(prefix + "ff_out.weight", {config.vocab_size, config.width});
   const ops::RopeTable rope =
       ops::make_rope_table(0, config.max_positions, config.head_dim, config.rope_theta);
   rope_ = {weights.place(rope.cos), weights.place(rope.sin)};
@@ -77,7 +76,7 @@ DecoderBlockWeights Decoder::load_block(WeightLoader& weights, const std::string
   block.attention_norm = weights.f32(prefix + "attn_norm.weight", {width});
   block.mlp_norm = weights.f32(prefix + "ff_norm.weight", {width});
   const auto linear = [&](const char* name, int64_t out, int64_t in) {
-    return weights.linear(prefix + name, {out, in}, weights.formats().language);
+    return weights.linear(prefix + name, {out, in});
   };
   block.qkv = linear("att_proj.weight", rows, width);
   block.q = block.qkv.rows(0, q_rows);

@@ -1,5 +1,6 @@
 #include "native/molmo/config.h"
 
+#include "native/base/attribute_reader.h"
 #include "videomolmo/status.h"
 
 namespace vmolmo {
@@ -8,69 +9,150 @@ namespace {
 // Larger extents than any model of this family has; keeps products of two of them exact.
 constexpr int64_t kMaxExtent = int64_t{1} << 24;
 
-void check_extent(const char* name, int64_t value, int64_t smallest = 1) {
-  require(value >= smallest && value <= kMaxExtent, Code::kInvalidArgument, "The configuration's ",
-          name, " must be ", smallest, " to ", kMaxExtent, "; it is ", value, ".");
+void read_vit(AttributeReader from, VitConfig& vit) {
+  const auto extent = [&](const char* name, int64_t& field) {
+    from.read(name, field, 1, kMaxExtent);
+  };
+  extent("imageSize", vit.image_size);
+  extent("patchSize", vit.patch_size);
+  extent("width", vit.width);
+  extent("heads", vit.heads);
+  extent("headDim", vit.head_dim);
+  extent("mlpWidth", vit.mlp_width);
+  extent("blocks", vit.blocks);
+  from.read("normEps", vit.norm_eps);
+  from.finish();
 }
 
-void check_vit(const VitConfig& vit) {
-  check_extent("vision image_size", vit.image_size);
-  check_extent("vision patch_size", vit.patch_size);
-  check_extent("vision hidden_size", vit.width);
-  check_extent("vision num_attention_heads", vit.heads);
-  check_extent("vision head_dim", vit.head_dim);
-  check_extent("vision intermediate_size", vit.mlp_width);
-  check_extent("vision num_hidden_layers", vit.blocks);
-  require(vit.image_size % vit.patch_size == 0, Code::kInvalidArgument, "The vision image_size ",
-          vit.image_size, " is no multiple of the patch_size ", vit.patch_size, ".");
+QkNorm read_qk_norm(AttributeReader& from) {
+  std::string over = "none";
+  from.read("qkNorm", over);
+  if (over == "none") return QkNorm::kNone;
+  if (over == "row") return QkNorm::kRow;
+  require(over == "head", Code::kInvalidArgument,
+          "attributes.decoder.qkNorm: expected 'none', 'row' or 'head', got '", over, "'.");
+  return QkNorm::kHead;
+}
+
+// Heads share the width unless their size is given.
+void read_head_dim(AttributeReader& from, DecoderConfig& decoder) {
+  decoder.head_dim = decoder.width / decoder.heads;
+  from.read("headDim", decoder.head_dim, 1, kMaxExtent);
+  require(from.has("headDim") || decoder.width % decoder.heads == 0, Code::kInvalidArgument,
+          "attributes.decoder.width: expected a multiple of heads (", decoder.heads, "), got ",
+          decoder.width, ".");
+}
+
+void read_decoder(AttributeReader from, DecoderConfig& decoder) {
+  const auto extent = [&](const char* name, int64_t& field, int64_t least = 1) {
+    from.read(name, field, least, kMaxExtent);
+  };
+  extent("width", decoder.width);
+  extent("blocks", decoder.blocks);
+  extent("heads", decoder.heads);
+  extent("kvHeads", decoder.kv_heads);
+  read_head_dim(from, decoder);
+  extent("mlpWidth", decoder.mlp_width);
+  extent("vocabSize", decoder.vocab_size);
+  extent("extraVocabSize", decoder.extra_vocab_size, 0);
+  extent("maxPositions", decoder.max_positions);
+  from.read("ropeTheta", decoder.rope_theta);
+  from.read("normEps", decoder.norm_eps);
+  from.read("qkvBias", decoder.qkv_bias);
+  decoder.qk_norm = read_qk_norm(from);
+  from.read("normAfter", decoder.norm_after);
+  float clip = 0.0f;
+  from.read("clipQkv", clip);
+  if (from.has("clipQkv")) decoder.clip_qkv = clip;
+  from.read("tied", decoder.tied);
+  from.finish();
+}
+
+void read_preprocess(AttributeReader from, PreprocessConfig& pre) {
+  from.read("maxCrops", pre.max_crops, 1, 1024);
+  from.read("marginBefore", pre.margin_before, 0, kMaxExtent);
+  from.read("marginAfter", pre.margin_after, 0, kMaxExtent);
+  from.read_all("mean", pre.mean);
+  from.read_all("std", pre.std);
+  from.read("useColTokens", pre.use_col_tokens);
+  from.finish();
+}
+
+void read_token(AttributeReader& from, const char* name, int32_t& id) {
+  from.read(name, id, -1, INT32_MAX);
+}
+
+void read_tokens(AttributeReader from, ImageTokens& tokens) {
+  read_token(from, "start", tokens.start);
+  read_token(from, "end", tokens.end);
+  read_token(from, "patch", tokens.patch);
+  read_token(from, "col", tokens.col);
+  read_token(from, "image", tokens.image);
+  from.finish();
+}
+
+template <typename... Parts>
+void expect(bool condition, Parts&&... parts) {
+  require(condition, Code::kInvalidArgument, "attributes.", std::forward<Parts>(parts)...);
 }
 
 void check_decoder(const DecoderConfig& decoder) {
-  check_extent("hidden_size", decoder.width);
-  check_extent("num_hidden_layers", decoder.blocks);
-  check_extent("num_attention_heads", decoder.heads);
-  check_extent("num_key_value_heads", decoder.kv_heads);
-  check_extent("intermediate_size", decoder.mlp_width);
-  check_extent("embedding_size", decoder.vocab_size);
-  check_extent("additional_vocab_size", decoder.extra_vocab_size, 0);
-  check_extent("max_position_embeddings", decoder.max_positions);
-  check_extent("head_dim", decoder.head_dim);
-  require(decoder.head_dim % 2 == 0, Code::kInvalidArgument,
-          "RoPE needs heads of even size; head_dim is ", decoder.head_dim, ".");
-  require(decoder.heads % decoder.kv_heads == 0, Code::kInvalidArgument, "num_attention_heads (",
-          decoder.heads, ") is no multiple of num_key_value_heads (", decoder.kv_heads, ").");
-  require(decoder.rope_theta > 0.0, Code::kInvalidArgument, "rope_theta must be positive; it is ",
-          decoder.rope_theta, ".");
+  expect(decoder.head_dim % 2 == 0, "decoder.headDim: expected an even size, as RoPE needs, got ",
+         decoder.head_dim, ".");
+  expect(decoder.heads % decoder.kv_heads == 0, "decoder.heads: expected a multiple of kvHeads (",
+         decoder.kv_heads, "), got ", decoder.heads, ".");
+  expect(decoder.rope_theta > 0.0, "decoder.ropeTheta: expected a positive number, got ",
+         decoder.rope_theta, ".");
 }
 
 void check_preprocess(const PreprocessConfig& pre, int64_t grid) {
-  require(pre.max_crops >= 1 && pre.max_crops <= 1024, Code::kInvalidArgument,
-          "max_crops must be 1 to 1024; it is ", pre.max_crops, ".");
-  require(pre.margin_before >= 0 && pre.margin_after >= 0 && pre.margin_before % 2 == 0 &&
-              pre.margin_after % 2 == 0 && pre.margin_before + pre.margin_after < grid,
-          Code::kInvalidArgument, "overlap_margins must be even and leave a window of ", grid,
-          " patches; they are ", pre.margin_before, " and ", pre.margin_after, ".");
+  expect(pre.margin_before % 2 == 0 && pre.margin_after % 2 == 0 &&
+             pre.margin_before + pre.margin_after < grid,
+         "preprocess: expected even margins that leave a window of ", grid, " patches, got ",
+         pre.margin_before, " and ", pre.margin_after, ".");
   for (float std : pre.std)
-    require(std > 0.0f, Code::kInvalidArgument, "image_std must be positive; it has ", std, ".");
+    expect(std > 0.0f, "preprocess.std: expected positive numbers, got ", std, ".");
 }
 
 }  // namespace
 
 void MolmoConfig::validate() const {
-  check_vit(vit);
+  expect(vit.image_size % vit.patch_size == 0, "vit.imageSize: expected a multiple of patchSize (",
+         vit.patch_size, "), got ", vit.image_size, ".");
   check_decoder(decoder);
   check_preprocess(preprocess, vit.grid());
-  require(!vit_layers.empty() && vit_layers.size() <= 16, Code::kInvalidArgument,
-          "vit_layers must name 1 to 16 blocks; it names ", vit_layers.size(), ".");
-  require(previous_frames >= 0 && previous_frames <= 64, Code::kInvalidArgument,
-          "num_prev_frames must be 0 to 64; it is ", previous_frames, ".");
-  require(!temporal_adapter || previous_frames >= 1, Code::kInvalidArgument,
-          "A model with a temporal module needs num_prev_frames of at least 1.");
+  expect(!vit_layers.empty() && vit_layers.size() <= 16, "vitLayers: expected 1 to 16 blocks, got ",
+         vit_layers.size(), ".");
+  for (const int64_t layer : vit_layers) {
+    expect(layer >= -vit.blocks && layer < vit.blocks, "vitLayers: expected blocks of ", vit.blocks,
+           ", got ", layer, ".");
+  }
+  expect(!temporal_adapter || previous_frames >= 1,
+         "previousFrames: expected at least 1 for a model with a temporal module, got ",
+         previous_frames, ".");
   const int64_t ids = decoder.vocab_size + decoder.extra_vocab_size;
   for (int32_t id : {tokens.start, tokens.end, tokens.patch, tokens.col, bos}) {
-    require(id >= 0 && id < ids, Code::kInvalidArgument, "The special token id ", id,
-            " lies outside the embedding table of ", ids, " rows.");
+    expect(id >= 0 && id < ids, "tokens: expected ids of an embedding table of ", ids,
+           " rows, got ", id, ".");
   }
+}
+
+MolmoConfig read_molmo_config(const Attributes& attributes) {
+  AttributeReader from(attributes);
+  MolmoConfig config;
+  read_vit(from.child("vit"), config.vit);
+  read_decoder(from.child("decoder"), config.decoder);
+  read_preprocess(from.child("preprocess"), config.preprocess);
+  read_tokens(from.child("tokens"), config.tokens);
+  read_token(from, "bos", config.bos);
+  read_token(from, "eos", config.eos);
+  from.read("vitLayers", config.vit_layers, -kMaxExtent, kMaxExtent);
+  from.read("padEmbed", config.pad_embed);
+  from.read("temporalAdapter", config.temporal_adapter);
+  from.read("previousFrames", config.previous_frames, 0, 64);
+  from.finish();
+  config.validate();
+  return config;
 }
 
 }  // namespace vmolmo

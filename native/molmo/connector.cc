@@ -14,9 +14,8 @@ Connector::Connector(const MolmoConfig& config, int64_t feature_width, WeightLoa
   const VitConfig& vit = config.vit;
   const DecoderConfig& decoder = config.decoder;
   pooling_ = load_attention(weights, prefix + "image_pooling_2d.", {"wq.", "wk.", "wv.", "wo."},
-                            {vit.heads, feature_width, vit.heads * vit.head_dim, vit.width},
-                            {.format = weights.formats().vision});
-  const LinearOptions plain{.format = weights.formats().language, .bias = false};
+                            {vit.heads, feature_width, vit.heads * vit.head_dim, vit.width});
+  const LinearOptions plain{.bias = false};
   const std::string projector = prefix + "image_projector.";
   gate_ = load_linear(weights, projector + "w1.", vit.width, decoder.mlp_width, plain);
   out_ = load_linear(weights, projector + "w2.", decoder.mlp_width, decoder.width, plain);

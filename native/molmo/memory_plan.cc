@@ -132,4 +132,19 @@ PointerPlan plan_pointer(const MolmoConfig& config, BatchSizes sizes, Device::Ki
   }
 }
 
+PointerMemory molmo_memory(const MolmoConfig& config, Device::Kind kind, size_t available) {
+  const BatchSizes best = best_batch_sizes(kind, config.previous_frames);
+  const PointerPlan plan = plan_pointer(config, best, kind, available);
+  PointerMemory memory;
+  memory.least_bytes = plan_pointer(config, best, kind, 0).bytes;
+  memory.bytes = plan.bytes;
+  memory.frame_bytes = plan.needs.frame;
+  memory.activation_bytes = plan.needs.work;
+  memory.sequences = plan.sizes.sequences;
+  memory.frames = plan.sizes.frames;
+  memory.positions = plan.needs.positions;
+  memory.sequence_bytes = plan.needs.sequence;
+  return memory;
+}
+
 }  // namespace vmolmo

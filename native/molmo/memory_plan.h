@@ -3,8 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "videomolmo/pointer_config.h"
-#include "videomolmo/tensor.h"
+#include "native/molmo/config.h"
+#include "videomolmo/pointer.h"
 
 namespace vmolmo {
 
@@ -47,5 +47,8 @@ struct PointerPlan {
 // answer needs, the plan is that of one answer; its bytes are more than `available` then.
 PointerPlan plan_pointer(const MolmoConfig& config, BatchSizes sizes, Device::Kind kind,
                          size_t available);
+
+// What a pointer would do with `available` bytes beside the weights.
+PointerMemory molmo_memory(const MolmoConfig& config, Device::Kind kind, size_t available);
 
 }  // namespace vmolmo

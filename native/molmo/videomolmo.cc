@@ -73,9 +73,9 @@ VideoMolmo::VideoMolmo(Context& context, const MolmoConfig& config, WeightLoader
   }
 }
 
-FrameFeatures VideoMolmo::encode(Context& context, const ImageLayout& layout,
-                                 const ops::ImageView& image, int64_t frame_index) const {
-  FrameFeatures frame;
+EncodedFrame VideoMolmo::encode(Context& context, const ImageLayout& layout,
+                                const ops::ImageView& image, int64_t frame_index) const {
+  EncodedFrame frame;
   frame.frame_index = frame_index;
   Tensor crops;
   {
@@ -100,10 +100,10 @@ FrameFeatures VideoMolmo::encode(Context& context, const ImageLayout& layout,
   return frame;
 }
 
-std::vector<FrameFeatures> VideoMolmo::encode(Context& context, const ImageLayout& layout,
-                                              std::span<const ops::ImageView> images,
-                                              std::span<const int64_t> frame_indices) const {
-  std::vector<FrameFeatures> frames;
+std::vector<EncodedFrame> VideoMolmo::encode(Context& context, const ImageLayout& layout,
+                                             std::span<const ops::ImageView> images,
+                                             std::span<const int64_t> frame_indices) const {
+  std::vector<EncodedFrame> frames;
   if (context.recording() || images.size() == 1) {
     for (size_t i = 0; i < images.size(); ++i)
       frames.push_back(encode(context, layout, images[i], frame_indices[i]));
@@ -115,14 +115,14 @@ std::vector<FrameFeatures> VideoMolmo::encode(Context& context, const ImageLayou
       std::max<int64_t>(1, plan_.sizes.vision_rows / (distinct_crops(layout) * tokens)));
   for (size_t begin = 0; begin < images.size(); begin += at_once) {
     const size_t count = std::min(at_once, images.size() - begin);
-    for (FrameFeatures& frame : encode_together(context, layout, images.subspan(begin, count),
-                                                frame_indices.subspan(begin, count)))
+    for (EncodedFrame& frame : encode_together(context, layout, images.subspan(begin, count),
+                                               frame_indices.subspan(begin, count)))
       frames.push_back(std::move(frame));
   }
   return frames;
 }
 
-std::vector<FrameFeatures> VideoMolmo::encode_together(
+std::vector<EncodedFrame> VideoMolmo::encode_together(
     Context& context, const ImageLayout& layout, std::span<const ops::ImageView> images,
     std::span<const int64_t> frame_indices) const {
   std::vector<Tensor> crops;
@@ -136,7 +136,7 @@ std::vector<FrameFeatures> VideoMolmo::encode_together(
   const Tensor features =
       encoder_->encode(context, ops::concat(context, crops, 0), plan_.sizes.vision_rows);
   const int64_t count = crops[0].dim(0);
-  std::vector<FrameFeatures> frames;
+  std::vector<EncodedFrame> frames;
   for (size_t i = 0; i < images.size(); ++i) {
     const int64_t begin = static_cast<int64_t>(i) * count;
     // A copy: the ring drops frames one by one, and a view would hold all of the batch.
@@ -152,11 +152,11 @@ Tensor VideoMolmo::expand_crops(Context& context, const Tensor& features, int64_
 }
 
 Tensor VideoMolmo::mean_of_previous(Context& context, const ImageLayout& layout, int64_t crops,
-                                    std::span<const FrameFeatures* const> previous) const {
+                                    std::span<const EncodedFrame* const> previous) const {
   const int64_t black_frames = config_.previous_frames - static_cast<int64_t>(previous.size());
   const Tensor black = expand_crops(context, black_features_, crops);
   std::vector<Tensor> real;
-  for (const FrameFeatures* frame : previous)
+  for (const EncodedFrame* frame : previous)
     real.push_back(expand_crops(context, frame->features, crops));
   const Tensor mean = previous_mean(context, black, black_frames, real);
   if (context.recording()) {
@@ -203,10 +203,10 @@ Tensor VideoMolmo::connect(Context& context, const Tensor& current, const Tensor
 }
 
 ImageRows VideoMolmo::image_rows(Context& context, const ImageLayout& layout,
-                                 const FrameFeatures& current,
-                                 std::span<const FrameFeatures* const> previous) const {
+                                 const EncodedFrame& current,
+                                 std::span<const EncodedFrame* const> previous) const {
   // Crops that differ: one for single-tile frames, unless something tells the two copies apart.
-  const auto is_single = [](const FrameFeatures* frame) { return frame->features.dim(0) == 1; };
+  const auto is_single = [](const EncodedFrame* frame) { return frame->features.dim(0) == 1; };
   const bool single =
       is_single(&current) && !padding_ && std::all_of(previous.begin(), previous.end(), is_single);
   const int64_t crops = single ? 1 : layout.crops;

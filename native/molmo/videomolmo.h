@@ -48,17 +48,17 @@ class VideoMolmo {
   // How much goes side by side; what comes out does not depend on it.
   void set_plan(const PointerPlan& plan) { plan_ = plan; }
 
-  FrameFeatures encode(Context& context, const ImageLayout& layout, const ops::ImageView& image,
-                       int64_t frame_index) const;
+  EncodedFrame encode(Context& context, const ImageLayout& layout, const ops::ImageView& image,
+                      int64_t frame_index) const;
   // Several frames as one batch of crops; the features are those of encode(), bit for bit.
-  std::vector<FrameFeatures> encode(Context& context, const ImageLayout& layout,
-                                    std::span<const ops::ImageView> images,
-                                    std::span<const int64_t> frame_indices) const;
+  std::vector<EncodedFrame> encode(Context& context, const ImageLayout& layout,
+                                   std::span<const ops::ImageView> images,
+                                   std::span<const int64_t> frame_indices) const;
 
   // `previous`: the real previous frames, nearest first; the missing ones up to
   // config().previous_frames are black.
-  ImageRows image_rows(Context& context, const ImageLayout& layout, const FrameFeatures& current,
-                       std::span<const FrameFeatures* const> previous) const;
+  ImageRows image_rows(Context& context, const ImageLayout& layout, const EncodedFrame& current,
+                       std::span<const EncodedFrame* const> previous) const;
 
   // Embeddings of the sequence with the image added to its tokens: [S, width].
   Tensor embed(Context& context, const TokenSequence& sequence, const ImageRows& image) const;
@@ -72,13 +72,13 @@ class VideoMolmo {
                                      const std::function<Prompt(size_t)>& make_prompt);
 
  private:
-  std::vector<FrameFeatures> encode_together(Context& context, const ImageLayout& layout,
-                                             std::span<const ops::ImageView> images,
-                                             std::span<const int64_t> frame_indices) const;
+  std::vector<EncodedFrame> encode_together(Context& context, const ImageLayout& layout,
+                                            std::span<const ops::ImageView> images,
+                                            std::span<const int64_t> frame_indices) const;
   void fit_cache(Context& context, int64_t sequences, int64_t positions);
   Tensor expand_crops(Context& context, const Tensor& features, int64_t crops) const;
   Tensor mean_of_previous(Context& context, const ImageLayout& layout, int64_t crops,
-                          std::span<const FrameFeatures* const> previous) const;
+                          std::span<const EncodedFrame* const> previous) const;
   Tensor windows(Context& context, const Tensor& features, std::span<const int32_t> cells) const;
   Tensor connect(Context& context, const Tensor& current, const Tensor& previous) const;
 

@@ -13,16 +13,6 @@
 
 namespace vmolmo {
 
-// Receives intermediate tensors by stage name ("vit.hidden.3"); used by parity runs only.
-class Recorder {
- public:
-  virtual ~Recorder() = default;
-  virtual void record(const std::string& name, const Tensor& tensor) = 0;
-};
-
-// Milliseconds per stage, accumulated by name.
-using StageTimes = std::map<std::string, double>;
-
 namespace cuda {
 class CublasLtGemm;
 class Pool;

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "native/binding/tensors.h"
+#include "native/ops/context.h"
 
 namespace vmolmo::binding {
 

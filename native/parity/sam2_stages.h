@@ -7,7 +7,6 @@
 
 namespace vmolmo::sam2 {
 
-using NamedTensors = std::map<std::string, Tensor>;
 using StageAttributes = std::map<std::string, double>;
 
 // One component on given tensors, in the layouts of the golden sets. For parity runs; the stages,

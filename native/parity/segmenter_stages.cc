@@ -4,13 +4,21 @@
 #include "native/binding/registry.h"
 #include "native/binding/segmenter.h"
 #include "native/layers/nchw.h"
+#include "native/ops/call_scope.h"
 #include "native/parity/sam2_stages.h"
+#include "native/sam2/segmenter.h"
 
 namespace vmolmo::binding {
 namespace {
 
 const SegmenterState& segmenter_of(const Napi::CallbackInfo& info) {
   return unwrap<SegmenterHandle>(argument(info, 0, "segmenter")).state();
+}
+
+sam2::Sam2Segmenter& sam2_of(Segmenter& segmenter) {
+  auto* own = dynamic_cast<sam2::Sam2Segmenter*>(&segmenter);
+  require(own != nullptr, Code::kInvalidArgument, "segmenter: expected a SAM 2.");
+  return *own;
 }
 
 Napi::Value encode_tensor(const Napi::CallbackInfo& info) {
@@ -20,13 +28,15 @@ Napi::Value encode_tensor(const Napi::CallbackInfo& info) {
     const Argument size = argument(info, 2, "size");
     const int64_t width = size["width"].integer_in(1, kMaxSide);
     const int64_t height = size["height"].integer_in(1, kMaxSide);
-    const int64_t side = state.model->get()->config().image_size;
+    const int64_t side = sam2_of(*state.model->get()).model()->config().image_size;
     Job job;
     const Tensor pixels = borrow_f32(argument(info, 1, "pixels"), {1, 3, side, side}, job.loans);
     return submit_encode(info.Env(), state, argument(info, 3, "options"), std::move(job),
-                         [pixels, width, height](Segmenter& held) {
-                           const Tensor map = to_nhwc(held.context(), pixels);
-                           return held.model()->encode(held.context(), map, width, height);
+                         [pixels, width, height](Segmenter& held, const CallOptions& call) {
+                           sam2::Sam2Segmenter& own = sam2_of(held);
+                           const CallScope scope(own.context(), call);
+                           const Tensor map = to_nhwc(own.context(), pixels);
+                           return own.model()->encode(own.context(), map, width, height);
                          });
   });
 }
@@ -55,9 +65,11 @@ Napi::Value run_stage(const Napi::CallbackInfo& info) {
                 attributes = read_stage_attributes(argument(info, 4, "attributes")),
                 cancel = job.cancel]() -> Finish {
       const auto held = model->get();
-      CallScope call(held->context(), cancel);
-      const Tensors out = sam2::run_stage(held->context(), *held->model(), *features->get(), stage,
-                                          inputs, attributes);
+      sam2::Sam2Segmenter& own = sam2_of(*held);
+      const CallScope scope(own.context(), {cancel, nullptr});
+      const Tensors out =
+          sam2::run_stage(own.context(), *own.model(), sam2::own_features(features->get()), stage,
+                          inputs, attributes);
       return [out](Napi::Env env) -> Napi::Value { return to_js(env, out); };
     };
     return state.engine->submit(info.Env(), std::move(job));

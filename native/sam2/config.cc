@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "native/base/attribute_reader.h"
+#include "videomolmo/status.h"
+
 namespace vmolmo::sam2 {
 
 std::vector<BlockPlan> plan_blocks(const Sam2Config& config) {
@@ -89,6 +92,93 @@ void validate(const Sam2Config& config) {
          config.memory_attention.layers);
   expect(config.max_memory_frames >= 2, "memory frames ", config.max_memory_frames);
   expect(config.max_object_pointers >= 2, "object pointers ", config.max_object_pointers);
+}
+
+namespace {
+
+constexpr int64_t kMaxExtent = 1 << 16;
+
+// Reads extents of a group of attributes.
+struct Extents {
+  AttributeReader& from;
+
+  void operator()(const char* name, int64_t& field) const { from.read(name, field, 1, kMaxExtent); }
+  void operator()(const char* name, std::vector<int64_t>& field) const {
+    from.read(name, field, 0, kMaxExtent);
+  }
+};
+
+void read_trunk(AttributeReader from, Sam2Config::Trunk& trunk) {
+  const Extents extents{from};
+  extents("width", trunk.width);
+  extents("blocksPerStage", trunk.blocks_per_stage);
+  extents("widths", trunk.widths);
+  extents("headsPerStage", trunk.heads_per_stage);
+  extents("windowPerStage", trunk.window_per_stage);
+  extents("globalBlocks", trunk.global_blocks);
+  std::vector<int64_t> background(trunk.background_size.begin(), trunk.background_size.end());
+  extents("backgroundSize", background);
+  require(background.size() == 2, Code::kInvalidArgument,
+          "attributes.trunk.backgroundSize: expected two sizes, got ", background.size(), ".");
+  trunk.background_size = {background[0], background[1]};
+  from.read("mlpRatio", trunk.mlp_ratio);
+  require(trunk.mlp_ratio > 0.0 && trunk.mlp_ratio <= 64.0, Code::kInvalidArgument,
+          "attributes.trunk.mlpRatio: expected a number in 0..64, got ", trunk.mlp_ratio, ".");
+  from.read("normEps", trunk.norm_eps);
+  from.finish();
+}
+
+void read_decoder(AttributeReader from, Sam2Config::Decoder& decoder) {
+  const Extents extents{from};
+  extents("layers", decoder.layers);
+  extents("heads", decoder.heads);
+  extents("mlpWidth", decoder.mlp_width);
+  extents("attentionDownsample", decoder.attention_downsample);
+  extents("iouHeadHidden", decoder.iou_head_hidden);
+  from.read("dynamicMultimask", decoder.dynamic_multimask);
+  from.read("stabilityDelta", decoder.stability_delta);
+  from.read("stabilityThreshold", decoder.stability_threshold);
+  from.finish();
+}
+
+void read_memory(AttributeReader& from, Sam2Config& config) {
+  AttributeReader attention = from.child("memoryAttention");
+  const Extents attention_extents{attention};
+  attention_extents("layers", config.memory_attention.layers);
+  attention_extents("mlpWidth", config.memory_attention.mlp_width);
+  attention.read("ropeTheta", config.memory_attention.rope_theta);
+  attention.finish();
+  AttributeReader encoder = from.child("memoryEncoder");
+  const Extents encoder_extents{encoder};
+  encoder_extents("channels", config.memory_encoder.channels);
+  encoder.read("fuserLayers", config.memory_encoder.fuser_layers, 0, 64);
+  encoder_extents("fuserWidth", config.memory_encoder.fuser_width);
+  encoder.finish();
+  from.read("maxMemoryFrames", config.max_memory_frames, 2, 64);
+  from.read("maxObjectPointers", config.max_object_pointers, 2, 1024);
+  from.read("maxConditioningFrames", config.max_conditioning_frames, -1, 1024);
+  from.read("sigmoidScale", config.sigmoid_scale);
+  from.read("sigmoidBias", config.sigmoid_bias);
+  from.read("occlusionEmbedding", config.occlusion_embedding);
+  from.read("pointerTemporalEncoding", config.pointer_temporal_encoding);
+}
+
+}  // namespace
+
+Sam2Config read_config(const Attributes& attributes) {
+  AttributeReader from(attributes);
+  const Extents extents{from};
+  Sam2Config config;
+  from.read("version", config.version);
+  extents("imageSize", config.image_size);
+  read_trunk(from.child("trunk"), config.trunk);
+  extents("hiddenSize", config.hidden_size);
+  extents("maskInputChannels", config.mask_input_channels);
+  read_decoder(from.child("decoder"), config.decoder);
+  read_memory(from, config);
+  from.finish();
+  validate(config);
+  return config;
 }
 
 }  // namespace vmolmo::sam2

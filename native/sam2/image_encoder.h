@@ -5,18 +5,17 @@
 #include "native/ops/context.h"
 #include "native/sam2/config.h"
 #include "native/weights/weight_source.h"
+#include "videomolmo/segmenter.h"
 
 namespace vmolmo::sam2 {
 
 // Everything the model derives from one frame alone. Computed once and shared by objects, prompts,
 // directions and sessions of one model; used on that model's engine thread only.
-struct ImageFeatures {
+struct ImageFeatures : FrameFeatures {
   uint64_t model = 0;  // the id of the model that made it
-  int64_t width = 0;   // of the original picture, pixels
-  int64_t height = 0;
-  Tensor vision;  // F2 [g^2, C]
-  Tensor high0;   // s0 [1, 4g, 4g, C/8]
-  Tensor high1;   // s1 [1, 2g, 2g, C/4]
+  Tensor vision;       // F2 [g^2, C]
+  Tensor high0;        // s0 [1, 4g, 4g, C/8]
+  Tensor high1;        // s1 [1, 2g, 2g, C/4]
 
   // Made on first use by the tracker.
   Tensor memory_query;   // memory attention's input after the first self attention, [g^2, C]

@@ -57,4 +57,16 @@ int64_t planned_objects(const MemoryNeeds& needs, size_t available) {
   return objects;
 }
 
+SegmenterMemory segmenter_memory(const Sam2Config& config, Device::Kind kind, size_t available) {
+  const MemoryNeeds needs = memory_needs(config, kind);
+  SegmenterMemory memory;
+  memory.objects = planned_objects(needs, available);
+  memory.least_bytes = needs.bytes(1);
+  memory.bytes = needs.bytes(memory.objects);
+  memory.frame_bytes = needs.frame;
+  memory.activation_bytes = needs.work;
+  memory.object_bytes = needs.object;
+  return memory;
+}
+
 }  // namespace vmolmo::sam2

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "native/sam2/config.h"
 #include "videomolmo/segmenter.h"
 
 namespace vmolmo::sam2 {
@@ -22,5 +23,8 @@ MemoryNeeds memory_needs(const Sam2Config& config, Device::Kind kind);
 // Objects at once that memory is taken for: what is usual, fewer where less is available, at least
 // one. More of them take more memory when they come.
 int64_t planned_objects(const MemoryNeeds& needs, size_t available);
+
+// What a segmenter would do with `available` bytes beside the weights.
+SegmenterMemory segmenter_memory(const Sam2Config& config, Device::Kind kind, size_t available);
 
 }  // namespace vmolmo::sam2

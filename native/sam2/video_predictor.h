@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "native/sam2/model.h"
+#include "videomolmo/segmenter.h"
 
 namespace vmolmo::sam2 {
 
@@ -22,23 +23,19 @@ class VideoPredictor {
  public:
   VideoPredictor(std::shared_ptr<const Model> model, const VideoOptions& options);
 
-  struct CallOptions {
-    bool logits = false;  // also return logits at video resolution
-  };
+  // `logits` below: also return those at the video's size.
 
   // Prompts an object on a frame; a new object id makes a new object. With `clear_old` false the
   // points are appended to the frame's earlier ones. Returns every object's mask on the frame.
   FrameMasks add_points(Context& context, int64_t frame, ImageFeatures& features, int64_t object,
-                        const PointPrompt& prompt, bool clear_old, const CallOptions& call);
+                        const PointPrompt& prompt, bool clear_old, bool logits);
   // mask: u8 0/1 [h, w] of any size.
   FrameMasks add_mask(Context& context, int64_t frame, ImageFeatures& features, int64_t object,
-                      const Tensor& mask, const CallOptions& call);
-  FrameMasks clear_prompts(Context& context, int64_t frame, int64_t object,
-                           const CallOptions& call);
+                      const Tensor& mask, bool logits);
+  FrameMasks clear_prompts(Context& context, int64_t frame, int64_t object, bool logits);
   // The masks of the frames on which the object had prompts. Unknown ids are ignored unless
   // `strict`.
-  std::vector<FrameMasks> remove_object(Context& context, int64_t object, bool strict,
-                                        const CallOptions& call);
+  std::vector<FrameMasks> remove_object(Context& context, int64_t object, bool strict, bool logits);
 
   // Frames with prompts that have not entered memory yet, in the order of prompting.
   std::vector<int64_t> prompted_frames() const;
@@ -49,7 +46,7 @@ class VideoPredictor {
                             bool reverse) const;
   // One frame of a pass. `features` may be null when needs_features(frame) is false.
   FrameMasks track(Context& context, int64_t frame, ImageFeatures* features, bool reverse,
-                   const CallOptions& call);
+                   bool logits);
   bool needs_features(int64_t frame) const;
 
   // Drops tracked outputs of frames outside [first, last]. Conditioning frames stay.
@@ -101,10 +98,9 @@ class VideoPredictor {
   void move_far_outputs(Context& context, int64_t frame);
   void erase_prompts(Object& object, int64_t frame);
 
-  FrameMasks collect(Context& context, int64_t frame, bool conditioning,
-                     const CallOptions& call) const;
+  FrameMasks collect(Context& context, int64_t frame, bool conditioning, bool logits) const;
   FrameMasks render(Context& context, int64_t frame, const std::vector<FrameOutputPtr>& outputs,
-                    const CallOptions& call) const;
+                    bool logits) const;
   bool any_pending_conditioning(int64_t frame) const;
 
   std::shared_ptr<const Model> model_;

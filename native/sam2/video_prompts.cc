@@ -22,7 +22,7 @@ void VideoPredictor::store_pending(const ObjectPtr& object, int64_t frame, bool 
 
 FrameMasks VideoPredictor::add_points(Context& context, int64_t frame, ImageFeatures& features,
                                       int64_t id, const PointPrompt& prompt, bool clear_old,
-                                      const CallOptions& call) {
+                                      bool logits) {
   check_frame(frame);
   check_features(features);
   expect(!prompt.box || clear_old,
@@ -54,9 +54,9 @@ FrameMasks VideoPredictor::add_points(Context& context, int64_t frame, ImageFeat
   request.sparse = sparse.reshape({1, sparse.dim(0), sparse.dim(1)});
   request.multimask = points.size() <= 1;
   if (const FrameOutputPtr previous = latest(*object, frame, place.conditioning)) {
-    const Tensor logits =
+    const Tensor before =
         ops::clamp(context, context.to_device(previous->low_res), -kFedBackLimit, kFedBackLimit);
-    request.dense = model_->prompts().dense(context, logits.reshape({1, side, side}));
+    request.dense = model_->prompts().dense(context, before.reshape({1, side, side}));
   }
   const HeadResult result = model_->heads().run(context, request, features);
   const FrameOutputPtr output =
@@ -68,11 +68,11 @@ FrameMasks VideoPredictor::add_points(Context& context, int64_t frame, ImageFeat
     object->masks.erase(frame);
     store_pending(object, frame, place.conditioning, output);
   }
-  return collect(context, frame, place.conditioning, call);
+  return collect(context, frame, place.conditioning, logits);
 }
 
 FrameMasks VideoPredictor::add_mask(Context& context, int64_t frame, ImageFeatures& features,
-                                    int64_t id, const Tensor& mask, const CallOptions& call) {
+                                    int64_t id, const Tensor& mask, bool logits) {
   check_frame(frame);
   check_features(features);
   ObjectPtr object = find(id);
@@ -93,7 +93,7 @@ FrameMasks VideoPredictor::add_mask(Context& context, int64_t frame, ImageFeatur
     object->points.erase(frame);
     store_pending(object, frame, place.conditioning, output);
   }
-  return collect(context, frame, place.conditioning, call);
+  return collect(context, frame, place.conditioning, logits);
 }
 
 bool VideoPredictor::any_pending_conditioning(int64_t frame) const {
@@ -115,19 +115,18 @@ void VideoPredictor::erase_prompts(Object& object, int64_t frame) {
   }
 }
 
-FrameMasks VideoPredictor::clear_prompts(Context& context, int64_t frame, int64_t id,
-                                         const CallOptions& call) {
+FrameMasks VideoPredictor::clear_prompts(Context& context, int64_t frame, int64_t id, bool logits) {
   check_frame(frame);
   const ObjectPtr object = require_object(id);
   {
     std::lock_guard lock(mutex_);
     erase_prompts(*object, frame);
   }
-  return collect(context, frame, any_pending_conditioning(frame), call);
+  return collect(context, frame, any_pending_conditioning(frame), logits);
 }
 
 std::vector<FrameMasks> VideoPredictor::remove_object(Context& context, int64_t id, bool strict,
-                                                      const CallOptions& call) {
+                                                      bool logits) {
   const ObjectPtr object = find(id);
   if (!object) {
     expect(!strict, "objectId: there is no object ", id, " in this session.");
@@ -142,7 +141,7 @@ std::vector<FrameMasks> VideoPredictor::remove_object(Context& context, int64_t 
   std::vector<FrameMasks> results;
   if (objects_.empty()) return results;
   for (const int64_t frame : frames)
-    results.push_back(collect(context, frame, any_pending_conditioning(frame), call));
+    results.push_back(collect(context, frame, any_pending_conditioning(frame), logits));
   return results;
 }
 

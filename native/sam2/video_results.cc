@@ -50,15 +50,14 @@ void apply_non_overlap(Context& context, Tensor& logits) {
 }
 
 FrameMasks VideoPredictor::collect(Context& context, int64_t frame, bool conditioning,
-                                   const CallOptions& call) const {
+                                   bool logits) const {
   std::vector<FrameOutputPtr> outputs;
   for (const ObjectPtr& object : objects_) outputs.push_back(latest(*object, frame, conditioning));
-  return render(context, frame, outputs, call);
+  return render(context, frame, outputs, logits);
 }
 
 FrameMasks VideoPredictor::render(Context& context, int64_t frame,
-                                  const std::vector<FrameOutputPtr>& outputs,
-                                  const CallOptions& call) const {
+                                  const std::vector<FrameOutputPtr>& outputs, bool logits) const {
   const auto count = static_cast<int64_t>(outputs.size());
   const int64_t side = model_->config().mask_side();
   FrameMasks result;
@@ -68,17 +67,17 @@ FrameMasks VideoPredictor::render(Context& context, int64_t frame,
   if (count == 0) {
     result.low_res = Tensor::empty(cpu_heap(), {0, side, side});
     result.masks = Tensor::empty(cpu_heap(), size, DType::kU8);
-    if (call.logits) result.logits = Tensor::empty(cpu_heap(), size);
+    if (logits) result.logits = Tensor::empty(cpu_heap(), size);
     return result;
   }
   const Gathered all = gather(context, outputs, side);
-  Tensor masks, logits;
-  if (call.logits) {
-    logits = ops::resize_bilinear(context, all.low_res.reshape({count, side, side, 1}),
-                                  options_.height, options_.width)
-                 .reshape(size);
-    if (options_.non_overlap_masks) apply_non_overlap(context, logits);
-    masks = ops::threshold(context, logits, 0.0f);
+  Tensor masks, full;
+  if (logits) {
+    full = ops::resize_bilinear(context, all.low_res.reshape({count, side, side, 1}),
+                                options_.height, options_.width)
+               .reshape(size);
+    if (options_.non_overlap_masks) apply_non_overlap(context, full);
+    masks = ops::threshold(context, full, 0.0f);
   } else {
     masks = ops::render_masks(
         context, all.low_res, options_.height, options_.width, 0.0f,
@@ -87,7 +86,7 @@ FrameMasks VideoPredictor::render(Context& context, int64_t frame,
   // Everything has been started; now the host waits, for the first time in the frame.
   result.masks = context.to_host(masks);
   result.low_res = context.to_host(all.low_res);
-  if (call.logits) result.logits = context.to_host(logits);
+  if (logits) result.logits = context.to_host(full);
   require_finite(result.low_res, "a mask's logits");
   const Tensor host_values = context.to_host(all.values);
   require_finite(host_values, "the objects' scores");

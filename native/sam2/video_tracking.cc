@@ -157,7 +157,7 @@ void VideoPredictor::move_far_outputs(Context& context, int64_t frame) {
 }
 
 FrameMasks VideoPredictor::track(Context& context, int64_t frame, ImageFeatures* features,
-                                 bool reverse, const CallOptions& call) {
+                                 bool reverse, bool logits) {
   check_frame(frame);
   expect(!objects_.empty(), "There is nothing to propagate: no object has a prompt.");
   std::vector<ObjectPtr> open;
@@ -190,7 +190,7 @@ FrameMasks VideoPredictor::track(Context& context, int64_t frame, ImageFeatures*
     const int64_t reach = limits().reach();
     if (options_.frame_count == 0) forget_locked(frame - reach, frame + reach);
   }
-  FrameMasks masks = render(context, frame, outputs, call);
+  FrameMasks masks = render(context, frame, outputs, logits);
   // Behind the frame's end: this waits, if it finds something.
   move_far_outputs(context, frame);
   return masks;

@@ -15,15 +15,15 @@ bool FeatureRing::has(int64_t frame_index) const {
   return find(frame_index) != nullptr;
 }
 
-const FrameFeatures* FeatureRing::find(int64_t frame_index) const {
-  const auto found = std::find_if(frames_.begin(), frames_.end(), [&](const FrameFeatures& frame) {
+const EncodedFrame* FeatureRing::find(int64_t frame_index) const {
+  const auto found = std::find_if(frames_.begin(), frames_.end(), [&](const EncodedFrame& frame) {
     return frame.frame_index == frame_index;
   });
   return found == frames_.end() ? nullptr : &*found;
 }
 
-void FeatureRing::push(FrameFeatures frame) {
-  FrameFeatures leaving;  // freed outside of the lock
+void FeatureRing::push(EncodedFrame frame) {
+  EncodedFrame leaving;  // freed outside of the lock
   const std::lock_guard lock(mutex_);
   if (static_cast<int64_t>(frames_.size()) == capacity_) {
     leaving = std::move(frames_.front());

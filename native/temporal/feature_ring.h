@@ -10,7 +10,7 @@ namespace vmolmo {
 
 // One encoded frame. Frames of a single tile keep their one distinct crop: U is 1 then, T
 // otherwise.
-struct FrameFeatures {
+struct EncodedFrame {
   int64_t frame_index = 0;
   Tensor features;  // f32 [U, n * n, C], the encoder's concatenated layers
   Tensor crops;     // what was encoded; kept for recorders only
@@ -26,13 +26,13 @@ class FeatureRing {
   // Callable from any thread; everything else belongs to the thread that uses the stream.
   bool has(int64_t frame_index) const;
   // Null when the frame is not held. Valid until the next push().
-  const FrameFeatures* find(int64_t frame_index) const;
-  void push(FrameFeatures frame);
+  const EncodedFrame* find(int64_t frame_index) const;
+  void push(EncodedFrame frame);
 
  private:
   int64_t capacity_;
   mutable std::mutex mutex_;  // guards frames_ against has() from other threads
-  std::deque<FrameFeatures> frames_;
+  std::deque<EncodedFrame> frames_;
 };
 
 }  // namespace vmolmo

@@ -21,7 +21,7 @@ TemporalModule::TemporalModule(const TemporalConfig& config, WeightLoader& weigh
     : attention_(load_attention(weights, prefix, {"wq.", "wk.", "wv.", "wo."},
                                 {config.heads, config.feature_width, config.heads * config.head_dim,
                                  config.feature_width},
-                                {.format = weights.formats().vision, .bias = false})) {}
+                                {.bias = false})) {}
 
 Tensor TemporalModule::attend(Context& context, const Tensor& current,
                               const Tensor& previous) const {

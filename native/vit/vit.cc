@@ -14,7 +14,7 @@ constexpr ops::RowPath kRows = ops::RowPath::kBlock;
 
 Vit::Block Vit::load_block(WeightLoader& weights, const std::string& prefix) const {
   const int64_t width = config_.width;
-  const LinearOptions options{weights.formats().vision, kRows};
+  const LinearOptions options{kRows};
   const AttentionWidths widths{config_.heads, width, config_.heads * config_.head_dim, width};
   Block block;
   block.norm = load_norm(weights, prefix + "attention_norm.", width, config_.norm_eps);
@@ -41,8 +41,8 @@ Vit::Vit(const VitConfig& config, const std::vector<int64_t>& layers, WeightLoad
   const int64_t patch_values = 3 * config.patch_size * config.patch_size;
   class_embedding_ = weights.f32(prefix + "class_embedding", {config.width});
   positional_embedding_ = weights.f32(prefix + "positional_embedding", {1 + patches, config.width});
-  patch_embedding_ = load_linear(weights, prefix + "patch_embedding.", patch_values, config.width,
-                                 {weights.formats().vision, kRows, false});
+  patch_embedding_ =
+      load_linear(weights, prefix + "patch_embedding.", patch_values, config.width, {kRows, false});
   pre_norm_ = load_norm(weights, prefix + "pre_ln.", config.width, config.norm_eps);
   for (int64_t i = 0; i < config.blocks; ++i)
     blocks_.push_back(load_block(weights, concat(prefix, "transformer.resblocks.", i, ".")));

@@ -9,6 +9,7 @@ namespace {
 
 constexpr int64_t kChunk = 32;  // elements of a 4-bit row whose codes lie in 16 bytes
 constexpr int64_t kFp4Block = 64;
+constexpr int64_t kRowUnit = 16;  // bytes of an int8 row come in these
 constexpr uint8_t kInt4Zero = 8;
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -40,14 +41,15 @@ float largest(const float* x, int64_t n) {
   return most;
 }
 
-Weight empty_4bit(Weight::Format format, const Shape& shape, int64_t group) {
+// A weight of the matrix's shape, its bytes unset.
+Weight empty_weight(Weight::Format format, const Tensor& matrix, int64_t group = 0) {
+  const QuantisedShape shape = quantised_shape(format, matrix.shape(), group);
   Weight weight;
-  weight.format = format;
-  weight.columns = shape[1];
-  weight.group = group;
-  weight.data =
-      Tensor::empty(cpu_heap(), {shape[0], ceil_div(shape[1], kChunk) * kChunk / 2}, DType::kU8);
-  weight.scales = Tensor::empty(cpu_heap(), {shape[0], ceil_div(shape[1], group)});
+  weight.format = shape.format;
+  weight.columns = matrix.dim(1);
+  weight.group = shape.group;
+  weight.data = Tensor::empty(cpu_heap(), shape.data, shape.dtype);
+  weight.scales = Tensor::empty(cpu_heap(), shape.scales);
   return weight;
 }
 
@@ -134,19 +136,38 @@ void encode_fp4_rows(const Tensor& matrix, int64_t begin, int64_t end, Weight& w
 
 }  // namespace
 
+QuantisedShape quantised_shape(Weight::Format format, const Shape& matrix, int64_t group) {
+  const int64_t rows = matrix[0], columns = matrix.numel() / std::max<int64_t>(1, rows);
+  const Shape nibbles{rows, ceil_div(columns, kChunk) * kChunk / 2};
+  switch (format) {
+    case Weight::Format::kInt8:
+      return {format, DType::kI8, {rows, ceil_div(columns, kRowUnit) * kRowUnit}, {rows, 1}, 0};
+    case Weight::Format::kInt4:
+      return {format, DType::kU8, nibbles, {rows, ceil_div(columns, group)}, group};
+    case Weight::Format::kFp4:
+      if (columns % kChunk != 0) break;
+      group = columns % kFp4Block == 0 ? kFp4Block : kChunk;
+      return {format, DType::kU8, nibbles, {rows, columns / group}, group};
+    case Weight::Format::kPlain:
+      break;
+  }
+  return {Weight::Format::kPlain, DType::kF32, {rows, columns}, {}, 0};
+}
+
+size_t QuantisedShape::bytes() const {
+  const auto count = [](const Shape& shape) { return static_cast<size_t>(shape.numel()); };
+  return count(data) * dtype_size(dtype) + (scales.rank() == 0 ? 0 : count(scales) * sizeof(float));
+}
+
 Weight quantize_int8(const Tensor& matrix, ThreadPool& threads) {
   check_matrix(matrix);
-  constexpr int64_t kRowUnit = 16;
-  Weight weight;
-  weight.format = Weight::Format::kInt8;
-  weight.columns = matrix.dim(1);
-  const int64_t row_bytes = ceil_div(weight.columns, kRowUnit) * kRowUnit;
-  weight.data = Tensor::zeros(cpu_heap(), {matrix.dim(0), row_bytes}, DType::kI8);
-  weight.scales = Tensor::empty(cpu_heap(), {matrix.dim(0), 1});
+  Weight weight = empty_weight(Weight::Format::kInt8, matrix);
+  const int64_t row_bytes = weight.data.dim(1);
   for_rows(matrix, threads, [&](int64_t row, const float* x) {
     const float top = largest(x, weight.columns);
     const float inverse = top == 0.0f ? 0.0f : 127.0f / top;
     int8_t* codes = weight.data.data<int8_t>() + row * row_bytes;
+    std::fill(codes + weight.columns, codes + row_bytes, int8_t{0});
     for (int64_t i = 0; i < weight.columns; ++i)
       codes[i] = static_cast<int8_t>(std::clamp(std::nearbyint(x[i] * inverse), -127.0f, 127.0f));
     weight.scales.data<float>()[row] = top / 127.0f;
@@ -158,7 +179,7 @@ Weight quantize_int4(const Tensor& matrix, int64_t group, ThreadPool& threads) {
   check_matrix(matrix);
   require(group == 64 || group == 128, Code::kInvalidArgument,
           "The groups of int4 must have 64 or 128 elements; got ", group, ".");
-  Weight weight = empty_4bit(Weight::Format::kInt4, matrix.shape(), group);
+  Weight weight = empty_weight(Weight::Format::kInt4, matrix, group);
   const int64_t columns = weight.columns, groups = weight.scales.dim(1);
   for_rows(matrix, threads, [&](int64_t row, const float* x) {
     std::vector<uint8_t> codes(size_t(ceil_div(columns, kChunk) * kChunk), kInt4Zero);
@@ -189,8 +210,8 @@ Weight quantize_fp4(const Tensor& matrix, ThreadPool& threads) {
   check_matrix(matrix);
   const int64_t rows = matrix.dim(0), columns = matrix.dim(1);
   if (columns % kChunk != 0) return round_to_fp4(matrix, threads);
-  const bool aligned = columns % kFp4Block == 0;
-  Weight weight = empty_4bit(Weight::Format::kFp4, matrix.shape(), aligned ? kFp4Block : kChunk);
+  Weight weight = empty_weight(Weight::Format::kFp4, matrix);
+  const bool aligned = weight.group == kFp4Block;
   // Two rows hold a whole number of blocks whatever the width.
   const int64_t step = aligned ? 1 : 2;
   const int64_t grain = 1 + (int64_t{1} << 16) / columns;

@@ -11,6 +11,19 @@ namespace vmolmo {
 // Weights quantised on load. matrix: F32, BF16 or F16 [out, in] with rows that lie densely; the
 // result owns its memory. The formats are specified at Weight.
 
+// The tensors of a matrix [out, in] in a quantised format; `group` is that of kInt4. A width
+// without a kFp4 form is kPlain in f32.
+struct QuantisedShape {
+  Weight::Format format = Weight::Format::kPlain;
+  DType dtype = DType::kF32;  // of data
+  Shape data;
+  Shape scales;       // of f32; of no extents where there are none
+  int64_t group = 0;  // as Weight has it
+
+  size_t bytes() const;
+};
+QuantisedShape quantised_shape(Weight::Format format, const Shape& matrix, int64_t group);
+
 // Per output row: scale = max |w| / 127, code = w / scale to the nearest (ties to even).
 Weight quantize_int8(const Tensor& matrix, ThreadPool& threads);
 

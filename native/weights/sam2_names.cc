@@ -111,6 +111,7 @@ class TransformersSource : public WeightSource {
         for (int row = 0; row < kPointKinds; ++row) {
           TensorInfo part = info;
           part.name = row_name(row);
+          part.shape[0] = 1;
           all.push_back(std::move(part));
         }
       } else if (info.name == kGaussianTied) {

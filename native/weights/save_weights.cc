@@ -1,4 +1,4 @@
-#include "native/weights/save_weights.h"
+#include "videomolmo/weights.h"
 
 #include <fcntl.h>
 #include <unistd.h>

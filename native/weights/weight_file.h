@@ -6,14 +6,9 @@
 #include <span>
 #include <string>
 
-#include "videomolmo/call.h"
-#include "videomolmo/tensor.h"
+#include "videomolmo/weights.h"
 
 namespace vmolmo {
-
-// True where the file lies on a file system that reaches over a network or into another process
-// (NFS, SMB, FUSE, 9P and the like), whose pages can stop being readable at any time.
-bool is_remote(const std::string& path);
 
 // The bytes of one file of weights. Mapped, its tensors are views whose pages are read when they
 // are touched; read, every tensor is a copy of its own. A mapped file that is cut while it is in

@@ -11,22 +11,6 @@ namespace vmolmo {
 
 namespace {
 
-// On the calling thread alone when there are no others.
-Tensor to_bf16(const Tensor& tensor, ThreadPool* threads) {
-  constexpr int64_t kGrain = 1 << 16;
-  Tensor narrow = Tensor::empty(cpu_heap(), tensor.shape(), DType::kBF16);
-  const float* from = tensor.data<float>();
-  BFloat16* to = narrow.data<BFloat16>();
-  const auto round = [&](int64_t begin, int64_t end) {
-    round_to_bf16(from + begin, to + begin, end - begin);
-  };
-  if (threads)
-    threads->parallel_for(tensor.numel(), kGrain, round);
-  else
-    round(0, tensor.numel());
-  return narrow;
-}
-
 constexpr int64_t kFreelyChecked = int64_t{1} << 30;
 
 bool is_floating(DType dtype) {
@@ -35,80 +19,81 @@ bool is_floating(DType dtype) {
 
 }  // namespace
 
-LayerFormats layer_formats(WeightDType dtype, int64_t int4_group) {
-  using Format = Weight::Format;
-  switch (dtype) {
-    case WeightDType::kInt8:
-      return {Format::kPlain, Format::kInt8, Format::kInt8, int4_group};
-    case WeightDType::kInt4:
-      require(int4_group == 64 || int4_group == 128, Code::kInvalidArgument,
-              "The groups of int4 must have 64 or 128 weights; got ", int4_group, ".");
-      return {Format::kPlain, Format::kInt4, Format::kInt8, int4_group};
-    case WeightDType::kFp4:
-      return {Format::kFp4, Format::kFp4, Format::kPlain, int4_group};
-    default:
-      return {};
-  }
+WeightLoader::WeightLoader(std::shared_ptr<WeightSource> source, TensorRules rules,
+                           const WeightPolicy& policy, ThreadPool& threads)
+    : source_(rules.view ? rules.view(std::move(source)) : std::move(source)),
+      rules_(std::move(rules)),
+      policy_(policy),
+      threads_(threads) {}
+
+std::string WeightLoader::stored_name(const std::string& name) const {
+  return rules_.rename ? rules_.rename(name) : name;
 }
 
-WeightLoader::WeightLoader(std::shared_ptr<WeightSource> source,
-                           std::function<std::string(const std::string&)> rename)
-    : source_(std::move(source)), rename_(std::move(rename)) {}
+bool WeightLoader::has(const std::string& name) const { return source_->has(stored_name(name)); }
 
-bool WeightLoader::has(const std::string& name) const {
-  return source_->has(rename_ ? rename_(name) : name);
-}
-
-Tensor WeightLoader::take(const std::string& name, const Shape& shape) {
+WeightLoader::Taken WeightLoader::take(const std::string& name, const Shape& shape) {
   if (cancel_) cancel_->check();
-  const std::string stored = rename_ ? rename_(name) : name;
+  const std::string stored = stored_name(name);
   Tensor tensor = source_->get(stored, shape);
   require(is_floating(tensor.dtype()), Code::kCheckpointInvalid, "The tensor ", stored,
           " must be F32, BF16 or F16, but is ", tensor.dtype(), ".");
   taken_.push_back(stored);
+  const LayerKind kind = rules_.kind(stored, shape);
   parameters_ += tensor.numel();
-  return tensor;
+  bytes_ += policy_.bytes(kind, tensor.dtype(), shape);
+  return {tensor, kind};
+}
+
+Tensor WeightLoader::to_bf16(const Tensor& tensor) const {
+  constexpr int64_t kGrain = 1 << 16;
+  Tensor narrow = Tensor::empty(cpu_heap(), tensor.shape(), DType::kBF16);
+  const float* from = tensor.data<float>();
+  BFloat16* to = narrow.data<BFloat16>();
+  threads_.parallel_for(tensor.numel(), kGrain, [&](int64_t begin, int64_t end) {
+    round_to_bf16(from + begin, to + begin, end - begin);
+  });
+  return narrow;
 }
 
 void WeightLoader::check_finite(const Tensor& tensor) const {
-  if (all_finite(tensor, threads_)) return;
+  if (all_finite(tensor, &threads_)) return;
   fail(Code::kCheckpointInvalid, "The tensor ", taken_.back(),
        " holds NaN or infinity: a model with it computes no numbers; the checkpoint is damaged.");
 }
 
 Tensor WeightLoader::matrix(const std::string& name, Shape shape) {
-  Tensor tensor = take(name, shape);
-  const DType stored = tensor.dtype();
-  // The ops read f32 and bf16 alone.
-  if (tensor.dtype() == DType::kF16 || (widen_ && tensor.dtype() != DType::kF32)) {
-    tensor = tensor.to_f32(cpu_heap());
+  Weight weight = linear(name, shape);
+  require(weight.format == Weight::Format::kPlain, Code::kInternal, "The matrix ", name,
+          " is one that is quantised.");
+  return weight.data;
+}
+
+Weight WeightLoader::linear(const std::string& name, Shape shape) {
+  auto [tensor, kind] = take(name, shape);
+  require(kind != LayerKind::kTable && kind != LayerKind::kUnused, Code::kInternal, "The tensor ",
+          name, " is no matrix to its family.");
+  const Held held = policy_.held(kind, tensor.dtype());
+  if (held.format != Weight::Format::kPlain) check_finite(tensor);
+  switch (held.format) {
+    case Weight::Format::kInt8:
+      return place(quantize_int8(tensor, threads_));
+    case Weight::Format::kInt4:
+      return place(quantize_int4(tensor, policy_.int4_group(), threads_));
+    case Weight::Format::kFp4:
+      return place(quantize_fp4(tensor, threads_));
+    case Weight::Format::kPlain:
+      break;
   }
-  const bool narrow = narrow_ || narrow_matrices_;
-  if (narrow && tensor.dtype() == DType::kF32) tensor = to_bf16(tensor, threads_);
+  const bool converted = tensor.dtype() != held.dtype;
+  if (converted && tensor.dtype() != DType::kF32) tensor = tensor.to_f32(cpu_heap());
+  if (tensor.dtype() != held.dtype) tensor = to_bf16(tensor);
   // A matrix that is converted or sent to a GPU passes by anyway. Mapped ones would be read for
   // this alone: that costs little up to kFreelyChecked bytes, which all segmenters keep to.
-  const bool passes_by = tensor.dtype() != stored || memory_ != nullptr;
+  const bool passes_by = converted || memory_ != nullptr;
   if (!passes_by) freely_checked_ += static_cast<int64_t>(tensor.bytes());
   if (passes_by || freely_checked_ <= kFreelyChecked) check_finite(tensor);
-  bytes_ += static_cast<int64_t>(tensor.bytes());
   return place(tensor);
-}
-
-Weight WeightLoader::linear(const std::string& name, Shape shape, Weight::Format format) {
-  if (format == Weight::Format::kPlain) return matrix(name, shape);
-  const Tensor stored = take(name, shape);
-  check_finite(stored);
-  Weight weight = format == Weight::Format::kInt8 ? quantize_int8(stored, *threads_)
-                  : format == Weight::Format::kInt4
-                      ? quantize_int4(stored, formats_.int4_group, *threads_)
-                      : quantize_fp4(stored, *threads_);
-  bytes_ += static_cast<int64_t>(weight.bytes());
-  return place(std::move(weight));
-}
-
-void WeightLoader::set_formats(const LayerFormats& formats, ThreadPool& threads) {
-  formats_ = formats;
-  threads_ = &threads;
 }
 
 Tensor WeightLoader::place(const Tensor& tensor) const {
@@ -117,7 +102,7 @@ Tensor WeightLoader::place(const Tensor& tensor) const {
 }
 
 Tensor WeightLoader::place_matrix(const Tensor& matrix) const {
-  return place(narrow_matrices_ ? to_bf16(matrix, threads_) : matrix);
+  return place(policy_.computed_matrix() == DType::kBF16 ? to_bf16(matrix) : matrix);
 }
 
 Weight WeightLoader::place(Weight weight) const {
@@ -131,17 +116,16 @@ Tensor WeightLoader::f32(const std::string& name, Shape shape) {
 }
 
 Tensor WeightLoader::host_f32(const std::string& name, Shape shape) {
-  Tensor tensor = take(name, shape);
-  if (narrow_ && tensor.dtype() == DType::kF32) tensor = to_bf16(tensor, threads_);
+  auto [tensor, kind] = take(name, shape);
+  require(kind == LayerKind::kTable, Code::kInternal, "The tensor ", name,
+          " is no table to its family.");
+  if (policy_.rounds_tables() && tensor.dtype() == DType::kF32) tensor = to_bf16(tensor);
   if (tensor.dtype() != DType::kF32) tensor = tensor.to_f32(cpu_heap());
   check_finite(tensor);
-  bytes_ += static_cast<int64_t>(tensor.bytes());
   return tensor;
 }
 
-void WeightLoader::drop(const std::string& name) {
-  taken_.push_back(rename_ ? rename_(name) : name);
-}
+void WeightLoader::drop(const std::string& name) { taken_.push_back(stored_name(name)); }
 
 void WeightLoader::finish() const {
   const std::unordered_set<std::string> taken(taken_.begin(), taken_.end());
@@ -155,6 +139,37 @@ void WeightLoader::finish() const {
        " of shape ", left.front()->shape, " belongs to no part of the model",
        left.size() > 1 ? concat(" (and ", left.size() - 1, " more)") : std::string(),
        "; the checkpoint and its configuration do not fit together.");
+}
+
+namespace {
+
+// A checkpoint of which only the header is known.
+class Listing : public WeightSource {
+ public:
+  explicit Listing(std::span<const TensorInfo> tensors) : tensors_(tensors) {}
+
+  bool has(const std::string& name) const override {
+    return std::ranges::find(tensors_, name, &TensorInfo::name) != tensors_.end();
+  }
+  std::vector<TensorInfo> list() const override { return {tensors_.begin(), tensors_.end()}; }
+  Tensor get(const std::string& name, const Shape&) override {
+    fail(Code::kInternal, "The tensor ", name, " is listed, not there.");
+  }
+
+ private:
+  std::span<const TensorInfo> tensors_;
+};
+
+}  // namespace
+
+int64_t weight_bytes(std::span<const TensorInfo> tensors, const TensorRules& rules,
+                     const WeightPolicy& policy) {
+  std::shared_ptr<WeightSource> source = std::make_shared<Listing>(tensors);
+  if (rules.view) source = rules.view(std::move(source));
+  int64_t bytes = 0;
+  for (const TensorInfo& info : source->list())
+    bytes += policy.bytes(rules.kind(info.name, info.shape), info.dtype, info.shape);
+  return bytes;
 }
 
 }  // namespace vmolmo

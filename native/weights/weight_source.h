@@ -3,66 +3,42 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "native/tensor/weight.h"
-#include "videomolmo/call.h"
-#include "videomolmo/cancel.h"
-#include "videomolmo/tensor.h"
+#include "native/weights/weight_policy.h"
+#include "videomolmo/weights.h"
 
 namespace vmolmo {
 
 class ThreadPool;
 
-struct TensorInfo {
-  std::string name;
-  DType dtype = DType::kF32;
-  Shape shape;
-  std::string file;  // the shard it lies in; empty for generated weights
+// How a family names its tensors, and what each of them is.
+struct TensorRules {
+  LayerKinds kind;
+  // From the model's name of a tensor to the checkpoint's; empty: they are the same.
+  std::function<std::string(const std::string&)> rename = {};
+  // The checkpoint with tensors that correspond to the model's one to one; empty: they do.
+  std::shared_ptr<WeightSource> (*view)(std::shared_ptr<WeightSource>) = nullptr;
 };
-
-// Where a model's tensors come from: the files of a checkpoint, or generated hash weights.
-class WeightSource {
- public:
-  virtual ~WeightSource() = default;
-  virtual bool has(const std::string& name) const = 0;
-  virtual std::vector<TensorInfo> list() const = 0;
-  // The tensor as stored (a view where possible). `shape` is what the model expects; a generated
-  // source makes the tensor from it, a file source checks it. Throws CHECKPOINT_INVALID naming the
-  // tensor.
-  virtual Tensor get(const std::string& name, const Shape& shape) = 0;
-  // Throws CHECKPOINT_INVALID when a file was cut or became unreadable while its tensors were in
-  // use: what was computed since the last check does not count.
-  virtual void check_intact() const {}
-};
-
-// The formats that a dtype gives the linear layers of a pointer, by what they belong to.
-struct LayerFormats {
-  Weight::Format vision = Weight::Format::kPlain;    // encoder, temporal module, pooling
-  Weight::Format language = Weight::Format::kPlain;  // projector, decoder
-  Weight::Format head = Weight::Format::kPlain;
-  int64_t int4_group = 64;
-};
-
-LayerFormats layer_formats(WeightDType dtype, int64_t int4_group);
 
 // Hands tensors to a model and keeps account: every tensor of the checkpoint is taken or dropped by
 // name, or finish() fails naming the first one left over.
 class WeightLoader {
  public:
-  // `rename` maps the model's name of a tensor to the checkpoint's (identity when empty).
-  WeightLoader(std::shared_ptr<WeightSource> source,
-               std::function<std::string(const std::string&)> rename = {});
+  // `threads` rounds and quantises.
+  WeightLoader(std::shared_ptr<WeightSource> source, TensorRules rules, const WeightPolicy& policy,
+               ThreadPool& threads);
 
   bool has(const std::string& name) const;
-  // Matrices keep the stored dtype (f32 or bf16) unless the loader was told to widen; see widen().
+  // A matrix that its kind keeps plain.
   Tensor matrix(const std::string& name, Shape shape);
-  // A linear layer's matrix, quantised to `format`. kPlain: as matrix().
-  Weight linear(const std::string& name, Shape shape, Weight::Format format);
-  // Vectors, tables and convolution kernels that the ops want as f32 are widened on load.
+  // A linear layer's matrix in the format of its kind.
+  Weight linear(const std::string& name, Shape shape);
+  // Vectors, tables and convolution kernels: in f32.
   Tensor f32(const std::string& name, Shape shape);
   // The same, always in the CPU's memory, for values that the model's parts compute with at load.
   Tensor host_f32(const std::string& name, Shape shape);
@@ -73,19 +49,8 @@ class WeightLoader {
   Weight place(Weight weight) const;
   // Hands tensors out as copies in this memory (a GPU's). Null: as they are, on the CPU.
   void set_memory(Allocator* memory) { memory_ = memory; }
-  // Marks a tensor as known and unused (ViT's last block, for instance).
+  // Marks a tensor as known and unused.
   void drop(const std::string& name);
-  // Matrices become f32 (exact path) when true. Default false.
-  void widen(bool on) { widen_ = on; }
-  // Everything is rounded to bf16 (nearest even) as a bf16 checkpoint has it, and matrices stay
-  // bf16, when true. Default false.
-  void narrow(bool on) { narrow_ = on; }
-  // Matrices alone become bf16, whatever form the file has: for a GPU whose products round to it.
-  // Default false.
-  void narrow_matrices(bool on) { narrow_matrices_ = on; }
-  // The formats that models ask linear() for, and the threads that make them.
-  void set_formats(const LayerFormats& formats, ThreadPool& threads);
-  const LayerFormats& formats() const { return formats_; }
   // Checked before every tensor, so that a long load can be stopped. May be null.
   void set_cancel(std::shared_ptr<const CancelFlag> cancel) { cancel_ = std::move(cancel); }
   void finish() const;
@@ -96,42 +61,30 @@ class WeightLoader {
   int64_t parameters() const { return parameters_; }
 
  private:
-  Tensor take(const std::string& name, const Shape& shape);
+  struct Taken {
+    Tensor tensor;
+    LayerKind kind;
+  };
+  std::string stored_name(const std::string& name) const;
+  Taken take(const std::string& name, const Shape& shape);
+  Tensor to_bf16(const Tensor& tensor) const;
   // Throws CHECKPOINT_INVALID naming the tensor that was taken last.
   void check_finite(const Tensor& tensor) const;
 
   std::shared_ptr<WeightSource> source_;
-  std::function<std::string(const std::string&)> rename_;
+  TensorRules rules_;
+  WeightPolicy policy_;
+  ThreadPool& threads_;
   std::shared_ptr<const CancelFlag> cancel_;
   std::vector<std::string> taken_;
-  bool widen_ = false;
-  bool narrow_ = false;
-  bool narrow_matrices_ = false;
-  LayerFormats formats_;
-  ThreadPool* threads_ = nullptr;
   Allocator* memory_ = nullptr;
   int64_t bytes_ = 0;
   int64_t parameters_ = 0;
   int64_t freely_checked_ = 0;
 };
 
-// One file of weights (safetensors, or PyTorch's .pt, .pth and .bin), or a folder with
-// model.safetensors or pytorch_model.bin, the index of one of them with its shards, or one .pt
-// file. Everything that describes a tensor is validated before use.
-std::shared_ptr<WeightSource> open_weights(const std::string& path,
-                                           FileAccess access = FileAccess::kAuto);
-
-// value * mul + add, in float64, applied to a generated tensor.
-struct HashAdjustment {
-  double mul = 1.0;
-  double add = 0.0;
-};
-
-// Generated weights for golden sets and benchmarks: element i of a tensor comes from the FNV-1a
-// hash of its name and i. With u uniform in [-1, 1): matrices and kernels are u * sqrt(3 / fan_in),
-// vectors whose name ends in "weight" or "gamma" 1 + 0.1 u, other vectors 0.1 u. With kBF16 every
-// value is rounded, as a checkpoint in bf16 holds it.
-std::shared_ptr<WeightSource> hash_weights(std::map<std::string, HashAdjustment> adjustments = {},
-                                           DType dtype = DType::kF32);
+// Bytes that a loader hands out for all tensors of a checkpoint.
+int64_t weight_bytes(std::span<const TensorInfo> tensors, const TensorRules& rules,
+                     const WeightPolicy& policy);
 
 }  // namespace vmolmo

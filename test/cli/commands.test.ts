@@ -100,11 +100,22 @@ t.test('pictures are turned by their EXIF mark when asked', async t => {
 t.test('inspect and doctor', async t => {
   const inspected = await run('inspect', EMBEDDED.pointer, '--json')
   t.equal(inspected.code, 0, inspected.stderr)
-  t.match(JSON.parse(inspected.stdout), { kind: 'pointer', parameters: Number, tensors: Array })
+  t.match(JSON.parse(inspected.stdout), {
+    kind: 'pointer',
+    family: 'molmo',
+    attributes: { temporalAdapter: true },
+    capabilities: { points: true, masks: false, previousFrames: 4 },
+    parameters: Number,
+    tensors: Array,
+  })
   const readable = await run('inspect', EMBEDDED.segmenter)
-  t.match(readable.stdout, /^segmenter: \d+ parameters in \d+ tensors\n {2}stored/)
+  t.match(
+    readable.stdout,
+    /^segmenter: \d+ parameters in \d+ tensors\n {2}family sam2: masks, .*\n {2}stored/,
+  )
   const doctor = await run('doctor')
   t.match(doctor.stdout, /drawn shapes/)
+  t.match(doctor.stdout, /families\s.*Molmo or VideoMolmo .*tokenizer\.json.*SAM 2/)
   t.match(doctor.stdout, /embedded models/)
   t.match(doctor.stdout, /cuBLASLt\s.*(\d+\.\d+\.\d+|not used)/)
 })

@@ -1,11 +1,11 @@
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import t from 'tap'
+import { Fields } from '../../lib/families/fields.js'
+import { molmoAttributes } from '../../lib/families/molmo-attributes.js'
+import { sam2Attributes } from '../../lib/families/sam2-attributes.js'
+import { sam2Size } from '../../lib/families/sam2-sizes.js'
 import { readCheckpoint } from '../../lib/hub/checkpoint.js'
-import { Fields } from '../../lib/hub/fields.js'
-import { molmoConfig } from '../../lib/hub/molmo-config.js'
-import { sam2Config } from '../../lib/hub/sam2-config.js'
-import { sam2Size } from '../../lib/hub/sam2-sizes.js'
 import { goldenCheckpoint } from '../support/golden-weights.js'
 import { writeSafetensors } from '../support/safetensors.js'
 
@@ -31,7 +31,7 @@ const MOLMO_7B_D = {
 }
 
 t.test('a released Molmo configuration gets the constants of its model class', t => {
-  const config = molmoConfig(new Fields(MOLMO_7B_D, 'config.json'), {
+  const config = molmoAttributes(new Fields(MOLMO_7B_D, 'config.json'), {
     eos: 151643,
     temporalAdapter: true,
   })
@@ -48,7 +48,7 @@ t.test('a released Molmo configuration gets the constants of its model class', t
     previousFrames: 4,
   })
   const olmo = { ...MOLMO_7B_D, vocab_size: 100278, embedding_size: 100352, clip_qkv: 8 }
-  const other = molmoConfig(
+  const other = molmoAttributes(
     new Fields({ ...olmo, num_attention_heads: 32, num_key_value_heads: null }, 'config.json'),
     { eos: 100257, padEmbed: true },
   )
@@ -61,7 +61,7 @@ t.test('a released Molmo configuration gets the constants of its model class', t
 
 t.test('a configuration that the engine cannot follow is refused by field', t => {
   const read = (change: object) => () =>
-    molmoConfig(new Fields({ ...MOLMO_7B_D, ...change }, 'config.json'), { eos: 1 })
+    molmoAttributes(new Fields({ ...MOLMO_7B_D, ...change }, 'config.json'), { eos: 1 })
   const invalid = (message: RegExp) => ({ code: 'CHECKPOINT_INVALID', message })
   t.throws(read({ hidden_size: undefined }), invalid(/"hidden_size" must be a number/))
   t.throws(read({ num_hidden_layers: 'many' }), invalid(/"num_hidden_layers".*"many"/))
@@ -76,12 +76,15 @@ t.test('a configuration that the engine cannot follow is refused by field', t =>
     read({ intermediate_size: 769 }),
     invalid(/config\.json: "intermediate_size" must be an even/),
   )
-  t.throws(() => molmoConfig(new Fields(MOLMO_7B_D, 'config.json')), invalid(/no end-of-text id/))
+  t.throws(
+    () => molmoAttributes(new Fields(MOLMO_7B_D, 'config.json')),
+    invalid(/no end-of-text id/),
+  )
   t.end()
 })
 
 t.test('an empty SAM 2 configuration is SAM 2.1 tiny', t => {
-  const config = sam2Config(new Fields({ model_type: 'sam2_video' }, 'config.json'))
+  const config = sam2Attributes(new Fields({ model_type: 'sam2_video' }, 'config.json'))
   t.match(config, {
     version: '2.1',
     imageSize: 1024,
@@ -96,7 +99,7 @@ t.test('an empty SAM 2 configuration is SAM 2.1 tiny', t => {
     sigmoidBias: -10,
     occlusionEmbedding: true,
   })
-  const old = sam2Config(new Fields({ rope_parameters: { rope_theta: 5000 } }, 'x'), '2.0')
+  const old = sam2Attributes(new Fields({ rope_parameters: { rope_theta: 5000 } }, 'x'), '2.0')
   t.match(old, { version: '2.0', occlusionEmbedding: false, pointerTemporalEncoding: false })
   t.equal(old.memoryAttention.ropeTheta, 5000, 'newer files nest the RoPE base')
   t.end()
@@ -111,7 +114,7 @@ t.test('the released sizes show in the tensors', t => {
     })),
   ]
   const blocksOf = (width: number, blocks: number) =>
-    sam2Config(new Fields(sam2Size(tensors(width, blocks), 'x'), 'x')).trunk.blocksPerStage
+    sam2Attributes(new Fields(sam2Size(tensors(width, blocks), 'x'), 'x')).trunk.blocksPerStage
   t.same(blocksOf(96, 12), [1, 2, 7, 2])
   t.same(blocksOf(96, 16), [1, 2, 11, 2])
   t.same(blocksOf(112, 24), [2, 3, 16, 3])
@@ -122,13 +125,17 @@ t.test('the released sizes show in the tensors', t => {
 
 t.test('checkpoint folders and files', async t => {
   const pointer = await readCheckpoint(goldenCheckpoint('videomolmo-tiny'))
-  t.match(pointer, { kind: 'pointer', config: { temporalAdapter: true, eos: 319 } })
-  t.match(await readCheckpoint(goldenCheckpoint('molmo-tiny')), { config: { padEmbed: true } })
+  t.match(pointer, {
+    kind: 'pointer',
+    family: 'molmo',
+    attributes: { temporalAdapter: true, eos: 319 },
+  })
+  t.match(await readCheckpoint(goldenCheckpoint('molmo-tiny')), { attributes: { padEmbed: true } })
   const file = path.join(goldenCheckpoint('sam2-tiny-containers'), 'model_hf.safetensors')
   t.match(await readCheckpoint(file), { kind: 'segmenter', names: 'transformers', weights: file })
   t.match(await readCheckpoint(goldenCheckpoint('sam2-tiny-video-20')), {
     names: 'original',
-    config: { version: '2.0' },
+    attributes: { version: '2.0' },
   })
 })
 
@@ -144,7 +151,7 @@ t.test('VideoMolmo and Molmo are told apart by their tensors', async t => {
       readFileSync(file, 'utf8'),
     )
     writeFileSync(file, JSON.stringify(rest))
-    t.match((await readCheckpoint(folder)).config, wanted)
+    t.match((await readCheckpoint(folder)).attributes, wanted)
   }
 })
 
@@ -158,8 +165,7 @@ t.test('the end-of-text id comes from the first file that has it', async t => {
     for (const [file, content] of Object.entries(all)) {
       writeFileSync(path.join(folder, file), JSON.stringify(content))
     }
-    const checkpoint = await readCheckpoint(folder)
-    return checkpoint.kind === 'pointer' ? checkpoint.config.eos : undefined
+    return (await readCheckpoint(folder)).attributes.eos
   }
   const named = { 'tokenizer_config.json': { eos_token: '<|endoftext|>' } }
   t.equal(await read('generation', { 'generation_config.json': { eos_token_id: [7, 8] } }), 7)

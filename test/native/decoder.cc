@@ -28,11 +28,11 @@ class NaiveDecoder {
 
  private:
   Row vector(const std::string& name, int64_t n) {
-    const auto values = weights_.f32("model.transformer." + name, {n}).to_vector();
+    const auto values = weights_->get("model.transformer." + name, {n}).to_vector();
     return {values.begin(), values.end()};
   }
   Rows matrix(const std::string& name, int64_t rows, int64_t columns) {
-    const auto values = weights_.f32("model.transformer." + name, {rows, columns}).to_vector();
+    const auto values = weights_->get("model.transformer." + name, {rows, columns}).to_vector();
     Rows out;
     for (int64_t r = 0; r < rows; ++r)
       out.emplace_back(values.begin() + r * columns, values.begin() + (r + 1) * columns);
@@ -146,7 +146,7 @@ class NaiveDecoder {
   }
 
   DecoderConfig config_;
-  WeightLoader weights_;
+  std::shared_ptr<WeightSource> weights_;
 };
 
 std::vector<float> flat(const Rows& rows) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "native/llm/decoder.h"
+#include "native/molmo/family.h"
 #include "native/weights/weight_source.h"
 #include "test/native/harness.h"
 
@@ -36,10 +37,10 @@ inline DecoderConfig tiny_qwen3() {
 // With the weights of a dtype.
 inline Decoder make_decoder(const DecoderConfig& config, Context& context,
                             WeightDType dtype = WeightDType::kStored) {
-  WeightLoader weights(hash_weights());
+  // As on the CPU, so that both devices hold the same values.
+  const WeightPolicy policy(dtype, 64, Device::Kind::kCpu);
+  WeightLoader weights(hash_weights(), molmo_tensors(), policy, context.threads());
   if (context.on_cuda()) weights.set_memory(&context.memory());
-  weights.narrow(dtype == WeightDType::kBF16);
-  weights.set_formats(layer_formats(dtype, 64), context.threads());
   return Decoder(config, weights, "model.transformer.");
 }
 

@@ -47,7 +47,7 @@ TEST_CASE("memory plan: sequences are as long as the largest image") {
 
 TEST_CASE("memory: a pointer's work takes what was planned, and memory stays flat") {
   for (const bool olmo : {false, true}) {
-    const auto pointer = Pointer::load(tiny_pointer({}, olmo));
+    const auto pointer = load(tiny_pointer({}, olmo));
     const auto before = static_cast<int64_t>(pointer->memory_use().peak);
     const MemoryUse first = ask_often(*pointer, 40), last = ask_often(*pointer, 120);
     const PointerInfo info = pointer->info();
@@ -59,24 +59,24 @@ TEST_CASE("memory: a pointer's work takes what was planned, and memory stays fla
 }
 
 TEST_CASE("memory: a budget narrows the work and changes no answer") {
-  PointerLoadOptions options = tiny_pointer({}, false);
-  const auto whole = Pointer::load(options);
+  TinyPointer options = tiny_pointer({}, false);
+  const auto whole = load(options);
   const PointerInfo info = whole->info();
   const auto expected = ask_all(*whole);
   options.memory_limit = static_cast<size_t>(info.weight_bytes + info.work_bytes);
-  check(Pointer::load(options)->info().sequences == info.sequences, "exactly enough is too little");
+  check(load(options)->info().sequences == info.sequences, "exactly enough is too little");
   PointerPlan least =
       plan_pointer(options.config, best_batch_sizes(kCpu, options.config.previous_frames), kCpu, 0);
   options.memory_limit = static_cast<size_t>(info.weight_bytes) + least.bytes;
-  const auto narrow = Pointer::load(options);
+  const auto narrow = load(options);
   check(narrow->info().sequences == 1, "sequences: ", narrow->info().sequences);
   check(ask_all(*narrow) == expected, "answers differ");
   --options.memory_limit;
-  check_throws(Code::kOutOfMemory, [&] { Pointer::load(options); });
+  check_throws(Code::kOutOfMemory, [&] { load(options); });
 }
 
 TEST_CASE("memory: a segmenter's work takes what was planned, and memory stays flat") {
-  const auto model = Segmenter::load(tiny_segmenter({}));
+  const auto model = load(tiny_segmenter({}));
   const auto before = static_cast<int64_t>(model->memory_use().peak);
   const MemoryUse first = follow_often(*model, 30), last = follow_often(*model, 60);
   check(last.taken == first.taken && last.allocations == first.allocations, "memory grew from ",
@@ -95,13 +95,13 @@ TEST_CASE("memory plan: fewer objects where there is less memory, and an error b
         sam2::planned_objects(needs, needs.bytes(objects) - 1) == std::max<int64_t>(1, objects - 1),
         "one byte less than ", objects, " objects need");
   }
-  SegmenterLoadOptions options = tiny_segmenter({});
-  const int64_t weights = Segmenter::load(options)->info().weight_bytes;
+  TinySegmenter options = tiny_segmenter({});
+  const int64_t weights = load(options)->info().weight_bytes;
   options.memory_limit =
       static_cast<size_t>(weights) + sam2::memory_needs(options.config, kCpu).bytes(1);
-  check(Segmenter::load(options)->info().objects == 1, "enough for one object");
+  check(load(options)->info().objects == 1, "enough for one object");
   --options.memory_limit;
-  check_throws(Code::kOutOfMemory, [&] { Segmenter::load(options); });
+  check_throws(Code::kOutOfMemory, [&] { load(options); });
 }
 
 }  // namespace

@@ -1,11 +1,9 @@
-#include "videomolmo/pointer.h"
-
 #include <algorithm>
 
 #include "native/molmo/image_layout.h"
 #include "native/temporal/feature_ring.h"
 #include "native/temporal/temporal_module.h"
-#include "test/native/decoder.h"
+#include "test/native/tiny_models.h"
 
 namespace vmolmo::test {
 namespace {
@@ -155,17 +153,7 @@ TEST_CASE("image layout: tilings, scaled sizes and token counts of everyday fram
 }
 
 TEST_CASE("pointer: the public face from C++") {
-  PointerLoadOptions options;
-  options.config.vit = {28, 14, 16, 2, 8, 24, 3, 1e-5f};
-  options.config.vit_layers = {-1, -3};
-  options.config.decoder = tiny_decoder(false);
-  options.config.preprocess.margin_before = options.config.preprocess.margin_after = 0;
-  options.config.preprocess.max_crops = 2;
-  options.config.tokens = {70, 71, 72, 73, 74};
-  options.config.bos = 69;
-  options.config.eos = -1;
-  options.threads = 2;
-  const auto pointer = Pointer::load(options);
+  const auto pointer = load(tiny_pointer({}, false));
   check(pointer->info().parameters * 4 == pointer->info().weight_bytes, "f32 weights");
   const auto stream = pointer->open_stream();
   std::vector<uint8_t> pixels(40 * 30 * 3);

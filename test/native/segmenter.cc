@@ -9,14 +9,14 @@ namespace {
 
 using test::check;
 
-SegmenterLoadOptions tiny_model() {
-  SegmenterLoadOptions options = test::tiny_segmenter({}, 96, 64);
+test::TinySegmenter tiny_model() {
+  test::TinySegmenter options = test::tiny_segmenter({}, 96, 64);
   options.threads = 2;
   return options;
 }
 
 std::unique_ptr<Segmenter> load_tiny() {
-  return Segmenter::load(tiny_model(), test::weights_with_score(10.0));
+  return test::load(tiny_model(), test::weights_with_score(10.0));
 }
 
 struct Clip {
@@ -30,7 +30,7 @@ struct Clip {
     }
   }
 
-  std::vector<FrameFeatures> features;
+  std::vector<FrameFeaturesPtr> features;
 };
 
 PointPrompt click(float x, float y) {
@@ -85,7 +85,7 @@ TEST_CASE("segmenter: a recorded call gives what a plain one gives") {
   const Clip clip(*model, 3);
   std::array<std::vector<float>, 2> logits;
   for (const bool recorded : {false, true}) {
-    CallOptions call;
+    VideoCall call;
     if (recorded) call.recorder = &recorder;
     const auto video = model->open_video(clip_options(3));
     video->add_points(0, clip.features[0], 1, click(20, 20), true, call);
@@ -101,7 +101,7 @@ TEST_CASE("segmenter: a recorded call gives what a plain one gives") {
 }
 
 TEST_CASE("segmenter: an absent object is masked out and remembered as absent") {
-  const auto model = Segmenter::load(tiny_model(), test::weights_with_score(-10.0));
+  const auto model = test::load(tiny_model(), test::weights_with_score(-10.0));
   const Clip clip(*model, 3);
   const auto video = model->open_video(clip_options(3));
   const FrameMasks first = video->add_points(0, clip.features[0], 1, click(20, 20));
@@ -119,7 +119,7 @@ TEST_CASE("segmenter: what does not fit is refused, and the session stays as it 
   const auto other = load_tiny();
   const Clip clip(*model, 2);
   const auto video = model->open_video(clip_options(2));
-  const auto add = [&](const FrameFeatures& features, const PointPrompt& prompt) {
+  const auto add = [&](const FrameFeaturesPtr& features, const PointPrompt& prompt) {
     return [&] { video->add_points(0, features, 1, prompt); };
   };
   check(refused(Code::kInvalidArgument, add(clip.features[0], click(-1, 5))), "outside");
@@ -127,7 +127,7 @@ TEST_CASE("segmenter: what does not fit is refused, and the session stays as it 
   check(refused(Code::kInvalidArgument, add(nullptr, click(5, 5))), "no features");
   const Clip foreign(*other, 1);
   check(refused(Code::kInvalidArgument, add(foreign.features[0], click(5, 5))), "other model");
-  CallOptions aborted;
+  VideoCall aborted;
   const auto flag = std::make_shared<CancelFlag>();
   flag->raise();
   aborted.cancel = flag;

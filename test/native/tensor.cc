@@ -4,9 +4,9 @@
 #include <numeric>
 #include <thread>
 
-#include "native/base/cuda_device.h"
 #include "native/ops/context.h"
 #include "test/native/harness.h"
+#include "videomolmo/system.h"
 
 namespace vmolmo::test {
 namespace {

@@ -5,16 +5,25 @@
 #include <utility>
 #include <vector>
 
+#include "native/molmo/pointer.h"
+#include "native/sam2/family.h"
+#include "native/sam2/segmenter.h"
 #include "test/native/decoder.h"
 #include "test/native/harness.h"
-#include "videomolmo/pointer.h"
-#include "videomolmo/segmenter.h"
 
 // Small models of generated weights, and work for them that goes on and on.
 namespace vmolmo::test {
 
-inline PointerLoadOptions tiny_pointer(Device device, bool olmo) {
-  PointerLoadOptions options;
+struct TinyPointer : LoadOptions {
+  MolmoConfig config;
+};
+
+inline std::unique_ptr<Pointer> load(const TinyPointer& options) {
+  return std::make_unique<MolmoPointer>(options.config, hash_weights(), options);
+}
+
+inline TinyPointer tiny_pointer(Device device, bool olmo) {
+  TinyPointer options;
   options.device = device;
   options.threads = 1;
   MolmoConfig& config = options.config;
@@ -31,10 +40,23 @@ inline PointerLoadOptions tiny_pointer(Device device, bool olmo) {
   return options;
 }
 
+struct TinySegmenter : LoadOptions {
+  Sam2Config config;
+};
+
+inline std::unique_ptr<Segmenter> load(const TinySegmenter& options,
+                                       std::shared_ptr<WeightSource> weights = hash_weights()) {
+  return std::make_unique<sam2::Sam2Segmenter>(options.config, std::move(weights), options);
+}
+
+// What the public interface hides.
+inline sam2::Sam2Segmenter& internals(Segmenter& segmenter) {
+  return dynamic_cast<sam2::Sam2Segmenter&>(segmenter);
+}
+
 // Of a multiple of 32 pixels.
-inline SegmenterLoadOptions tiny_segmenter(Device device, int64_t image_size = 64,
-                                           int64_t hidden = 32) {
-  SegmenterLoadOptions options;
+inline TinySegmenter tiny_segmenter(Device device, int64_t image_size = 64, int64_t hidden = 32) {
+  TinySegmenter options;
   options.device = device;
   options.threads = 1;
   Sam2Config& config = options.config;

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { AddonAnswer, AddonPointerStream } from '../../lib/engine/addon.js'
-import { loadTiny, picture, promptIds, tinyConfig } from './model.js'
+import { loadTiny, picture, promptIds, tinyAttributes } from './model.js'
 
 const maxNewTokens = 12
 const ids = (answer: AddonAnswer | undefined) => [...answer!.ids]
@@ -167,7 +167,7 @@ t.test('how answers end', async t => {
 })
 
 t.test('the last position ends an answer; a prompt that needs more is refused', async t => {
-  const pointer = await loadTiny({ decoder: { ...tinyConfig().decoder, maxPositions: 64 } })
+  const pointer = await loadTiny({ decoder: { ...tinyAttributes().decoder, maxPositions: 64 } })
   const stream = pointer.openStream()
   await stream.encode(0, picture(0))
   const [answer] = await stream.answer([{ frameIndex: 0, promptIds }], {

@@ -28,12 +28,13 @@ t.test('a budget is divided by need', async t => {
   t.throws(() => divideBudget(129, pointer, segmenter), { code: 'OUT_OF_MEMORY' })
 })
 
+const stored = { dtype: 'stored', device: 'cpu' } as const
 const tooLittle = { code: 'OUT_OF_MEMORY', message: /needs .* MiB .* budget is .* MiB/ }
 
 t.test('a pointer keeps to what its checkpoint says', async t => {
   const checkpoint = await readCheckpoint(EMBEDDED.pointer)
   for (const dtype of ['stored', 'fp32', 'int4'] as const) {
-    const { least, best } = memoryNeed(checkpoint, dtype, 'cpu')
+    const { least, best } = memoryNeed(checkpoint, { dtype, device: 'cpu' })
     for (const memoryBudget of [best, least]) {
       await using pointer = await Pointer.load(EMBEDDED.pointer, { dtype, memoryBudget })
       const { weightBytes, workBytes } = pointer.info
@@ -49,7 +50,7 @@ t.test('a pointer keeps to what its checkpoint says', async t => {
 
 t.test('a segmenter keeps to its budget', async t => {
   const checkpoint = await readCheckpoint(EMBEDDED.segmenter)
-  const { least } = memoryNeed(checkpoint, 'stored', 'cpu')
+  const { least } = memoryNeed(checkpoint, stored)
   await using plenty = await Segmenter.load(EMBEDDED.segmenter)
   t.equal(plenty.info.workBytes, workMemory(checkpoint, 'cpu').bytes)
   await using narrow = await Segmenter.load(EMBEDDED.segmenter, { memoryBudget: least })
@@ -63,8 +64,7 @@ t.test('a small budget changes no answer', async t => {
   const [points, masks] = await Promise.all(
     [EMBEDDED.pointer, EMBEDDED.segmenter].map(path => readCheckpoint(path)),
   )
-  const least =
-    memoryNeed(points!, 'stored', 'cpu').least + memoryNeed(masks!, 'stored', 'cpu').least
+  const least = memoryNeed(points!, stored).least + memoryNeed(masks!, stored).least
   await t.rejects(VideoMolmo.load({ memoryBudget: least - 1 }), { code: 'OUT_OF_MEMORY' })
   const answers = async (memoryBudget?: number) => {
     await using vm = await VideoMolmo.load(memoryBudget ? { memoryBudget } : {})

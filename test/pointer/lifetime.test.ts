@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
 import { addon } from '../../lib/engine/loader.js'
-import { loadTiny, picture, promptIds, tinyConfig } from './model.js'
+import { loadTiny, picture, promptIds, tinyAttributes } from './model.js'
 
 const request = [{ frameIndex: 0, promptIds }]
 // Long enough to be still running when something else happens.
@@ -37,7 +37,8 @@ t.test('an aborted load', async t => {
   cancel.raise()
   await t.rejects(
     addon().loadPointer({
-      config: tinyConfig(),
+      family: 'molmo',
+      attributes: tinyAttributes(),
       weights: { hash: true },
       dtype: 'stored',
       threads: 1,
@@ -87,7 +88,8 @@ t.test('what a model is', async t => {
   t.equal(threads, 2)
   await pointer.dispose()
   const half = await addon().loadPointer({
-    config: tinyConfig(),
+    family: 'molmo',
+    attributes: tinyAttributes(),
     weights: { hash: true },
     dtype: 'bf16',
     threads: 1,
@@ -101,8 +103,8 @@ t.test('what a model is', async t => {
 })
 
 t.test('configurations that no model can have', async t => {
-  const { vit, decoder, preprocess, tokens } = tinyConfig()
-  const bad: [string, Parameters<typeof tinyConfig>[0]][] = [
+  const { vit, decoder, preprocess, tokens } = tinyAttributes()
+  const bad: [string, Parameters<typeof tinyAttributes>[0]][] = [
     ['a patch that does not divide the crop', { vit: { ...vit, patchSize: 13 } }],
     ['no blocks', { vit: { ...vit, blocks: 0 } }],
     ['a layer beyond the encoder', { vitLayers: [-2, -9] }],

@@ -1,8 +1,9 @@
-import type { AddonImage, AddonMolmoConfig, AddonPointer } from '../../lib/engine/addon.js'
+import type { AddonImage, AddonPointer } from '../../lib/engine/addon.js'
 import { addon } from '../../lib/engine/loader.js'
+import type { MolmoAttributes } from '../../lib/families/molmo-attributes.js'
 
 /** A tiny VideoMolmo of generated weights: 84 px crops of 6 x 6 patches, 3 decoder blocks. */
-export function tinyConfig(changes: Partial<AddonMolmoConfig> = {}): AddonMolmoConfig {
+export function tinyAttributes(changes: Partial<MolmoAttributes> = {}): MolmoAttributes {
   return {
     vit: {
       imageSize: 84,
@@ -26,7 +27,7 @@ export function tinyConfig(changes: Partial<AddonMolmoConfig> = {}): AddonMolmoC
       ropeTheta: 1e6,
       normEps: 1e-6,
       qkvBias: true,
-      qkNorm: false,
+      qkNorm: 'none',
       normAfter: false,
       clipQkv: null,
       tied: false,
@@ -51,9 +52,10 @@ export function tinyConfig(changes: Partial<AddonMolmoConfig> = {}): AddonMolmoC
   }
 }
 
-export function loadTiny(changes: Partial<AddonMolmoConfig> = {}): Promise<AddonPointer> {
+export function loadTiny(changes: Partial<MolmoAttributes> = {}): Promise<AddonPointer> {
   return addon().loadPointer({
-    config: tinyConfig(changes),
+    family: 'molmo',
+    attributes: tinyAttributes(changes),
     weights: { hash: true },
     dtype: 'stored',
     threads: 2,

@@ -1,5 +1,4 @@
 import t from 'tap'
-import type { AddonMolmoConfig } from '../../lib/engine/addon.js'
 import { addon } from '../../lib/engine/loader.js'
 import { VideoMolmo } from '../../lib/ground/videomolmo.js'
 import { readCheckpoint } from '../../lib/hub/checkpoint.js'
@@ -15,9 +14,10 @@ const tiny = goldenCheckpoint('videomolmo-tiny')
 const invalid = (message: RegExp) => ({ code: 'INVALID_ARGUMENT', message })
 
 async function load(path: string, dtype: Dtype, groupSize?: number) {
-  const { config, weights } = await readCheckpoint(path)
+  const { family, attributes, weights } = await readCheckpoint(path)
   const options = {
-    config: config as AddonMolmoConfig,
+    family,
+    attributes,
     weights: { path: weights },
     dtype,
     threads: 1,
@@ -50,7 +50,7 @@ t.test('fewer bits, larger errors, never none', async t => {
 
 t.test('inspect knows what the engine takes', async t => {
   for (const path of [tiny, EMBEDDED.pointer]) {
-    const bytes = memoryByDtype(await readCheckpoint(path))
+    const bytes = memoryByDtype(await readCheckpoint(path), 'cpu')
     t.same(Object.keys(bytes), DTYPES)
     for (const dtype of DTYPES) {
       const pointer = await load(path, dtype)
@@ -58,7 +58,7 @@ t.test('inspect knows what the engine takes', async t => {
       await pointer.dispose()
     }
   }
-  const segmenter = memoryByDtype(await readCheckpoint(EMBEDDED.segmenter))
+  const segmenter = memoryByDtype(await readCheckpoint(EMBEDDED.segmenter), 'cpu')
   t.same(Object.keys(segmenter), ['stored', 'fp32', 'bf16'])
 })
 

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { AddonAnswer, AddonPointer } from '../../lib/engine/addon.js'
-import { loadTiny, picture, promptIds, tinyConfig } from './model.js'
+import { loadTiny, picture, promptIds, tinyAttributes } from './model.js'
 
 const maxNewTokens = 12
 const ids = (answer: AddonAnswer | undefined) => [...answer!.ids]
@@ -150,7 +150,7 @@ t.test('drafts change the steps, not the answer', async t => {
 })
 
 t.test('a prompt without text may be repeated', async t => {
-  const pointer = await loadTiny({ ...tinyConfig() })
+  const pointer = await loadTiny({ ...tinyAttributes() })
   const stream = await encoded(pointer, 1)
   const request = { frameIndex: 0, promptIds: new Int32Array(0) }
   const [a, b] = await stream.answer([request, request], { maxNewTokens })

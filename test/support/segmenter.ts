@@ -14,11 +14,10 @@ export const FRAME = { width: 96, height: 64 }
 /** The embedded segmenter through the addon. */
 export async function loadEmbedded(native: Addon = addon()): Promise<AddonSegmenter> {
   const checkpoint = await readCheckpoint(EMBEDDED.segmenter)
-  if (checkpoint.kind !== 'segmenter') throw new Error('assets/segmenter is no segmenter')
-  const { config, names, folder } = checkpoint
+  const { family, attributes, folder } = checkpoint
   return native.loadSegmenter({
-    config,
-    names,
+    family,
+    attributes,
     weights: { path: folder },
     dtype: 'stored',
     threads: 2,

@@ -13,6 +13,8 @@ export const floors: string[][] = [
   // The parts of pointers, and the families.
   ['vit', 'temporal', 'llm', 'sam2', 'fusion'],
   ['molmo'],
+  // Their table, by which programs load.
+  ['families'],
 ]
 
 /** The addon: public headers, Node's and its own. */

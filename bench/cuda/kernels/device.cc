@@ -5,9 +5,9 @@
 #include <cmath>
 
 #include "native/base/cublaslt.h"
-#include "native/base/cuda_device.h"
 #include "native/kernels/cuda/cublaslt_gemm.h"
 #include "native/kernels/cuda/gemm_tensor.h"
+#include "videomolmo/system.h"
 
 namespace vmolmo::cuda_bench {
 namespace {

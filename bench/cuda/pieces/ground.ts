@@ -1,7 +1,10 @@
 import { performance } from 'node:perf_hooks'
 import type { AddonMemoryUse, AddonSegmenter } from '../../../lib/engine/addon.js'
+import type { PointerText } from '../../../lib/families/family.js'
+import { molmoCapabilities } from '../../../lib/families/molmo.js'
+import { SAM2_CAPABILITIES } from '../../../lib/families/sam2.js'
 import { VideoMolmo } from '../../../lib/ground/videomolmo.js'
-import { Pointer, type PointerText } from '../../../lib/point/pointer.js'
+import { Pointer } from '../../../lib/point/pointer.js'
 import { Segmenter } from '../../../lib/segment/segmenter.js'
 import type { RgbImage } from '../../../lib/video/pixels.js'
 import { repeated } from '../measure.js'
@@ -38,9 +41,9 @@ async function systemOf(
   const pointer = Pointer.of({
     handle: await setup.pointer(dtype),
     text: textOf(setup.sizes.promptTokens),
-    previousFrames: setup.sizes.pointer.previousFrames,
+    capabilities: molmoCapabilities(setup.sizes.pointer),
   })
-  return VideoMolmo.of(pointer, Segmenter.of(segmenter), [])
+  return VideoMolmo.of(pointer, Segmenter.of(segmenter, SAM2_CAPABILITIES), [])
 }
 
 /** Frames of one picture, as many as wanted, without holding them. */

@@ -23,9 +23,9 @@ void check_flat(const MemoryUse& first, const MemoryUse& later, int64_t planned)
 
 TEST_CASE("cuda memory: a pointer takes nothing from the driver behind loading") {
   for (const WeightDType dtype : {WeightDType::kF32, WeightDType::kInt4}) {
-    PointerLoadOptions options = tiny_pointer(kGpu, false);
+    TinyPointer options = tiny_pointer(kGpu, false);
     options.dtype = dtype;
-    const auto pointer = Pointer::load(options);
+    const auto pointer = load(options);
     const int64_t planned = pointer->info().work_bytes;
     const MemoryUse loaded = pointer->memory_use();
     const auto before = counted();
@@ -42,7 +42,7 @@ TEST_CASE("cuda memory: a pointer takes nothing from the driver behind loading")
 }
 
 TEST_CASE("cuda memory: a segmenter takes nothing from the driver behind loading") {
-  const auto model = Segmenter::load(tiny_segmenter(kGpu));
+  const auto model = load(tiny_segmenter(kGpu));
   const int64_t planned = model->info().work_bytes;
   const MemoryUse loaded = model->memory_use();
   const auto before = counted();
@@ -52,11 +52,11 @@ TEST_CASE("cuda memory: a segmenter takes nothing from the driver behind loading
 }
 
 TEST_CASE("cuda memory: a budget that is too small is refused at load, by name") {
-  PointerLoadOptions options = tiny_pointer(kGpu, false);
-  const PointerInfo info = Pointer::load(options)->info();
+  TinyPointer options = tiny_pointer(kGpu, false);
+  const PointerInfo info = load(options)->info();
   options.memory_limit = static_cast<size_t>(info.weight_bytes) + (size_t{1} << 20);
   try {
-    Pointer::load(options);
+    load(options);
   } catch (const Error& error) {
     const std::string message = error.what();
     check(error.code() == Code::kOutOfMemory && message.find("needs") != std::string::npos &&

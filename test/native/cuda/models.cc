@@ -11,8 +11,8 @@ namespace {
 constexpr Device kGpu{Device::Kind::kCuda, 0};
 
 // The ids of two questions about the third frame of a clip, one of them asked twice.
-std::vector<std::vector<int32_t>> ask(PointerLoadOptions options, emulation::Counters* step = {}) {
-  const auto pointer = Pointer::load(options);
+std::vector<std::vector<int32_t>> ask(TinyPointer options, emulation::Counters* step = {}) {
+  const auto pointer = load(options);
   const auto stream = pointer->open_stream();
   Random random(3);
   for (int64_t frame = 0; frame < 3; ++frame) {
@@ -54,19 +54,19 @@ TEST_CASE("cuda models: a pointer's answers are the CPU's, and the ids alone com
 
 TEST_CASE("cuda models: bf16 and quantised weights answer like the CPU's") {
   for (const WeightDType dtype : {WeightDType::kBF16, WeightDType::kInt8}) {
-    PointerLoadOptions cpu = tiny_pointer({}, false), gpu = tiny_pointer(kGpu, false);
+    TinyPointer cpu = tiny_pointer({}, false), gpu = tiny_pointer(kGpu, false);
     cpu.dtype = gpu.dtype = dtype;
     check(ask(gpu) == ask(cpu), "answers differ with dtype ", int(dtype));
   }
 }
 
 TEST_CASE("cuda models: beside quantised matrices the others are bf16") {
-  PointerLoadOptions cpu = tiny_pointer({}, false), gpu = tiny_pointer(kGpu, false);
-  const int64_t stored = Pointer::load(gpu)->info().weight_bytes;
-  check(stored == Pointer::load(cpu)->info().weight_bytes, "stored weights changed");
+  TinyPointer cpu = tiny_pointer({}, false), gpu = tiny_pointer(kGpu, false);
+  const int64_t stored = load(gpu)->info().weight_bytes;
+  check(stored == load(cpu)->info().weight_bytes, "stored weights changed");
   cpu.dtype = gpu.dtype = WeightDType::kInt8;
-  const int64_t host = Pointer::load(cpu)->info().weight_bytes;
-  const int64_t device = Pointer::load(gpu)->info().weight_bytes;
+  const int64_t host = load(cpu)->info().weight_bytes;
+  const int64_t device = load(gpu)->info().weight_bytes;
   // Most of this model is its vision encoder.
   check(device < host && device > host / 4, "weights: ", host, " bytes on the CPU, ", device,
         " on the GPU");
@@ -82,11 +82,11 @@ TEST_CASE("cuda models: host memory is free for reuse as soon as a call returns"
 std::vector<float> segment_clip(Device device, double score_shift,
                                 WeightDType dtype = WeightDType::kStored) {
   constexpr int64_t kWidth = 50, kHeight = 40, kFrames = 3;
-  SegmenterLoadOptions load = tiny_segmenter(device);
-  load.dtype = dtype;
-  const auto model = Segmenter::load(load, weights_with_score(score_shift));
+  TinySegmenter tiny = tiny_segmenter(device);
+  tiny.dtype = dtype;
+  const auto model = load(tiny, weights_with_score(score_shift));
   Random random(11);
-  std::vector<FrameFeatures> features;
+  std::vector<FrameFeaturesPtr> features;
   for (int64_t i = 0; i < kFrames; ++i) {
     features.push_back(
         model->encode({random_picture(random, kWidth, kHeight).data(), kWidth, kHeight, 0}));

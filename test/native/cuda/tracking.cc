@@ -20,11 +20,11 @@ constexpr double kMixedScores = 0.17;
 
 struct Fixture {
   Fixture(Device device, int64_t frames, double score_shift) {
-    SegmenterLoadOptions options = tiny_segmenter(device, 32);
+    TinySegmenter options = tiny_segmenter(device, 32);
     // Full after four frames.
     options.config.max_memory_frames = 3;
     options.config.max_object_pointers = 4;
-    model = Segmenter::load(options, weights_with_score(score_shift));
+    model = load(options, weights_with_score(score_shift));
     Random random(11);
     for (int64_t i = 0; i < frames; ++i) {
       features.push_back(
@@ -39,10 +39,10 @@ struct Fixture {
     options.frame_count = live ? 0 : static_cast<int64_t>(features.size());
     return model->open_video(options);
   }
-  const FrameFeatures& at(int64_t frame) const { return features[static_cast<size_t>(frame)]; }
+  const FrameFeaturesPtr& at(int64_t frame) const { return features[static_cast<size_t>(frame)]; }
 
   std::unique_ptr<Segmenter> model;
-  std::vector<FrameFeatures> features;
+  std::vector<FrameFeaturesPtr> features;
 };
 
 PointPrompt click(float x, float y) {
@@ -151,7 +151,7 @@ TEST_CASE("cuda tracking: a frame comes to the host once, at its end") {
 // A live session of two objects, long enough that the memory is full; the last frames' numbers.
 std::vector<float> live(const Fixture& clip, int64_t frames, int64_t kept,
                         Recorder* recorder = nullptr) {
-  CallOptions call;
+  VideoCall call;
   call.recorder = recorder;
   const auto video = clip.open(true);
   video->add_points(0, clip.at(0), 1, click(8, 31));
@@ -174,7 +174,7 @@ TEST_CASE("cuda tracking: frames with a full memory are one graph, and the same 
   // place, the third settles, the fourth is captured.
   constexpr int64_t kFrames = 10;
   const std::vector<float> launched = live(clip, kFrames, 3);
-  const sam2::FrameStep& step = clip.model->model()->step();
+  const sam2::FrameStep& step = internals(*clip.model).model()->step();
   check(step.graphs().size() == 1, "graphs: ", step.graphs().size());
   const GraphCache::Use& use = step.graphs()[0]->use();
   check(use.plain == 1 && use.captured == 1 && use.launched == 3 && use.failed == 0, "plain ",
@@ -187,7 +187,7 @@ TEST_CASE("cuda tracking: frames with a full memory are one graph, and the same 
 
 TEST_CASE("cuda tracking: windows in which the memory fills share their graphs") {
   const Fixture clip(kGpu, 3, kMixedScores);
-  const sam2::FrameStep& step = clip.model->model()->step();
+  const sam2::FrameStep& step = internals(*clip.model).model()->step();
   constexpr int64_t kFrames = 3;
   const std::vector<float> first = live(clip, kFrames, kFrames);
   check(step.graphs().empty(), "a pattern that came once has a graph");
@@ -200,7 +200,7 @@ TEST_CASE("cuda tracking: windows in which the memory fills share their graphs")
 }
 
 const sam2::FrameGraph& encoder_graph(const Fixture& fixture) {
-  const sam2::ImageEncoder& encoder = fixture.model->model()->encoder();
+  const sam2::ImageEncoder& encoder = internals(*fixture.model).model()->encoder();
   return dynamic_cast<const sam2::HieraEncoder&>(encoder).graph();
 }
 
@@ -215,14 +215,17 @@ TEST_CASE("cuda tracking: a picture's features are one graph, and the same to th
   std::vector<uint8_t> bytes(3 * kWidth * kHeight);
   for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random.integer(0, 255));
   const RgbImage image{bytes.data(), kWidth, kHeight, 0};
-  const FrameFeatures graph = clip.model->encode(image);
+  const FrameFeaturesPtr launched = clip.model->encode(image);
+  const auto& graph = sam2::own_features(launched);
   struct Silent : Recorder {
     void record(const std::string&, const Tensor&) override {}
   } recorder;
-  const FrameFeatures plain = clip.model->encode(image, ResizeMode::kVideo, {nullptr, &recorder});
-  check(graph->vision.to_vector() == plain->vision.to_vector() &&
-            graph->high0.to_vector() == plain->high0.to_vector() &&
-            graph->high1.to_vector() == plain->high1.to_vector(),
+  const FrameFeaturesPtr recorded =
+      clip.model->encode(image, ResizeMode::kVideo, {nullptr, &recorder});
+  const auto& plain = sam2::own_features(recorded);
+  check(graph.vision.to_vector() == plain.vision.to_vector() &&
+            graph.high0.to_vector() == plain.high0.to_vector() &&
+            graph.high1.to_vector() == plain.high1.to_vector(),
         "features differ");
 }
 
@@ -232,7 +235,7 @@ TEST_CASE("cuda tracking: a live stream's memory on the device does not grow") {
   video->add_points(0, clip.at(0), 1, click(20, 15));
   commit(*video, clip);
   const auto held = [&] {
-    const MemoryUse use = clip.model->context().pool().use();
+    const MemoryUse use = internals(*clip.model).context().pool().use();
     return std::pair{use.taken, use.taken - use.idle};
   };
   // Frames further back than memory and pointers reach are forgotten.
@@ -257,7 +260,7 @@ TEST_CASE("cuda tracking: a long clip's memory on the device does not grow, nor 
     video->add_points(0, clip.at(0), 1, click(20, 15));
     commit(*video, clip);
     const auto held = [&] {
-      const MemoryUse use = clip.model->context().pool().use();
+      const MemoryUse use = internals(*clip.model).context().pool().use();
       return static_cast<int64_t>(use.taken - use.idle);
     };
     int64_t steady = 0;

@@ -2,8 +2,8 @@
 
 #include <cstdio>
 
-#include "native/base/cuda_device.h"
 #include "test/native/harness.h"
+#include "videomolmo/system.h"
 
 // The cases of test/native/cuda on a real device. An argument selects those whose name contains it.
 // Exit codes: 0, 1 for a case that fails, 3 when there is no device.

@@ -1,5 +1,5 @@
 import type { AddonVideoOptions } from '../../../lib/engine/addon.js'
-import type { Fields } from '../../../lib/hub/fields.js'
+import type { Fields } from '../../../lib/families/fields.js'
 
 /** Predictor switches that a golden set's config.json may set (block "predictor"). */
 export type Sam2Predictor = Pick<

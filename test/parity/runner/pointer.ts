@@ -1,14 +1,13 @@
 import type {
   AddonImage,
-  AddonMolmoConfig,
   AddonPointer,
   AddonTensor,
   AddonTensors,
   AddonWeights,
 } from '../../../lib/engine/addon.js'
 import { addon } from '../../../lib/engine/loader.js'
-import { Fields } from '../../../lib/hub/fields.js'
-import { molmoConfig } from '../../../lib/hub/molmo-config.js'
+import { Fields } from '../../../lib/families/fields.js'
+import { type MolmoAttributes, molmoAttributes } from '../../../lib/families/molmo-attributes.js'
 import { derive } from './derived.js'
 import type { EngineOptions } from './engine-options.js'
 import type { GoldenSet } from './golden.js'
@@ -32,11 +31,17 @@ const VARIANTS = [
 
 export async function runPointer(set: GoldenSet, engine: EngineOptions): Promise<Report> {
   const report = new Report(set, 'pointer')
-  const { config, weights } = pointerModel(set)
-  const cases = pointerCases(set, config.previousFrames)
+  const { attributes, weights } = pointerModel(set)
+  const cases = pointerCases(set, attributes.previousFrames)
   const names = Object.keys(set.expected)
   const runAll = async (dtype: 'fp32' | 'bf16' | 'fp4', prefix: string) => {
-    const pointer = await addon().loadPointer({ config, weights, ...engine, dtype })
+    const pointer = await addon().loadPointer({
+      family: 'molmo',
+      attributes,
+      weights,
+      ...engine,
+      dtype,
+    })
     try {
       for (const one of cases)
         compare(set, report, one.name, prefix, await answer(set, pointer, one))
@@ -51,14 +56,17 @@ export async function runPointer(set: GoldenSet, engine: EngineOptions): Promise
   return report.finish()
 }
 
-/** Configuration and weights of a set's model. */
-export function pointerModel(set: GoldenSet): { config: AddonMolmoConfig; weights: AddonWeights } {
-  const config = molmoConfig(new Fields(set.config, set.file('config.json')))
+/** Attributes and weights of a set's model. */
+export function pointerModel(set: GoldenSet): {
+  attributes: MolmoAttributes
+  weights: AddonWeights
+} {
+  const config = molmoAttributes(new Fields(set.config, set.file('config.json')))
   // The sets decode a fixed number of steps without a stop condition.
-  config.eos = -1
+  const attributes = { ...config, eos: -1 }
   const model = set.base ?? set
   const hash = model.meta.weights === 'hash'
-  return { config, weights: hash ? { hash } : { path: model.file('model.safetensors') } }
+  return { attributes, weights: hash ? { hash } : { path: model.file('model.safetensors') } }
 }
 
 export function pointerCases(set: GoldenSet, previousFrames: number): PointerCase[] {

@@ -1,6 +1,6 @@
 import type { AddonTensor } from '../../../lib/engine/addon.js'
-import { Fields } from '../../../lib/hub/fields.js'
-import { molmoConfig } from '../../../lib/hub/molmo-config.js'
+import { Fields } from '../../../lib/families/fields.js'
+import { molmoAttributes } from '../../../lib/families/molmo-attributes.js'
 import { parityAddon } from '../addon.js'
 import type { GoldenSet } from './golden.js'
 import { hashImage } from './hash.js'
@@ -27,7 +27,7 @@ function attributes(set: GoldenSet): Record<string, number> {
   }
   const size = (set.config.preprocessor as { base_image_input_size?: number[] } | undefined)
     ?.base_image_input_size
-  const config = molmoConfig(
+  const config = molmoAttributes(
     new Fields(
       { ...minimal, ...(size ? { vision_config: { image_size: size } } : {}), ...set.config },
       set.file('config.json'),

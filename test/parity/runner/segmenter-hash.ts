@@ -10,7 +10,7 @@ import type { EngineOptions } from './engine-options.js'
 import type { GoldenSet } from './golden.js'
 import { hashFloats } from './hash.js'
 import { Report } from './report.js'
-import { configOf, loadSegmenter } from './segmenter.js'
+import { attributesOf, loadSegmenter } from './segmenter.js'
 import { f32, floats, i32, integers } from './tensors.js'
 
 /** Real sizes with generated weights and frames: one point on the first frame, followed where frames follow. */
@@ -77,7 +77,7 @@ function generated(set: GoldenSet): AddonTensors {
 
 /** The shapes of the tensors that the sets show, from the model's widths. */
 function shapes(set: GoldenSet): Map<string, number[]> {
-  const { trunk, hiddenSize, memoryEncoder, maxMemoryFrames } = configOf(set)
+  const { trunk, hiddenSize, memoryEncoder, maxMemoryFrames } = attributesOf(set)
   const { widths, blocksPerStage, backgroundSize } = trunk
   const [width] = widths as [number]
   // Which stage block b ends in; its first block still reads the width of the stage before.

@@ -7,7 +7,7 @@ import type {
   AddonVideo,
   AddonVideoOptions,
 } from '../../../lib/engine/addon.js'
-import { Fields } from '../../../lib/hub/fields.js'
+import { Fields } from '../../../lib/families/fields.js'
 import { sam2Predictor } from '../reference/sam2-predictor.js'
 import type { EngineOptions } from './engine-options.js'
 import type { GoldenSet, Json } from './golden.js'

@@ -1,6 +1,6 @@
 #include <cuda_runtime_api.h>
 
-#include "native/base/cuda_device.h"
+#include "videomolmo/system.h"
 
 namespace vmolmo {
 namespace {

@@ -9,11 +9,11 @@
 #include <string_view>
 #include <utility>
 
-#include "native/base/cuda_device.h"
 #include "native/kernels/cuda/check.h"
 #include "native/kernels/cuda/runtime/arena.h"
 #include "native/kernels/cuda/runtime/current_device.h"
 #include "native/kernels/cuda/runtime/staging.h"
+#include "videomolmo/system.h"
 
 namespace vmolmo {
 CudaStatus probe_cuda();  // device.cc

@@ -1,7 +1,6 @@
-import type { AddonSam2Config } from '../engine/addon.js'
 import type { Fields } from './fields.js'
 
-function readTrunk(backbone: Fields): AddonSam2Config['trunk'] {
+function readTrunk(backbone: Fields) {
   backbone.oneOf('hidden_act', ['gelu'])
   const [height, width] = backbone.numbers('window_positional_embedding_background_size', [7, 7], 2)
   return {
@@ -17,7 +16,7 @@ function readTrunk(backbone: Fields): AddonSam2Config['trunk'] {
   }
 }
 
-function readDecoder(decoder: Fields): AddonSam2Config['decoder'] {
+function readDecoder(decoder: Fields) {
   decoder.oneOf('num_multimask_outputs', [3])
   decoder.oneOf('iou_head_depth', [3])
   return {
@@ -38,11 +37,13 @@ function ropeTheta(config: Fields): number {
   return config.child('rope_parameters').number('rope_theta', 10000)
 }
 
+export type Sam2Attributes = ReturnType<typeof sam2Attributes>
+
 /**
- * config.json of a SAM 2 checkpoint (model_type sam2_video) as the engine takes it. A missing key has the
+ * config.json of a SAM 2 checkpoint (model_type sam2_video) as the engine's attributes. A missing key has the
  * value of SAM 2.1 tiny, which is what the class defaults are. `version` is what the tensors tell.
  */
-export function sam2Config(config: Fields, version?: '2.0' | '2.1'): AddonSam2Config {
+export function sam2Attributes(config: Fields, version?: '2.0' | '2.1') {
   config.oneOf('sam2_version', ['2.0', '2.1'])
   const is21 = config.has('sam2_version')
     ? config.text('sam2_version', '2.1') === '2.1'

@@ -1,4 +1,3 @@
-import type { AddonMolmoConfig } from '../engine/addon.js'
 import { CheckpointError, UnsupportedModelError } from '../engine/errors.js'
 import type { Fields } from './fields.js'
 
@@ -22,7 +21,7 @@ function triple(values: number[]): [number, number, number] {
   return [values[0]!, values[1]!, values[2]!]
 }
 
-function readVit(vision: Fields): AddonMolmoConfig['vit'] {
+function readVit(vision: Fields) {
   vision.oneOf('hidden_act', ['quick_gelu'])
   const width = vision.integer('hidden_size', 1024, 1)
   const heads = vision.integer('num_attention_heads', 16, 1)
@@ -47,7 +46,7 @@ function readVit(vision: Fields): AddonMolmoConfig['vit'] {
   }
 }
 
-function readDecoder(config: Fields): AddonMolmoConfig['decoder'] {
+function readDecoder(config: Fields) {
   config.oneOf('layer_norm_type', ['rms'])
   const heads = config.integer('num_attention_heads', undefined, 1)
   const vocab = config.integer('vocab_size', undefined, 1)
@@ -64,14 +63,14 @@ function readDecoder(config: Fields): AddonMolmoConfig['decoder'] {
     ropeTheta: config.number('rope_theta', 1e4),
     normEps: config.number('layer_norm_eps', 1e-6),
     qkvBias: config.boolean('qkv_bias', false),
-    qkNorm: config.boolean('attention_layer_norm', false),
+    qkNorm: config.boolean('attention_layer_norm', false) ? ('row' as const) : ('none' as const),
     normAfter: config.boolean('norm_after', false),
     clipQkv: config.has('clip_qkv') ? config.number('clip_qkv') : null,
     tied: config.boolean('weight_tying', false),
   }
 }
 
-function readPreprocess(fields: Fields): AddonMolmoConfig['preprocess'] {
+function readPreprocess(fields: Fields) {
   fields.oneOf('image_pooling_h', [2])
   fields.oneOf('image_pooling_w', [2])
   fields.oneOf('pad_value', [0])
@@ -87,7 +86,7 @@ function readPreprocess(fields: Fields): AddonMolmoConfig['preprocess'] {
 }
 
 /** The image tokens follow the text vocabulary unless the file lists them. */
-function readTokens(preprocess: Fields, vocabSize: number): AddonMolmoConfig['tokens'] {
+function readTokens(preprocess: Fields, vocabSize: number) {
   const ids = preprocess.child('special_token_ids')
   return {
     start: ids.integer('<im_start>', vocabSize),
@@ -98,12 +97,14 @@ function readTokens(preprocess: Fields, vocabSize: number): AddonMolmoConfig['to
   }
 }
 
+export type MolmoAttributes = ReturnType<typeof molmoAttributes>
+
 /**
- * config.json of a Molmo or VideoMolmo checkpoint as the engine takes it. What the released files leave to
+ * config.json of a Molmo or VideoMolmo checkpoint as the engine's attributes. What the released files leave to
  * the model class (vision encoder, image tokens, previous frames) has the released models' values; small
  * models say otherwise with the extra fields of docs/spec/videomolmo.md 14.3.
  */
-export function molmoConfig(config: Fields, facts: MolmoFacts = {}): AddonMolmoConfig {
+export function molmoAttributes(config: Fields, facts: MolmoFacts = {}) {
   const preprocess = config.has('preprocessor')
     ? config.child('preprocessor')
     : (facts.preprocessor ?? config.child('preprocessor'))
