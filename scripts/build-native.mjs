@@ -20,6 +20,7 @@ if (!process.argv.includes('--tests')) args.push('--target', 'videomolmo')
 for (const [folder, option] of [
   ['test/native', 'VMOLMO_TESTS'],
   ['bench/native', 'VMOLMO_BENCH'],
+  ['examples/cpp', 'VMOLMO_EXAMPLES'],
 ]) {
   if (existsSync(path.join(root, folder))) args.push(`--CD${option}=ON`)
 }
