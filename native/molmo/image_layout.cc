@@ -18,16 +18,20 @@ struct KeptCells {
   int64_t offset = 0;
 };
 
+int64_t kept_count(const MolmoConfig& config, int64_t tile, int64_t tiles) {
+  const PreprocessConfig& pre = config.preprocess;
+  int64_t patches = config.vit.grid() - pre.margin_before - pre.margin_after;
+  if (tile == 0) patches += pre.margin_before;
+  if (tile == tiles - 1) patches += pre.margin_after;
+  return (patches + 1) / 2;
+}
+
 std::vector<KeptCells> kept_cells(const MolmoConfig& config, int64_t tiles) {
   const PreprocessConfig& pre = config.preprocess;
-  const int64_t window = config.vit.grid() - pre.margin_before - pre.margin_after;
   std::vector<KeptCells> kept;
   int64_t offset = 0;
   for (int64_t i = 0; i < tiles; ++i) {
-    int64_t patches = window;
-    if (i == 0) patches += pre.margin_before;
-    if (i == tiles - 1) patches += pre.margin_after;
-    const int64_t count = (patches + 1) / 2;
+    const int64_t count = kept_count(config, i, tiles);
     kept.push_back({i == 0 ? 0 : pre.margin_before / 2, count, offset});
     offset += count;
   }
@@ -36,6 +40,13 @@ std::vector<KeptCells> kept_cells(const MolmoConfig& config, int64_t tiles) {
 
 int64_t grid_cells(const std::vector<KeptCells>& kept) {
   return kept.back().offset + kept.back().count;
+}
+
+// The same of an axis without its tiles: those between the first and the last are alike.
+int64_t grid_cells(const MolmoConfig& config, int64_t tiles) {
+  const int64_t first = kept_count(config, 0, tiles);
+  if (tiles == 1) return first;
+  return first + (tiles - 2) * kept_count(config, 1, tiles) + kept_count(config, tiles - 1, tiles);
 }
 
 void append_tokens(const MolmoConfig& config, int64_t rows, int64_t columns,
@@ -107,6 +118,16 @@ void place_masks(const MolmoConfig& config, ImageLayout& layout) {
 }
 
 }  // namespace
+
+ImageSize image_size(const MolmoConfig& config, const Tiling& tiling) {
+  const int64_t side = (config.vit.grid() + 1) / 2;
+  const int64_t col = config.preprocess.use_col_tokens ? 1 : 0;
+  // A start, an end, and a column token behind every row.
+  const auto tokens = [&](int64_t rows, int64_t columns) { return 2 + rows * (columns + col); };
+  return {tiling.rows * tiling.columns + 1,
+          tokens(side, side) +
+              tokens(grid_cells(config, tiling.rows), grid_cells(config, tiling.columns))};
+}
 
 FitBox fit_box(int64_t width, int64_t height, int64_t canvas_w, int64_t canvas_h) {
   // Single precision throughout: everyday sizes come out one pixel smaller than exact arithmetic

@@ -48,6 +48,13 @@ struct Tiling {
 };
 Tiling select_tiling(const MolmoConfig& config, int64_t width, int64_t height);
 
+// Crops and image tokens of a tiling, counted without laying them out.
+struct ImageSize {
+  int64_t crops = 0;
+  int64_t tokens = 0;
+};
+ImageSize image_size(const MolmoConfig& config, const Tiling& tiling);
+
 FitBox fit_box(int64_t width, int64_t height, int64_t canvas_w, int64_t canvas_h);
 
 // Throws INVALID_ARGUMENT for sizes below 1 or above 65536 a side.

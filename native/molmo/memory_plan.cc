@@ -19,24 +19,13 @@ constexpr int64_t kLeastVisionRows = 1024;
 constexpr int64_t kLeastPrefillRows = 128;
 // Windows that the connector takes at once (videomolmo.cc).
 constexpr int64_t kWindows = 512;
-// The largest image that the configuration allows.
-struct LargestImage {
-  int64_t crops = 0;
-  int64_t tokens = 0;
-};
-
-LargestImage largest_image(const MolmoConfig& config) {
-  const PreprocessConfig& pre = config.preprocess;
-  const int64_t margins = (pre.margin_before + pre.margin_after) * config.vit.patch_size;
-  const int64_t window = config.vit.image_size - margins;
-  LargestImage largest;
-  for (int64_t rows = 1; rows <= pre.max_crops; ++rows) {
-    const int64_t columns = pre.max_crops / rows;
-    // A picture that fills the tiles to the last pixel.
-    const ImageLayout layout =
-        plan_image(config, columns * window + margins, rows * window + margins);
-    largest.crops = std::max(largest.crops, layout.crops);
-    largest.tokens = std::max(largest.tokens, static_cast<int64_t>(layout.tokens.size()));
+// Of the pictures that the configuration allows, the most crops and the most tokens.
+ImageSize largest_image(const MolmoConfig& config) {
+  ImageSize largest;
+  for (int64_t rows = 1; rows <= config.preprocess.max_crops; ++rows) {
+    const ImageSize size = image_size(config, {rows, config.preprocess.max_crops / rows});
+    largest.crops = std::max(largest.crops, size.crops);
+    largest.tokens = std::max(largest.tokens, size.tokens);
   }
   return largest;
 }
@@ -89,7 +78,7 @@ BatchSizes best_batch_sizes(Device::Kind kind, int64_t previous_frames) {
 }
 
 PointerNeeds pointer_needs(const MolmoConfig& config, const BatchSizes& sizes, Device::Kind kind) {
-  const LargestImage image = largest_image(config);
+  const ImageSize image = largest_image(config);
   const DecoderConfig& decoder = config.decoder;
   PointerNeeds needs;
   needs.positions =

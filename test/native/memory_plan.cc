@@ -1,5 +1,6 @@
 #include "native/molmo/memory_plan.h"
 
+#include "native/molmo/image_layout.h"
 #include "native/sam2/memory_needs.h"
 #include "test/native/harness.h"
 #include "test/native/tiny_models.h"
@@ -43,6 +44,34 @@ TEST_CASE("memory plan: sequences are as long as the largest image") {
   check(pointer_needs(config, {}, kCpu).positions < needs.positions / 2, "crops count for nothing");
   config.decoder.max_positions = 100;
   check(pointer_needs(config, {}, kCpu).positions == 100, "more positions than the model has");
+}
+
+TEST_CASE("memory plan: an image is counted as it is laid out") {
+  Random random(7);
+  for (int i = 0; i < 200; ++i) {
+    MolmoConfig config;
+    PreprocessConfig& pre = config.preprocess;
+    config.vit.patch_size = random.integer(1, 5);
+    pre.margin_before = random.integer(0, 3);
+    pre.margin_after = random.integer(0, 3);
+    const int64_t grid = pre.margin_before + pre.margin_after + random.integer(1, 9);
+    config.vit.image_size = grid * config.vit.patch_size;
+    pre.max_crops = random.integer(1, 20);
+    pre.use_col_tokens = random.integer(0, 1) == 1;
+    const ImageLayout layout = plan_image(config, random.integer(1, 400), random.integer(1, 400));
+    const ImageSize size = image_size(config, {layout.rows, layout.columns});
+    check(size.crops == layout.crops, size.crops, " crops of ", layout.crops);
+    check(size.tokens == static_cast<int64_t>(layout.tokens.size()), size.tokens, " tokens of ",
+          layout.tokens.size());
+  }
+}
+
+TEST_CASE("memory plan: a grid that nobody could lay out is planned by arithmetic") {
+  MolmoConfig config;
+  config.vit.patch_size = 1;
+  config.vit.image_size = 30000;
+  config.preprocess.max_crops = 1024;
+  check(pointer_needs(config, {}, kCpu).frame > size_t{1} << 40, "a frame of terabytes");
 }
 
 TEST_CASE("memory: a pointer's work takes what was planned, and memory stays flat") {
