@@ -6,7 +6,7 @@
 #include "bench/native/measure.h"
 #include "native/ops/cpu_weight.h"
 #include "native/weights/quantize.h"
-#include "videomolmo/call.h"
+#include "videomolmo/load.h"
 
 namespace vmolmo::bench {
 namespace {

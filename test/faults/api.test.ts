@@ -139,7 +139,7 @@ t.test('clicks, boxes and objects', async t => {
   const bad = { code: 'INVALID_ARGUMENT' }
   const image = drawFrame(scene, 0)
   await t.rejects(segmenter.segment(image, { points: [[Number.NaN, 3]] }), bad)
-  await t.rejects(segmenter.segment(image, { points: [[65, 3]] }), bad)
+  await t.rejects(segmenter.segment(image, { points: [[66, 3]] }), bad)
   await t.rejects(segmenter.segment(image, { points: [[5, 5]], labels: [1, 0] }), bad)
   await t.rejects(segmenter.segment(image, { points: [[5, 5]], labels: [7] }), bad)
   await t.rejects(segmenter.segment(image, { box: [10, 10, 5, 20] }), bad)
