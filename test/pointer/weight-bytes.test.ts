@@ -13,11 +13,11 @@ const { molmoAttributes } = await import('../../lib/families/molmo-attributes.js
 const { readCheckpoint } = await import('../../lib/hub/checkpoint.js')
 const { memoryNeed, weightBytes } = await import('../../lib/hub/memory.js')
 const { DTYPES, EMBEDDED } = await import('../../lib/load/settings.js')
-const { fixtureUrl } = await import('../support/fixtures.js')
+const { goldenCheckpoint } = await import('../support/golden-weights.js')
 
 const device = 'cuda'
 const threads = 2
-const tiny = fileURLToPath(fixtureUrl('golden/videomolmo-tiny'))
+const tiny = goldenCheckpoint('videomolmo-tiny')
 
 t.test('the engine has every family of the table', t => {
   const { pointer, segmenter } = addon().families()
