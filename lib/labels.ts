@@ -55,5 +55,5 @@ export type {
 export { readCoco } from './labels/read-coco.js'
 export { readCvat } from './labels/read-cvat.js'
 export { readLabelStudio } from './labels/read-label-studio.js'
-export { openSinks, SINKS, type SinkName } from './labels/sinks.js'
+export { openSinks, SINKS, type SinkName, type SinksOptions } from './labels/sinks.js'
 export { readYoutubeVos, writeYoutubeVos } from './labels/youtube-vos.js'

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from '../engine/errors.js'
 import { OutputWriter } from '../formats/outputs.js'
-import type { ClipAbout, OpenSink, Sink } from '../formats/sink.js'
+import type { OpenSink, Sink } from '../formats/sink.js'
 import { openMasks } from '../formats/sinks/masks.js'
 import { openOverlay } from '../formats/sinks/overlay.js'
 import { openPoints } from '../formats/sinks/points.js'
@@ -39,7 +39,20 @@ const TABLE: Record<SinkName, OpenSink> = {
   'label-studio': labels('label-studio'),
 }
 
-const CLIP_ABOUT: OptionNames<ClipAbout> = {
+export interface SinksOptions {
+  /** The sentence, for outputs that name it. Default: none. */
+  query?: string
+  /** Of the clip, frames per second. Default 30. */
+  frameRate?: number
+  /** Of the clip. Default 'clip'. */
+  name?: string
+  /** The video's file, for outputs that point to it. Default: the clip's name. */
+  source?: string
+  /** Picture of every frame, relative to the folder of all pictures. Default null. */
+  fileNames?: readonly string[] | null
+}
+
+const SINKS_OPTIONS: OptionNames<SinksOptions> = {
   query: true,
   frameRate: true,
   name: true,
@@ -54,15 +67,14 @@ export const SINKS = Object.keys(TABLE) as readonly SinkName[]
  * overlay.mp4, review.json and .csv, or labels. Frames of grounding and of `SegmenterVideo` can be
  * written to all of them.
  *
- * @param options Default: no query, 30 frames a second, a clip called "clip" without pictures.
  * @throws INVALID_ARGUMENT for an unknown name.
  */
 export async function openSinks(
   folder: string,
   names: readonly SinkName[],
-  options: Partial<ClipAbout> = {},
+  options: SinksOptions = {},
 ): Promise<Sink> {
-  checkOptions(CLIP_ABOUT, options, 'openSinks')
+  checkOptions(SINKS_OPTIONS, options, 'openSinks')
   const { query = '', frameRate = 30, ...clip } = options
   const unknown = names.find(name => !SINKS.includes(name))
   if (unknown !== undefined) {

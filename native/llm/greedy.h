@@ -34,6 +34,8 @@ struct GreedyOptions {
   // Rows of one step up to which drafts are taken along: more of them no longer come for nearly
   // nothing with the pass of the weights. Many sequences fill a step without drafts.
   int64_t step_rows = 8;
+  // Whether the first logits of every answer must be numbers. Costs a GPU a copy of all of them.
+  bool check_logits = true;
 };
 
 struct GreedyStats {

@@ -294,7 +294,12 @@ std::vector<GreedyResult> VideoMolmo::generate(Context& context, size_t count,
   options.prefill_rows = plan_.sizes.prefill_rows;
   options.step_rows = plan_.sizes.step_rows;
   fit_cache(context, static_cast<int64_t>(count), longest_prompt + options.max_new_tokens - 1);
-  return decode_greedily(context, decoder_, *cache_, count, options, make_prompt);
+  // A model whose first logits are numbers has no weight that is none.
+  options.check_logits = !answered_;
+  std::vector<GreedyResult> results =
+      decode_greedily(context, decoder_, *cache_, count, options, make_prompt);
+  answered_ = true;
+  return results;
 }
 
 }  // namespace vmolmo

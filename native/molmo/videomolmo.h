@@ -93,6 +93,7 @@ class VideoMolmo {
   // frame uses them, at any resolution.
   Tensor black_features_;
   std::unique_ptr<KvCache> cache_;
+  bool answered_ = false;
 };
 
 }  // namespace vmolmo

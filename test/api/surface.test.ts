@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import t from 'tap'
 import { printSurface, reachable, readEntries, root } from './surface.js'
 
@@ -100,12 +101,16 @@ t.test('a program compiles against the declarations, checked whole', async t => 
   }
   const config = { compilerOptions, files: ['program.ts'] }
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
-  const compiler = join(root, 'node_modules/typescript/bin/tsc')
+  // The program itself: behind Node.js, tap's loaders would come along.
+  const { default: compilerOf } = await import(
+    pathToFileURL(join(root, 'node_modules/typescript/lib/getExePath.js')).href
+  )
   const compile = () =>
-    execFileSync(process.execPath, [compiler, '-p', folder], { encoding: 'utf8', stdio: 'pipe' })
+    execFileSync(compilerOf(), ['-p', folder], { encoding: 'utf8', stdio: 'pipe' })
   try {
     t.equal(compile(), '')
   } catch (error) {
-    t.fail((error as { stdout: string }).stdout)
+    const { stdout, stderr } = error as { stdout: string; stderr: string }
+    t.fail(`${stdout}${stderr}`)
   }
 })

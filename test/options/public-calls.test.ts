@@ -8,6 +8,7 @@ import {
   choosePoints,
   LabelCollector,
   type LabelledClip,
+  openSinks,
   readCoco,
   readCvat,
   readLabelFile,
@@ -189,6 +190,11 @@ t.test('every public call refuses an option that it does not know', async t => {
       name: 'readCoco',
       type: 'LabelReadOptions',
       call: o => void readCoco(toCoco([labels]), 'coco.json', o),
+    },
+    {
+      name: 'openSinks',
+      type: 'SinksOptions',
+      call: async o => void (await (await openSinks(folder, ['points'], o)).close()),
     },
     {
       name: 'readCvat',

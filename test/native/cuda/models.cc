@@ -28,6 +28,8 @@ std::vector<std::vector<int32_t>> ask(TinyPointer options, emulation::Counters* 
   AnswerOptions answer;
   answer.max_new_tokens = 6;
   const std::vector<AnswerRequest> requests{{2, {1, 2, 3}}, {2, {4}}, {1, {4, 9}}};
+  // A model's first logits are looked at.
+  if (step) stream->answer(std::vector<AnswerRequest>{{0, {7}}}, answer);
   const emulation::Counters before = counted();
   std::vector<std::vector<int32_t>> ids;
   for (const Answer& one : stream->answer(requests, answer)) ids.push_back(one.ids);
